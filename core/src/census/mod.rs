@@ -1,0 +1,212 @@
+//! The census: which workers live, which of them are idle.
+//!
+//! A submitter asks it whom to wake; a worker asks it whether it may leave. It never blocks.
+//!
+//! # State
+//! Workers have slots; each bank of slots has one word.
+//!
+//! | bits (64-bit) | field | meaning |
+//! |---|---|---|
+//! | 0..32 | `live` | slot i has a worker, or one is being spawned for it |
+//! | 32..64 | `idle` | worker i sleeps or is about to, and nobody has claimed it |
+//!
+//! # Invariants
+//! - **I1** `idle ⊆ live`.
+//! - **I2** Once every submitter has returned, a non-empty queue has a live worker that is not idle.
+//! - **I3** An idle bit is cleared once: by the claimer, which then owes a wake, or by its worker.
+//!   Wakes are tokens; a worker tolerates one that comes late.
+//! - **I4** A slot is claimed by one spawner at a time and is free again when its worker is gone
+//!   for good, finalizer and all.
+//!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | C1 `after_push` | clear the lowest idle bit, or set the lowest free live bit, or nothing | submitter | after its push |
+//! | C2 `go_idle` | set own idle bit | worker | it found the queue empty; it looks once more afterwards |
+//! | C3 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something |
+//! | C5 `after_timeout` | the same | worker | its keep-alive elapsed |
+//! | C6, C9 `leave` | clear own live bit | spawner that failed; worker that is gone | it looks at the queue once more afterwards |
+//!
+//! A woken worker (C4) does nothing: the claimer has cleared its bit. A worker that retires clears
+//! its idle bit first (C5) and its live bit only when its finalizer has ended (C9); in between it
+//! is awake, and looks at the queue once more like every awake worker.
+//!
+//! # Edges
+//! - **F1 ↔ F2** fence in `after_push` / fence in `go_idle`: the submitter sees the sleeper, or the
+//!   sleeper sees the task.
+//! - **F1 ↔ F3** fence in `after_push` / fence in `leave`: the submitter sees that nobody lives, or
+//!   the leaver sees the task.
+//! - **C7** `leave` (Release) / claiming the free slot (Acquire): the slot's fields pass to the
+//!   next worker.
+//!
+//! All other operations on the words are Relaxed: the fences order them against the queue, and the
+//! queue carries the data.
+//!
+//! # Progress
+//! Lock-free: a retry means that another thread changed the word.
+//!
+//! # Modelled by
+//! `loom-tests/tests/census.rs`, `loom-tests/tests/executor.rs`
+
+mod policy;
+
+use crossbeam_utils::CachePadded;
+
+use self::policy::{BANK, Word};
+use crate::sync::{AtomicUsize, Ordering, fence};
+
+/// Storage for the words: one per [`BANK`] slots.
+pub type Bank = CachePadded<AtomicUsize>;
+
+/// What a submitter must do after its push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum AfterPush {
+    /// Wake worker i, which was idle.
+    Wake(usize),
+    /// Spawn a worker for slot i, which was free.
+    Spawn(usize),
+    /// Nothing: somebody is awake and will look.
+    Leave,
+}
+
+/// What a worker must do after it cleared its idle bit, or found it cleared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Leaving {
+    /// It was still idle and is not any more.
+    Left,
+    /// Somebody claimed it: a wake is owed to it, and a task is likely to be there.
+    Claimed,
+}
+
+/// The census of at most `slots` workers; `B` is the storage of its banks.
+#[derive(Debug)]
+pub struct Census<B> {
+    banks: B,
+    slots: usize,
+}
+
+/// How many banks so many slots need.
+pub const fn banks_for(slots: usize) -> usize {
+    slots.div_ceil(BANK)
+}
+
+impl<B: AsRef<[Bank]>> Census<B> {
+    /// A census of nobody.
+    ///
+    /// # Panics
+    ///
+    /// If `banks` are not [`banks_for`] as many slots, all zero.
+    pub fn new(banks: B, slots: usize) -> Self {
+        assert_eq!(banks.as_ref().len(), banks_for(slots), "one bank per {BANK} slots");
+        Self { banks, slots }
+    }
+
+    /// The maximum of workers.
+    pub const fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn bank(&self, slot: usize) -> (&AtomicUsize, usize) {
+        (&self.banks.as_ref()[slot / BANK], slot % BANK)
+    }
+
+    fn words(&self) -> impl Iterator<Item = (usize, &AtomicUsize, Word)> {
+        self.banks.as_ref().iter().enumerate().map(|(bank, word)| {
+            // ORDERING: Relaxed: a snapshot; where it decides, F1 or F3 stand before it.
+            (bank * BANK, &**word, Word(word.load(Ordering::Relaxed)))
+        })
+    }
+
+    /// C1. `wants_worker` says whether one more worker is wanted although somebody is awake.
+    pub fn after_push(&self, wants_worker: impl Fn() -> bool) -> AfterPush {
+        // ORDERING: SeqCst, F1.
+        fence(Ordering::SeqCst);
+        loop {
+            let mut free = None;
+            let mut somebody_lives = false;
+            for (base, bank, mut word) in self.words() {
+                while let Some((slot, without)) = word.claim_idle() {
+                    match exchange(bank, word, without, Ordering::Relaxed) {
+                        Ok(()) => return AfterPush::Wake(base + slot),
+                        Err(now) => word = now,
+                    }
+                }
+                somebody_lives |= word.live() != 0;
+                if free.is_none() {
+                    let claim = word.claim_free(self.slots - base);
+                    free = claim.map(|(slot, with)| (base + slot, bank, word, with));
+                }
+            }
+            let Some((slot, bank, word, with)) = free else { return AfterPush::Leave };
+            if somebody_lives && !wants_worker() {
+                return AfterPush::Leave;
+            }
+            // ORDERING: Acquire, C7.
+            if exchange(bank, word, with, Ordering::Acquire).is_ok() {
+                return AfterPush::Spawn(slot);
+            }
+        }
+    }
+
+    /// C2. The caller looks at the queue once more afterwards.
+    pub fn go_idle(&self, slot: usize) {
+        let (bank, slot) = self.bank(slot);
+        // ORDERING: Relaxed: F2 follows.
+        bank.fetch_or(Word::idle_bit(slot), Ordering::Relaxed);
+        // ORDERING: SeqCst, F2.
+        fence(Ordering::SeqCst);
+    }
+
+    /// C3.
+    pub fn leave_idle(&self, slot: usize) -> Leaving {
+        let (bank, slot) = self.bank(slot);
+        let bit = Word::idle_bit(slot);
+        // ORDERING: Relaxed: I3 needs only atomicity.
+        let before = bank.fetch_and(!bit, Ordering::Relaxed);
+        if before & bit == 0 { Leaving::Claimed } else { Leaving::Left }
+    }
+
+    /// C5: `Left` means that the worker may retire.
+    pub fn after_timeout(&self, slot: usize) -> Leaving {
+        self.leave_idle(slot)
+    }
+
+    /// C6, C9. The caller looks at the queue once more afterwards.
+    pub fn leave(&self, slot: usize) {
+        let (bank, slot) = self.bank(slot);
+        // ORDERING: Release, C7; F3 follows.
+        bank.fetch_and(!Word::live_bit(slot), Ordering::Release);
+        // ORDERING: SeqCst, F3.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether worker `slot` is idle, as it asks itself after a wake.
+    pub fn is_idle(&self, slot: usize) -> bool {
+        let (bank, slot) = self.bank(slot);
+        // ORDERING: Relaxed: the worker set the bit itself, and a clearing that it does not see
+        // yet comes with a token that it will.
+        bank.load(Ordering::Relaxed) & Word::idle_bit(slot) != 0
+    }
+
+    /// The workers that are awake: a snapshot.
+    pub fn awake(&self) -> impl Iterator<Item = usize> {
+        self.words().flat_map(|(base, _, word)| policy::slots(word.awake()).map(move |s| base + s))
+    }
+
+    /// How many workers live: a snapshot.
+    pub fn live(&self) -> usize {
+        self.words().map(|(_, _, word)| word.live().count_ones() as usize).sum()
+    }
+
+    /// How many workers are idle: a snapshot.
+    pub fn idle(&self) -> usize {
+        self.words().map(|(_, _, word)| word.idle().count_ones() as usize).sum()
+    }
+}
+
+fn exchange(bank: &AtomicUsize, from: Word, to: Word, success: Ordering) -> Result<(), Word> {
+    // ORDERING: Relaxed on failure: the word is retried, nothing else is read.
+    bank.compare_exchange(from.0, to.0, success, Ordering::Relaxed).map(drop).map_err(Word)
+}

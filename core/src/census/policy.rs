@@ -1,0 +1,87 @@
+//! What a word says: pure arithmetic on one bank.
+
+/// Workers per bank: half a word lives, half is idle.
+pub(super) const BANK: usize = usize::BITS as usize / 2;
+
+const LIVE: usize = (1 << BANK) - 1;
+
+/// A value of a bank's word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Word(pub(super) usize);
+
+impl Word {
+    pub(super) const fn live_bit(slot: usize) -> usize {
+        1 << slot
+    }
+
+    pub(super) const fn idle_bit(slot: usize) -> usize {
+        1 << (slot + BANK)
+    }
+
+    pub(super) const fn live(self) -> usize {
+        self.0 & LIVE
+    }
+
+    pub(super) const fn idle(self) -> usize {
+        self.0 >> BANK
+    }
+
+    /// Live and not idle: these look at the queue again before they sleep.
+    pub(super) const fn awake(self) -> usize {
+        self.live() & !self.idle()
+    }
+
+    /// The lowest idle worker, and the word without its idle bit.
+    pub(super) fn claim_idle(self) -> Option<(usize, Self)> {
+        let slot = lowest(self.idle())?;
+        Some((slot, Self(self.0 & !Self::idle_bit(slot))))
+    }
+
+    /// The lowest free slot among the first `slots`, and the word with its live bit.
+    pub(super) fn claim_free(self, slots: usize) -> Option<(usize, Self)> {
+        let within = if slots >= BANK { LIVE } else { (1 << slots) - 1 };
+        let slot = lowest(!self.live() & within)?;
+        Some((slot, Self(self.0 | Self::live_bit(slot))))
+    }
+}
+
+fn lowest(bits: usize) -> Option<usize> {
+    (bits != 0).then(|| bits.trailing_zeros() as usize)
+}
+
+/// The slots of a set of bits, lowest first.
+pub(super) fn slots(mut bits: usize) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let slot = lowest(bits)?;
+        bits &= bits - 1;
+        Some(slot)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn word(live: usize, idle: usize) -> Word {
+        Word(live | (idle << BANK))
+    }
+
+    #[test]
+    fn the_lowest_idle_worker_is_claimed() {
+        assert_eq!(word(0b1111, 0b1010).claim_idle(), Some((1, word(0b1111, 0b1000))));
+        assert_eq!(word(0b1111, 0).claim_idle(), None);
+    }
+
+    #[test]
+    fn the_lowest_free_slot_is_claimed_below_the_maximum() {
+        assert_eq!(word(0b101, 0).claim_free(4), Some((1, word(0b111, 0))));
+        assert_eq!(word(0b111, 0).claim_free(3), None);
+        assert_eq!(word(LIVE, 0).claim_free(BANK), None);
+        assert_eq!(word(LIVE >> 1, 0).claim_free(BANK), Some((BANK - 1, word(LIVE, 0))));
+    }
+
+    #[test]
+    fn an_idle_worker_is_not_awake() {
+        assert!(slots(word(0b111, 0b010).awake()).eq([0, 2]));
+    }
+}

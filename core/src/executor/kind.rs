@@ -1,0 +1,106 @@
+//! What makes a worker a thread, a child process, a hart or a model.
+
+use core::time::Duration;
+
+use super::Engine;
+use crate::clock::{Clock, Instant};
+use crate::park::{Park, Unparked};
+use crate::sync::Arc;
+
+/// Why a worker cannot start.
+#[derive(Debug)]
+pub enum OpenError<E> {
+    /// Its initializer failed: the pool breaks.
+    Initializer(E),
+    /// It could not be made: as if its thread could not be spawned.
+    Spawn(E),
+}
+
+/// A kind of workers: the one thing that the worker loop is generic over.
+///
+/// The engine calls every method; `slot` is a number below the maximum of workers.
+pub trait WorkerKind: Send + Sync + Sized {
+    /// How a worker sleeps. One per slot, for the life of the engine.
+    type Park: Park;
+    /// The time by which tasks are measured and workers retire.
+    type Clock: Clock;
+    /// What a worker owns while it lives, and lends to each task.
+    type Seat;
+    /// How a task of this kind can fail.
+    type Failure: Send;
+
+    /// A parker for a slot.
+    fn parker(&self, slot: usize) -> Self::Park;
+
+    /// The clock.
+    fn clock(&self) -> &Self::Clock;
+
+    /// Makes a thread of execution that calls [`work`](super::work) with the engine and the slot.
+    ///
+    /// # Errors
+    ///
+    /// If there can be none now; then it has not called `work` and never will.
+    fn spawn(&self, engine: &Arc<Engine<Self>>, slot: usize) -> Result<(), Self::Failure>;
+
+    /// Prepares a new worker, on its own thread.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    fn open(&self, slot: usize) -> Result<Self::Seat, OpenError<Self::Failure>>;
+
+    /// Whether a worker with this seat, which has run so many tasks, may run another.
+    fn may_go_on(&self, seat: &Self::Seat, tasks: usize) -> bool;
+
+    /// How long an idle worker waits for a task before it retires; `None`: for ever. Read anew
+    /// whenever the worker is woken.
+    fn keep_alive(&self) -> Option<Duration>;
+
+    /// Sleeps until a token, the deadline, or the loss of the seat.
+    fn park(
+        &self,
+        seat: &mut Self::Seat,
+        parker: &Self::Park,
+        deadline: Option<Instant>,
+    ) -> Unparked {
+        let _ = seat;
+        parker.park(deadline)
+    }
+
+    /// Ends a worker, on its own thread.
+    ///
+    /// # Errors
+    ///
+    /// If the finalizer failed: the pool breaks.
+    fn close(&self, slot: usize, seat: Self::Seat) -> Result<(), Self::Failure>;
+
+    /// The pool breaks because of this: called before anybody can see that it is broken. Several
+    /// workers may fail at once; the first cause counts.
+    fn broken(&self, cause: Self::Failure);
+
+    /// A failure like this one, for every task that it takes along.
+    fn repeat(&self, cause: &Self::Failure) -> Self::Failure;
+
+    /// The worker is gone: the last thing that its thread says.
+    fn departed(&self, slot: usize);
+}
+
+/// A call that a caller gets back.
+#[derive(Debug)]
+pub struct Rejected<J, E> {
+    /// The job that was not taken.
+    pub job: J,
+    /// Why.
+    pub reason: Rejection<E>,
+}
+
+/// Why a submit was not taken.
+#[derive(Debug)]
+pub enum Rejection<E> {
+    /// The pool was shut down.
+    Closed,
+    /// The pool is broken.
+    Broken,
+    /// Nobody lives to run it and no worker could be spawned.
+    Spawn(E),
+}

@@ -1,0 +1,283 @@
+//! The engine of every pool: submit, the worker loop, shutdown.
+//!
+//! An [`Executor`] owns an [`Engine`]; workers share it. Only here are queue, census, task and
+//! lifecycle combined.
+//!
+//! # State
+//! | field | meaning |
+//! |---|---|
+//! | `queue` | entries of tasks, pending ones and stubs |
+//! | `census` | who lives, who is idle |
+//! | `lifecycle` | open, broken, draining, terminated; generation |
+//! | `submitted`, `withdrawn` | tasks ever submitted; those cancelled or claimed by a waiter |
+//! | `seats[i].ticks` | tasks that slot i ever claimed, and whether its worker is busy |
+//!
+//! # Invariants
+//! - **X1** Pending tasks = submitted − withdrawn − the sum of all claims, never counted too low:
+//!   claims are read first, and each claim happens after its submit (edge X3).
+//! - **X2** A worker that is awake and not busy is about to look at the queue.
+//! - **X3** The queue is empty when the last reference to the engine goes: its owner drains it, and
+//!   nobody submits without the owner.
+//!
+//! # Edges
+//! - **X3** claim (Release) / counting (Acquire): who counts a claim counts its submit.
+//!
+//! # Modelled by
+//! `loom-tests/tests/executor.rs`
+
+mod kind;
+mod submit;
+mod worker;
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use crossbeam_utils::CachePadded;
+
+pub use kind::{OpenError, Rejected, Rejection, WorkerKind};
+pub use submit::Submitted;
+pub use worker::work;
+
+use crate::census::{Bank, Census, banks_for};
+use crate::clock::{Clock, Instant};
+use crate::lifecycle::{Lifecycle, Phase};
+use crate::park::Park;
+use crate::queue::Queue;
+use crate::sync::{Arc, AtomicUsize, BLOCK_SLOTS, Ordering, fence};
+use crate::task::{Account, TaskRef};
+
+type Entry<K> = TaskRef<<K as WorkerKind>::Seat, <K as WorkerKind>::Failure>;
+
+/// What the workers of one pool share.
+pub struct Engine<K: WorkerKind> {
+    queue: Queue<Entry<K>, BLOCK_SLOTS>,
+    census: Census<Box<[Bank]>>,
+    lifecycle: Lifecycle,
+    submitted: CachePadded<AtomicUsize>,
+    withdrawn: AtomicUsize,
+    seats: Box<[CachePadded<Seat<K::Park>>]>,
+    kind: K,
+}
+
+/// What belongs to a slot, whoever works there.
+struct Seat<P> {
+    parker: P,
+    ticks: Ticks,
+}
+
+/// A slot's count of claims, and whether its worker is busy. Only the slot's worker writes.
+struct Ticks(AtomicUsize);
+
+impl Ticks {
+    const BUSY: usize = 1;
+    const CLAIM: usize = 2;
+
+    /// How many tasks were claimed, and whether the worker is busy: of one moment.
+    fn read(&self) -> (usize, bool) {
+        // ORDERING: Acquire, X3.
+        let word = self.0.load(Ordering::Acquire);
+        (word / Self::CLAIM, word & Self::BUSY != 0)
+    }
+
+    fn write(&self, change: impl FnOnce(usize) -> usize) {
+        // ORDERING: Relaxed: the worker's own word (C7 passes it on).
+        let word = self.0.load(Ordering::Relaxed);
+        // ORDERING: Release, X3: the submit of what was claimed.
+        self.0.store(change(word), Ordering::Release);
+    }
+
+    fn claim(&self) {
+        self.write(|word| (word + Self::CLAIM) | Self::BUSY);
+    }
+
+    fn set_busy(&self) {
+        self.write(|word| word | Self::BUSY);
+    }
+
+    fn set_looking(&self) {
+        self.write(|word| word & !Self::BUSY);
+    }
+}
+
+/// Numbers of one pool: a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    /// Workers that live, or are being spawned.
+    pub workers: usize,
+    /// Workers that wait for a task.
+    pub idle: usize,
+    /// Tasks that were submitted and have neither started nor been cancelled.
+    pub pending: usize,
+}
+
+impl<K: WorkerKind> Engine<K> {
+    fn new(kind: K, max_workers: usize) -> Self {
+        let bank = || CachePadded::new(AtomicUsize::new(0));
+        let banks = (0..banks_for(max_workers)).map(|_| bank()).collect();
+        let seat = |slot| {
+            CachePadded::new(Seat { parker: kind.parker(slot), ticks: Ticks(AtomicUsize::new(0)) })
+        };
+        let seats = (0..max_workers).map(seat).collect();
+        Self {
+            queue: Queue::new(),
+            census: Census::new(banks, max_workers),
+            lifecycle: Lifecycle::new(),
+            submitted: CachePadded::new(AtomicUsize::new(0)),
+            withdrawn: AtomicUsize::new(0),
+            seats,
+            kind,
+        }
+    }
+
+    /// The kind of workers.
+    pub fn kind(&self) -> &K {
+        &self.kind
+    }
+
+    /// How far the pool is in its life.
+    pub fn phase(&self) -> Phase {
+        self.lifecycle.phase()
+    }
+
+    /// Numbers: a snapshot.
+    pub fn counts(&self) -> Counts {
+        Counts { workers: self.census.live(), idle: self.census.idle(), pending: self.pending() }
+    }
+
+    /// X1.
+    fn pending(&self) -> usize {
+        // ORDERING: Acquire, X3.
+        let withdrawn = self.withdrawn.load(Ordering::Acquire);
+        let claims: usize = self.seats.iter().map(|seat| seat.ticks.read().0).sum();
+        // ORDERING: Relaxed: the edges above make it at least as new as what is subtracted.
+        self.submitted.load(Ordering::Relaxed).saturating_sub(withdrawn + claims)
+    }
+
+    /// The policy of growth: one more worker is wanted if more tasks are pending than workers are
+    /// about to look.
+    fn wants_worker(&self) -> bool {
+        // Pending is counted first: a claim between the two counts makes one worker too many,
+        // never one too few (a task stuck behind one that waits for it).
+        let pending = self.pending();
+        let looking = self.census.awake().filter(|&slot| !self.seats[slot].ticks.read().1);
+        pending > looking.count()
+    }
+
+    fn unpark(&self, slot: usize) {
+        self.seats[slot].parker.unpark();
+    }
+
+    fn unpark_all(&self) {
+        for seat in &self.seats {
+            seat.parker.unpark();
+        }
+    }
+
+    /// Cancels every task in the queue, because of `cause` if there is one.
+    fn drain(&self, cause: Option<&K::Failure>) {
+        let mut consumer = self.queue.consumer();
+        while let Some(entry) = consumer.pop() {
+            entry.cancel(cause.map(|cause| self.kind.repeat(cause)));
+        }
+    }
+
+    /// The pool breaks, unless it is broken or closed already.
+    fn fail(&self, cause: K::Failure) {
+        self.kind.broken(cause);
+        if self.lifecycle.fail() {
+            self.turn_away();
+        }
+    }
+
+    /// After the pool ceased to be open: cancels what is pending and sends the workers home.
+    fn turn_away(&self) {
+        // ORDERING: SeqCst: against a submit, see the lifecycle: its pusher saw the phase, or this
+        // thread sees its task.
+        fence(Ordering::SeqCst);
+        self.drain(None);
+        self.unpark_all();
+    }
+}
+
+// SAFETY: the engine lives in an `Arc`, whose count `retain` and `release` change.
+unsafe impl<K: WorkerKind> Account for Engine<K> {
+    fn withdrawn(&self) {
+        // ORDERING: Release, X3: the submit of what was withdrawn.
+        self.withdrawn.fetch_add(1, Ordering::Release);
+    }
+
+    fn now(&self) -> Instant {
+        self.kind.clock().now()
+    }
+
+    unsafe fn retain(this: *const Self) {
+        // SAFETY: the pointer came from an `Arc` that is alive.
+        unsafe { Arc::increment_strong_count(this) };
+    }
+
+    unsafe fn release(this: *const Self) {
+        // SAFETY: the count was incremented by `retain`.
+        unsafe { Arc::decrement_strong_count(this) };
+    }
+}
+
+/// The owner of an engine: submits, joins, closes. Dropping it closes the engine; workers that are
+/// at work keep what they need.
+pub struct Executor<K: WorkerKind> {
+    engine: Arc<Engine<K>>,
+}
+
+impl<K: WorkerKind> Executor<K> {
+    /// An engine with room for so many workers, and none yet.
+    ///
+    /// # Panics
+    ///
+    /// If `max_workers` is zero.
+    pub fn new(kind: K, max_workers: usize) -> Self {
+        assert!(max_workers > 0, "a pool needs room for one worker");
+        Self { engine: Arc::new(Engine::new(kind, max_workers)) }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine<K> {
+        &self.engine
+    }
+
+    /// Lets every worker leave as soon as it finds no task. New ones are spawned as needed.
+    pub fn renew_workers(&self) {
+        self.engine.lifecycle.renew();
+        self.engine.unpark_all();
+    }
+
+    /// Closes: no more submits; what is pending is cancelled; workers leave after the task at
+    /// hand. False if it was closed before.
+    pub fn close(&self) -> bool {
+        let first = self.engine.lifecycle.close();
+        if first {
+            self.engine.turn_away();
+        }
+        first
+    }
+
+    /// Notes that no worker is left; see [`Phase::Terminated`].
+    pub fn terminated(&self) {
+        self.engine.lifecycle.terminate();
+    }
+}
+
+impl<K: WorkerKind> Drop for Executor<K> {
+    fn drop(&mut self) {
+        self.close();
+        // X3: a submit that came too late left a stub.
+        self.engine.drain(None);
+    }
+}
+
+impl<K: WorkerKind> fmt::Debug for Engine<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine")
+            .field("phase", &self.phase())
+            .field("counts", &self.counts())
+            .finish_non_exhaustive()
+    }
+}

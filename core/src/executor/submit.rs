@@ -1,0 +1,105 @@
+//! Submit: a job becomes a task, and somebody will look at it.
+
+use super::kind::{Rejected, Rejection, WorkerKind};
+use super::{Engine, Executor};
+use crate::census::AfterPush;
+use crate::clock::Clock;
+use crate::lifecycle::Phase;
+use crate::sync::{Arc, Ordering};
+use crate::task::{Handle, Job, new_task};
+
+/// A handle, or the job back.
+pub type Submitted<K, J> = Result<
+    Handle<
+        <J as Job<<K as WorkerKind>::Seat, <K as WorkerKind>::Failure>>::Output,
+        <K as WorkerKind>::Failure,
+    >,
+    Rejected<J, <K as WorkerKind>::Failure>,
+>;
+
+/// How often a submitter tries to spawn while nobody lives, before it gives up.
+const SPAWN_ATTEMPTS: usize = 3;
+
+impl<K: WorkerKind> Executor<K> {
+    /// Submits `job`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] gives the job back: the pool is not open, or nobody lives to run it and no
+    /// worker could be spawned.
+    pub fn submit<J: Job<K::Seat, K::Failure>>(&self, job: J) -> Submitted<K, J> {
+        let engine = &self.engine;
+        if let Some(reason) = engine.refusal() {
+            return Err(Rejected { job, reason });
+        }
+        // ORDERING: Relaxed: a number; who counts it is ordered by the queue (X3) or F1.
+        let id = engine.submitted.fetch_add(1, Ordering::Relaxed) + 1;
+        let home = Arc::as_ptr(engine);
+        let (entry, handle) = new_task(job, home, id, engine.kind.clock().now());
+        engine.queue.push(entry);
+
+        let reason = match Engine::call_for_worker(engine) {
+            // The fence F1 is behind: the closer saw the task, or this thread sees the phase.
+            Ok(()) => engine.refusal(),
+            Err(cause) => {
+                // C6: others may rely on the worker that could not be spawned.
+                let theirs = engine.kind.repeat(&cause);
+                // SAFETY: the task was made with a `J`.
+                let ours = unsafe { handle.withdraw::<J>() };
+                engine.drain(Some(&theirs));
+                return match ours {
+                    Some(job) => Err(Rejected { job, reason: Rejection::Spawn(cause) }),
+                    None => Ok(handle),
+                };
+            }
+        };
+        if let Some(reason) = reason {
+            // SAFETY: the task was made with a `J`.
+            if let Some(job) = unsafe { handle.withdraw::<J>() } {
+                return Err(Rejected { job, reason });
+            }
+        }
+        Ok(handle)
+    }
+}
+
+impl<K: WorkerKind> Engine<K> {
+    fn refusal(&self) -> Option<Rejection<K::Failure>> {
+        match self.lifecycle.phase() {
+            Phase::Open => None,
+            Phase::Broken => Some(Rejection::Broken),
+            Phase::Draining | Phase::Terminated => Some(Rejection::Closed),
+        }
+    }
+
+    /// C1 and C6: sees to it that somebody looks at the queue.
+    ///
+    /// # Errors
+    ///
+    /// If nobody lives and none could be spawned. Then the caller drains the queue.
+    pub(super) fn call_for_worker(this: &Arc<Self>) -> Result<(), K::Failure> {
+        let mut failures = 0;
+        loop {
+            // After a failure growth must wait; only that nobody lives is worth another try.
+            let growth = failures == 0;
+            match this.census.after_push(|| growth && this.wants_worker()) {
+                AfterPush::Leave => return Ok(()),
+                AfterPush::Wake(slot) => {
+                    this.unpark(slot);
+                    return Ok(());
+                }
+                AfterPush::Spawn(slot) => {
+                    let Err(cause) = this.kind.spawn(this, slot) else { return Ok(()) };
+                    this.census.leave(slot);
+                    failures += 1;
+                    if this.pending() == 0 {
+                        return Ok(());
+                    }
+                    if failures >= SPAWN_ATTEMPTS && this.census.live() == 0 {
+                        return Err(cause);
+                    }
+                }
+            }
+        }
+    }
+}

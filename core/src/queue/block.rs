@@ -1,0 +1,165 @@
+//! A block of slots, and the word that is a block and a ticket at once.
+//!
+//! # State
+//! A *word* packs a block's address and a count of tickets. Blocks are aligned to 1024 bytes, so
+//! ten low bits are free; on 64-bit targets the address moves up by 6 more (58 bits hold every
+//! address that an operating system gives out, sign-extended), which leaves 16.
+//!
+//! | field of a block | meaning |
+//! |---|---|
+//! | `slots[i]` | empty, poisoned, or an item |
+//! | `next` | the block that follows, null while this is the newest |
+//! | `tokens` | what must be given back before the block is freed |
+//!
+//! # Invariants
+//! - **B1** A block is freed when its tokens reach zero, and whoever may touch it holds one.
+//! - **B2** A block is born with one token per slot, and a large number for each end of the queue.
+//!   An end that moves on exchanges its large number for the overflow tickets it handed out.
+//! - **B3** A word's count does not overflow while fewer threads than `MAX_COUNT - SLOTS` are
+//!   inside the queue at once: a thread takes at most one overflow ticket per block and end
+//!   (65 000 threads on 64-bit targets, 897 on 32-bit).
+//!
+//! # Edges
+//! - **Q3** giving a token back (Release) / freeing (Acquire): every access to the block happens
+//!   before it is freed.
+
+use alloc::alloc::{alloc, dealloc, handle_alloc_error};
+use core::alloc::Layout;
+use core::ptr::{self, NonNull};
+
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence};
+
+/// What a slot holds while no item is in it.
+pub(super) const EMPTY: *mut () = ptr::null_mut();
+/// What a consumer leaves in a slot whose producer did not come in time.
+pub(super) const POISONED: *mut () = ptr::without_provenance_mut(1);
+
+const ALIGN: usize = 1024;
+const SHIFT: u32 = if usize::BITS >= 64 { 6 } else { 0 };
+const MAX_COUNT: usize = (ALIGN << SHIFT) - 1;
+/// An end's hold on a block: more than there can be tickets.
+const HOLD: usize = 1 << 20;
+
+/// A block's address and a count of tickets; see the module's documentation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word(pub(super) usize);
+
+impl Word {
+    pub(super) fn new<const SLOTS: usize>(block: NonNull<Block<SLOTS>>, count: usize) -> Self {
+        Self((block.as_ptr().expose_provenance() << SHIFT) | count)
+    }
+
+    pub(super) fn block<const SLOTS: usize>(self) -> NonNull<Block<SLOTS>> {
+        // Arithmetic shift: an address in the upper half is sign-extended back.
+        let address = ((self.0 as isize) >> SHIFT) as usize & !(ALIGN - 1);
+        NonNull::new(ptr::with_exposed_provenance_mut(address)).expect("a word holds a block")
+    }
+
+    pub(super) const fn count(self) -> usize {
+        self.0 & MAX_COUNT
+    }
+}
+
+#[repr(align(1024))]
+pub(super) struct Block<const SLOTS: usize> {
+    pub(super) slots: [AtomicPtr<()>; SLOTS],
+    pub(super) next: AtomicPtr<Block<SLOTS>>,
+    tokens: AtomicUsize,
+}
+
+impl<const SLOTS: usize> Block<SLOTS> {
+    const LAYOUT: Layout = Layout::new::<Self>();
+
+    /// A new block whose first slot holds `first`.
+    pub(super) fn allocate(first: *mut ()) -> NonNull<Self> {
+        const {
+            assert!(SLOTS > 0 && SLOTS < MAX_COUNT / 2);
+            assert!(align_of::<Self>() == ALIGN);
+        }
+        // SAFETY: the layout is not zero-sized.
+        let raw = unsafe { alloc(Self::LAYOUT) };
+        let Some(block) = NonNull::new(raw.cast::<Self>()) else {
+            handle_alloc_error(Self::LAYOUT);
+        };
+        let fresh = Self {
+            slots: core::array::from_fn(|i| AtomicPtr::new(if i == 0 { first } else { EMPTY })),
+            next: AtomicPtr::new(ptr::null_mut()),
+            tokens: AtomicUsize::new(SLOTS + 2 * HOLD),
+        };
+        // SAFETY: the memory has the layout of `Self` and nobody else knows it.
+        unsafe { block.write(fresh) };
+        block
+    }
+
+    /// Frees a block that nobody else can reach.
+    ///
+    /// # Safety
+    ///
+    /// `block` came from [`allocate`](Self::allocate), is not used again, and holds no item.
+    pub(super) unsafe fn free(block: NonNull<Self>) {
+        // SAFETY: the block is initialised and used by nobody else.
+        unsafe { block.drop_in_place() };
+        // SAFETY: it was allocated with this layout.
+        unsafe { dealloc(block.as_ptr().cast(), Self::LAYOUT) };
+    }
+
+    /// Gives `count` tokens back, and frees the block with the last one.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds that many tokens of `block` and does not use them again.
+    pub(super) unsafe fn give_back(block: NonNull<Self>, count: usize) {
+        // SAFETY: B1: the caller's tokens keep the block.
+        let tokens = unsafe { &block.as_ref().tokens };
+        // ORDERING: Release, Q3: what this thread did in the block happens before its freeing.
+        if tokens.fetch_sub(count, Ordering::Release) == count {
+            // ORDERING: Acquire, Q3: so does what all others did.
+            fence(Ordering::Acquire);
+            // SAFETY: B1: no token is left, so nobody else can reach the block; B2: every slot's
+            // token was given back, so each item has been taken.
+            unsafe { Self::free(block) };
+        }
+    }
+
+    /// Makes one token more.
+    pub(super) fn take_token(&self) {
+        // ORDERING: Relaxed: the caller holds a token, so the count cannot reach zero meanwhile.
+        self.tokens.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Exchanges an end's hold for the overflow tickets among the `handed_out` ones.
+    ///
+    /// # Safety
+    ///
+    /// The calling thread has just moved that end on from `block`, and holds an overflow ticket.
+    pub(super) unsafe fn end_moved_on(block: NonNull<Self>, handed_out: usize) {
+        let overflow = handed_out - SLOTS;
+        // SAFETY: B2: the hold is the end's own, and the end has left; HOLD is more than any
+        // number of tickets, so what is given back is positive.
+        unsafe { Self::give_back(block, HOLD - overflow) };
+    }
+}
+
+#[cfg(all(test, not(asyncpal_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_production_block_is_exactly_as_large_as_its_alignment_on_64_bit_targets() {
+        if usize::BITS == 64 {
+            assert_eq!(size_of::<Block<126>>(), ALIGN);
+        }
+    }
+
+    #[test]
+    fn a_word_gives_back_its_block_and_its_count() {
+        let block = Block::<4>::allocate(EMPTY);
+
+        let word = Word::new(block, 3);
+
+        assert_eq!(word.block::<4>(), block);
+        assert_eq!(word.count(), 3);
+        // SAFETY: the block is used by nobody else and holds no item.
+        unsafe { Block::free(block) };
+    }
+}

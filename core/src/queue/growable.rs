@@ -1,0 +1,326 @@
+//! The growable queue: unbounded, first in, first out, lock-free in the strict sense.
+//!
+//! A linked list of blocks. One fetch-add on an end's word returns a ticket *and* counts the
+//! caller as a user of the block in that word, so that a thread never touches a block that it has
+//! not been counted in, and a block is freed as soon as the last of those it counted is done.
+//! The tickets and the poisoned slots are those of FAA queues (Yang and Mellor-Crummey, PPoPP
+//! 2016; Ramalhete and Correia's FAAArrayQueue, 2016); the split reference count is Williams' (C++
+//! Concurrency in Action, 2012), moved into the ticket.
+//!
+//! # State
+//! | word   | meaning                                                          |
+//! |--------|------------------------------------------------------------------|
+//! | `tail` | newest block known, tickets handed out to producers in it        |
+//! | `head` | block of the next item, tickets handed out to consumers in it    |
+//!
+//! # Invariants
+//! - **I1** A ticket below the number of slots belongs to one producer and one consumer.
+//! - **I2** `tail` is never behind `head`.
+//! - **I3** A consumer keeps one token of the block in which it got its last ticket, so that this
+//!   address means this block for as long as the consumer compares it.
+//!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | Q-put | slot: empty → item | producer | it holds the ticket |
+//! | Q-poison | slot: empty → poisoned | consumer | it holds the ticket, the item is not there |
+//! | Q-link | `next`: null → a block with the item in its first slot | producer | overflow ticket |
+//! | Q-tail | `tail` → next block, one ticket | anyone with an overflow ticket | `next` is set |
+//! | Q-head | `head` → next block, no ticket | consumer with an overflow ticket | `tail` has left |
+//!
+//! # Edges
+//! - **Q1** Q-put (Release) / reading the item (Acquire): what was written before the push is seen
+//!   after the pop.
+//! - **Q2** Q-link, Q-tail, Q-head (Release) / reading the word or `next` (Acquire): a block is
+//!   initialised for all who reach it.
+//! - **Q3** freeing, see `block`.
+//!
+//! # Progress
+//! Lock-free. A push retries when a consumer poisoned its slot; within one block's worth of
+//! poisonings it links a block that carries its item, or another push did. A pop retries when the
+//! producer of its ticket has not written yet: it poisons and moves on, so it never waits. A
+//! thread that stops holds back at most the freeing of the blocks it is counted in.
+//!
+//! # Modelled by
+//! `loom-tests/tests/queue.rs`
+
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use crossbeam_utils::CachePadded;
+
+use super::Pointer;
+use super::block::{Block, EMPTY, POISONED, Word};
+use crate::sync::{AtomicUsize, Ordering, SPINS, spin_loop};
+
+/// A growable multi-producer, multi-consumer queue; consuming goes through a [`Consumer`].
+///
+/// `SLOTS` is the number of items per block: 126 makes a block of 1 KiB on 64-bit targets.
+pub struct Queue<P: Pointer, const SLOTS: usize = 126> {
+    tail: CachePadded<AtomicUsize>,
+    head: CachePadded<AtomicUsize>,
+    items: PhantomData<P>,
+}
+
+// SAFETY: the queue moves items between threads, which `Pointer: Send` allows, and shares none.
+unsafe impl<P: Pointer, const SLOTS: usize> Send for Queue<P, SLOTS> {}
+// SAFETY: as above; all its state is atomic.
+unsafe impl<P: Pointer, const SLOTS: usize> Sync for Queue<P, SLOTS> {}
+
+impl<P: Pointer, const SLOTS: usize> Queue<P, SLOTS> {
+    /// An empty queue. It allocates its first block.
+    pub fn new() -> Self {
+        let word = Word::new(Block::<SLOTS>::allocate(EMPTY), 0).0;
+        Self {
+            tail: CachePadded::new(AtomicUsize::new(word)),
+            head: CachePadded::new(AtomicUsize::new(word)),
+            items: PhantomData,
+        }
+    }
+
+    /// Appends `item`.
+    pub fn push(&self, item: P) {
+        let item = item.into_raw().as_ptr();
+        loop {
+            // ORDERING: Acquire, Q2: the block is initialised.
+            let word = Word(self.tail.fetch_add(1, Ordering::Acquire));
+            let block = word.block::<SLOTS>();
+            if word.count() < SLOTS {
+                // SAFETY: B1: the ticket is a token of this block.
+                let slot = unsafe { &block.as_ref().slots[word.count()] };
+                // ORDERING: Release, Q1. Relaxed on failure: the slot is poisoned, nothing is read.
+                let put = slot.compare_exchange(EMPTY, item, Ordering::Release, Ordering::Relaxed);
+                if put.is_ok() {
+                    // The slot's token passes to the consumer with the item.
+                    return;
+                }
+                // SAFETY: the consumer that poisoned the slot left its token to this thread.
+                unsafe { Block::give_back(block, 1) };
+            } else {
+                let linked = self.link_next(block, item);
+                // SAFETY: the overflow ticket is a token, and is used no more.
+                unsafe { Block::give_back(block, 1) };
+                if linked {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// A consumer of this queue, for one thread at a time.
+    pub fn consumer(&self) -> Consumer<'_, P, SLOTS> {
+        Consumer { queue: self, held: None }
+    }
+
+    /// Q-link and Q-tail: makes a block that holds `item` follow `block`, or helps the producer
+    /// that was faster; true if it is ours that follows. The caller holds an overflow ticket.
+    fn link_next(&self, block: NonNull<Block<SLOTS>>, item: *mut ()) -> bool {
+        // SAFETY: B1: the overflow ticket is a token of this block.
+        let next = unsafe { &block.as_ref().next };
+        // ORDERING: Acquire, Q2: the thread moves `tail` there, for all to use.
+        let mut following = NonNull::new(next.load(Ordering::Acquire));
+        let mut linked = false;
+        if following.is_none() {
+            let fresh = Block::allocate(item);
+            // ORDERING: Release, Q2: the fresh block. Acquire on failure, Q2: the other's.
+            let link = next.compare_exchange(
+                core::ptr::null_mut(),
+                fresh.as_ptr(),
+                Ordering::Release,
+                Ordering::Acquire,
+            );
+            linked = link.is_ok();
+            following = match link {
+                Ok(_) => Some(fresh),
+                Err(other) => {
+                    // SAFETY: nobody else has seen the fresh block; the item stays with the
+                    // caller.
+                    unsafe { Block::free(fresh) };
+                    NonNull::new(other)
+                }
+            };
+        }
+        let following = following.expect("a set `next` stays set");
+        self.move_on(&self.tail, block, Word::new(following, 1));
+        linked
+    }
+
+    /// Q-tail and Q-head: moves an end on from `block`, unless somebody else has.
+    fn move_on(&self, end: &AtomicUsize, block: NonNull<Block<SLOTS>>, to: Word) {
+        // ORDERING: Relaxed: only compared; I1: the overflow ticket keeps this address this block.
+        let mut seen = Word(end.load(Ordering::Relaxed));
+        while seen.block() == block {
+            // ORDERING: Release, Q2: the next block. Relaxed on failure: only compared.
+            match end.compare_exchange(seen.0, to.0, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => {
+                    // SAFETY: this thread moved the end, and holds an overflow ticket.
+                    unsafe { Block::end_moved_on(block, seen.count()) };
+                    return;
+                }
+                Err(now) => seen = Word(now),
+            }
+        }
+    }
+}
+
+impl<P: Pointer, const SLOTS: usize> Default for Queue<P, SLOTS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<P: Pointer, const SLOTS: usize> Drop for Queue<P, SLOTS> {
+    fn drop(&mut self) {
+        let mut consumer = self.consumer();
+        while consumer.pop().is_some() {}
+        drop(consumer);
+        // ORDERING: Relaxed: nobody else has the queue any more.
+        let last = Word(self.head.load(Ordering::Relaxed)).block::<SLOTS>();
+        // SAFETY: the queue is empty and its consumers are gone, so its last block is reached by
+        // nobody and holds nothing.
+        unsafe { Block::free(last) };
+    }
+}
+
+impl<P: Pointer, const SLOTS: usize> core::fmt::Debug for Queue<P, SLOTS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Queue").finish_non_exhaustive()
+    }
+}
+
+/// A thread's consuming end of a [`Queue`].
+///
+/// It keeps the block of its last ticket in memory until it moves on or is dropped.
+pub struct Consumer<'q, P: Pointer, const SLOTS: usize = 126> {
+    queue: &'q Queue<P, SLOTS>,
+    held: Option<Held<SLOTS>>,
+}
+
+/// Tokens of one block that a consumer has not given back yet: at least one, I3.
+struct Held<const SLOTS: usize> {
+    block: NonNull<Block<SLOTS>>,
+    tokens: usize,
+}
+
+/// What a consumer sees at the head without taking a ticket.
+enum Peek {
+    /// Nothing is there, and nothing was there at one moment of the look.
+    Empty,
+    /// A ticket may bring an item.
+    Unclear,
+}
+
+impl<P: Pointer, const SLOTS: usize> Consumer<'_, P, SLOTS> {
+    /// Takes the oldest item; `None` if at one moment of the call there was none.
+    pub fn pop(&mut self) -> Option<P> {
+        loop {
+            if let Peek::Empty = self.peek() {
+                return None;
+            }
+            // ORDERING: Acquire, Q2: the block is initialised.
+            let word = Word(self.queue.head.fetch_add(1, Ordering::Acquire));
+            let block = word.block::<SLOTS>();
+            let ticket = word.count();
+            self.hold(block);
+            // SAFETY: I3: `hold` has put this ticket's token aside.
+            let block_ref = unsafe { block.as_ref() };
+            if ticket < SLOTS {
+                if let Some(item) = self.take_or_poison(block_ref, ticket) {
+                    // SAFETY: the word in the slot came from `into_raw`; I1: only this thread has
+                    // the ticket.
+                    return Some(unsafe { P::from_raw(item) });
+                }
+            } else {
+                // ORDERING: Acquire, Q2: the thread moves both ends there, for all to use.
+                let next = NonNull::new(block_ref.next.load(Ordering::Acquire))?;
+                // I2: `tail` first. Else a consumer could overtake it and poison a whole block.
+                self.queue.move_on(&self.queue.tail, block, Word::new(next, 1));
+                self.queue.move_on(&self.queue.head, block, Word::new(next, 0));
+            }
+        }
+    }
+
+    /// Looks at the head without taking a ticket. Certain of emptiness only if the head is in the
+    /// held block, I3: that word cannot have come from an older block at the same address.
+    fn peek(&self) -> Peek {
+        let Some(held) = &self.held else { return Peek::Unclear };
+        // ORDERING: Relaxed: compared only; the held block is initialised for this thread.
+        let head = Word(self.queue.head.load(Ordering::Relaxed));
+        if head.block() != held.block {
+            return Peek::Unclear;
+        }
+        // SAFETY: I3: the held token keeps the block.
+        let block = unsafe { held.block.as_ref() };
+        let ticket = head.count();
+        let empty = if ticket < SLOTS {
+            // ORDERING: Relaxed: an item is read again, with its edge, under a ticket.
+            block.slots[ticket].load(Ordering::Relaxed) == EMPTY && {
+                // ORDERING: Relaxed: compared only. Being empty at the moment of this load is
+                // all that is claimed; who needs more brings a fence (the census does).
+                let tail = Word(self.queue.tail.load(Ordering::Relaxed));
+                tail.block() == held.block && tail.count() <= ticket
+            }
+        } else {
+            // ORDERING: Relaxed: compared only.
+            block.next.load(Ordering::Relaxed).is_null()
+        };
+        if empty { Peek::Empty } else { Peek::Unclear }
+    }
+
+    /// Q-poison, or the item of this ticket.
+    fn take_or_poison(&mut self, block: &Block<SLOTS>, ticket: usize) -> Option<NonNull<()>> {
+        let slot = &block.slots[ticket];
+        for _ in 0..SPINS {
+            // ORDERING: Acquire, Q1: the item.
+            if let Some(item) = NonNull::new(slot.load(Ordering::Acquire)) {
+                return Some(item);
+            }
+            spin_loop();
+        }
+        // The slot's token goes to the producer that will find the poison, so this thread needs
+        // another one, made while it still has the slot's.
+        block.take_token();
+        // ORDERING: Relaxed on success: the poison carries nothing. Acquire on failure, Q1: the
+        // item.
+        match slot.compare_exchange(EMPTY, POISONED, Ordering::Relaxed, Ordering::Acquire) {
+            Ok(_) => None,
+            Err(item) => {
+                self.held.as_mut().expect("a ticket is held").tokens += 1;
+                NonNull::new(item)
+            }
+        }
+    }
+
+    /// Puts a ticket's token aside, and gives those of an older block back.
+    fn hold(&mut self, block: NonNull<Block<SLOTS>>) {
+        match &mut self.held {
+            Some(held) if held.block == block => held.tokens += 1,
+            held => {
+                let older = held.replace(Held { block, tokens: 1 });
+                Self::release(older);
+            }
+        }
+    }
+
+    fn release(held: Option<Held<SLOTS>>) {
+        if let Some(Held { block, tokens }) = held {
+            // SAFETY: these tokens are this consumer's and are used no more.
+            unsafe { Block::give_back(block, tokens) };
+        }
+    }
+}
+
+impl<P: Pointer, const SLOTS: usize> Drop for Consumer<'_, P, SLOTS> {
+    fn drop(&mut self) {
+        Self::release(self.held.take());
+    }
+}
+
+impl<P: Pointer, const SLOTS: usize> core::fmt::Debug for Consumer<'_, P, SLOTS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Consumer").finish_non_exhaustive()
+    }
+}
+
+// SAFETY: a consumer may move to another thread: its tokens are counts, bound to no thread.
+unsafe impl<P: Pointer, const SLOTS: usize> Send for Consumer<'_, P, SLOTS> {}

@@ -1,0 +1,197 @@
+//! The shim: every atomic, fence, cell and shared pointer of the core comes from here.
+//!
+//! Production builds see the language's own types. With `--cfg asyncpal_loom` *and* the feature
+//! `loom` the same names are the model checker's, so that a model runs the very code that
+//! production runs; no algorithm contains a `cfg`.
+//!
+//! # A thread stopped for ever
+//!
+//! Strict lock-freedom is a claim about threads that stop in the middle of an operation and never
+//! go on. Under the checker `stall::arm` marks the calling thread: it blocks on a gate just
+//! before its `k`-th atomic operation, and stays there until the model, having joined all other
+//! threads, opens the gate.
+
+pub use core::sync::atomic::Ordering;
+
+pub use imp::*;
+
+#[cfg(not(asyncpal_loom))]
+mod imp {
+    pub use core::hint::spin_loop;
+    pub use core::sync::atomic::{AtomicPtr, AtomicUsize, fence};
+
+    #[cfg(feature = "alloc")]
+    pub use alloc::sync::Arc;
+
+    /// How often a thread looks again before it takes the long way round.
+    pub const SPINS: usize = 32;
+
+    /// Items per block of an engine's queue: blocks of 1 KiB on 64-bit targets.
+    pub const BLOCK_SLOTS: usize = 126;
+
+    /// `core`'s cell behind the checker's interface: every access says whether it writes.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        /// A cell that holds `value`.
+        pub const fn new(value: T) -> Self {
+            Self(core::cell::UnsafeCell::new(value))
+        }
+
+        /// Calls `f` with a pointer that is only read through.
+        #[inline(always)]
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Calls `f` with a pointer that may be written through.
+        #[inline(always)]
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+#[cfg(all(asyncpal_loom, not(feature = "loom")))]
+compile_error!("`--cfg asyncpal_loom` needs the feature `loom`");
+
+#[cfg(all(asyncpal_loom, feature = "loom"))]
+mod imp {
+    use core::sync::atomic::Ordering;
+
+    pub use loom::cell::UnsafeCell;
+    pub use loom::sync::Arc;
+
+    /// The checker explores every moment at which the value may arrive; looking again adds none.
+    pub const SPINS: usize = 0;
+
+    /// Small blocks: a model reaches their boundary, and every atomic costs the checker.
+    pub const BLOCK_SLOTS: usize = 2;
+
+    /// A fence, counted.
+    pub fn fence(order: Ordering) {
+        stall::step();
+        loom::sync::atomic::fence(order);
+    }
+
+    /// Lets other threads run.
+    pub fn spin_loop() {
+        loom::hint::spin_loop();
+    }
+
+    /// An atomic word whose every operation is counted.
+    #[derive(Debug)]
+    pub struct AtomicUsize(loom::sync::atomic::AtomicUsize);
+
+    /// An atomic pointer whose every operation is counted.
+    #[derive(Debug)]
+    pub struct AtomicPtr<T>(loom::sync::atomic::AtomicPtr<T>);
+
+    macro_rules! counted {
+        ($name:ident $(<$t:ident>)?, $value:ty) => {
+            impl$(<$t>)? $name$(<$t>)? {
+                /// See the type of the same name in `core`.
+                #[track_caller]
+                pub fn new(value: $value) -> Self {
+                    Self(loom::sync::atomic::$name::new(value))
+                }
+                /// See the type of the same name in `core`.
+                #[track_caller]
+                pub fn load(&self, order: Ordering) -> $value {
+                    stall::step();
+                    self.0.load(order)
+                }
+                /// See the type of the same name in `core`.
+                #[track_caller]
+                pub fn store(&self, value: $value, order: Ordering) {
+                    stall::step();
+                    self.0.store(value, order);
+                }
+                /// See the type of the same name in `core`.
+                #[track_caller]
+                pub fn swap(&self, value: $value, order: Ordering) -> $value {
+                    stall::step();
+                    self.0.swap(value, order)
+                }
+                /// See the type of the same name in `core`.
+                #[track_caller]
+                pub fn compare_exchange(
+                    &self,
+                    current: $value,
+                    new: $value,
+                    success: Ordering,
+                    failure: Ordering,
+                ) -> Result<$value, $value> {
+                    stall::step();
+                    self.0.compare_exchange(current, new, success, failure)
+                }
+            }
+        };
+    }
+
+    counted!(AtomicUsize, usize);
+    counted!(AtomicPtr<T>, *mut T);
+
+    macro_rules! counted_arithmetic {
+        ($($op:ident)*) => {
+            impl AtomicUsize {$(
+                /// See the type of the same name in `core`.
+                #[track_caller]
+                pub fn $op(&self, value: usize, order: Ordering) -> usize {
+                    stall::step();
+                    self.0.$op(value, order)
+                }
+            )*}
+        };
+    }
+
+    counted_arithmetic!(fetch_add fetch_sub fetch_or fetch_and);
+
+    pub mod stall {
+        //! A thread stopped for ever, at the step the model asks for.
+
+        use core::cell::RefCell;
+
+        use loom::sync::{Arc, Notify};
+
+        struct Armed {
+            steps_left: usize,
+            gate: Arc<Notify>,
+        }
+
+        loom::thread_local! {
+            static ARMED: RefCell<Option<Armed>> = RefCell::new(None);
+        }
+
+        /// Stops the calling thread just before its `step`-th atomic operation from here on,
+        /// until `gate` is notified.
+        pub fn arm(step: usize, gate: Arc<Notify>) {
+            ARMED.with(|armed| *armed.borrow_mut() = Some(Armed { steps_left: step, gate }));
+        }
+
+        /// Ends the marking; true if the thread has not been stopped, i.e. the operation was over
+        /// before the step was reached.
+        pub fn disarm() -> bool {
+            ARMED.with(|armed| armed.borrow_mut().take().is_some())
+        }
+
+        pub(super) fn step() {
+            let gate = ARMED.with(|armed| {
+                let mut armed = armed.borrow_mut();
+                match armed.as_mut() {
+                    Some(marked) if marked.steps_left == 0 => armed.take().map(|a| a.gate),
+                    Some(marked) => {
+                        marked.steps_left -= 1;
+                        None
+                    }
+                    None => None,
+                }
+            });
+            if let Some(gate) = gate {
+                gate.wait();
+            }
+        }
+    }
+}

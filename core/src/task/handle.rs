@@ -1,0 +1,249 @@
+//! The caller's end of a task.
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::marker::PhantomData;
+use core::task::{Context, Poll, Waker};
+
+use super::cell::{Finished, Live};
+use super::observers::{ObserverId, Observers};
+use super::state::{Arm, Disarm, End};
+use super::{Durations, Status};
+use crate::clock::Clock;
+use crate::error::Outcome;
+
+/// The caller's end of a task that returns a `T` or fails with an `E`.
+///
+/// Dropping it detaches the task: it runs all the same.
+pub struct Handle<T, E> {
+    task: Live,
+    outcome: PhantomData<(T, E)>,
+}
+
+// SAFETY: the outcome moves with the handle; the rest of a task is made for sharing.
+unsafe impl<T: Send, E: Send> Send for Handle<T, E> {}
+// SAFETY: a shared handle gives no access to the outcome.
+unsafe impl<T: Send, E: Send> Sync for Handle<T, E> {}
+
+/// What became of a wish to be woken.
+#[must_use]
+pub enum Registration<'h, T, E> {
+    /// The waker will be woken, once.
+    Armed(Registered<'h, T, E>),
+    /// The task is over.
+    Done,
+    /// Another waiter has the slot: use [`Handle::on_done`].
+    Busy,
+}
+
+impl<T, E> Handle<T, E> {
+    pub(super) fn new(task: Live) -> Self {
+        Self { task, outcome: PhantomData }
+    }
+
+    /// The task's number in its pool: 1, 2, 3 … in the order of the submits.
+    pub fn id(&self) -> usize {
+        self.task.header().id
+    }
+
+    /// Identifies the engine to which the task was submitted, by address; not to be read through.
+    pub fn home(&self) -> *const () {
+        self.task.header().home
+    }
+
+    /// Where the task is: a snapshot.
+    pub fn status(&self) -> Status {
+        self.task.header().state.get().status()
+    }
+
+    /// True once the task is over and its outcome is there.
+    pub fn is_done(&self) -> bool {
+        self.task.header().state.get().end().is_some()
+    }
+
+    /// True if the outcome was moved out.
+    pub fn is_taken(&self) -> bool {
+        self.task.header().state.get().is_taken()
+    }
+
+    /// How long the task waited and ran; `None` before it is over.
+    pub fn durations(&self) -> Option<Durations> {
+        if !self.is_done() {
+            return None;
+        }
+        let [pending, running] = self.task.durations();
+        Some(Durations { pending, running })
+    }
+
+    /// Cancels the task if it is pending: its closure is dropped here and now, and the handle
+    /// resolves. False if the task has started or is over.
+    pub fn cancel(&self) -> bool {
+        self.task.cancel(None::<E>, None)
+    }
+
+    /// Cancels the task if it is pending, and gives its job back.
+    ///
+    /// # Safety
+    ///
+    /// `J` is the type of the job with which the task was made.
+    pub(crate) unsafe fn withdraw<J>(&self) -> Option<J> {
+        let mut job = None;
+        self.task.cancel(
+            None::<E>,
+            // SAFETY: the caller vouches for the types.
+            Some(&mut |task| job = Some(unsafe { task.take_job::<J, T, E>() })),
+        );
+        job
+    }
+
+    /// Claims the task if it is pending and runs it here, with `seat`. False if it was not pending.
+    ///
+    /// # Safety
+    ///
+    /// The caller is a worker of the engine [`home`](Self::home), and `S` is its kind's seat.
+    pub unsafe fn run_inline<S>(&self, seat: &mut S, clock: &impl Clock) -> bool {
+        if !self.task.header().state.claim_inline() {
+            return false;
+        }
+        self.task.withdrawn();
+        let started = clock.now();
+        // SAFETY: the caller vouches for the seat's type.
+        let end = unsafe { self.task.run(seat) };
+        let finished = Finished::new(self.task, end);
+        finished.ran(started, clock.now());
+        drop(finished);
+        true
+    }
+
+    /// Moves the outcome out; `None` if the task is not over or the outcome was taken before.
+    pub fn take(&mut self) -> Option<Outcome<T, E>> {
+        let end = self.task.header().state.get().end()?;
+        if !self.task.header().state.take() {
+            return None;
+        }
+        Some(match end {
+            // SAFETY: S4; `take` lets one caller through; the types are the handle's.
+            End::Completed => Outcome::Completed(unsafe { self.task.take_outcome::<T, false>() }),
+            // SAFETY: as above.
+            End::Failed => Outcome::Failed(unsafe { self.task.take_outcome::<E, true>() }),
+            End::Cancelled { with_cause: false } => Outcome::Cancelled(None),
+            End::Cancelled { with_cause: true } => {
+                // SAFETY: as above.
+                Outcome::Cancelled(Some(unsafe { self.task.take_outcome::<E, true>() }))
+            }
+        })
+    }
+
+    /// Asks that `waker` be woken when the task is over.
+    pub fn register(&self, waker: &Waker) -> Registration<'_, T, E> {
+        let state = &self.task.header().state;
+        if state.get().end().is_some() {
+            return Registration::Done;
+        }
+        if !state.reserve_slot() {
+            return Registration::Busy;
+        }
+        if self.arm(waker.clone()) {
+            Registration::Armed(Registered { handle: self })
+        } else {
+            state.free_slot();
+            Registration::Done
+        }
+    }
+
+    /// Puts `waker` into the slot, which is this caller's; false if the task is over.
+    fn arm(&self, waker: Waker) -> bool {
+        let header = self.task.header();
+        // SAFETY: S5: the slot is this waiter's while `WAITER` is clear.
+        header.waker.with_mut(|slot| unsafe { *slot = Some(waker) });
+        if header.state.arm() == Arm::Armed {
+            return true;
+        }
+        // SAFETY: S5: it was not armed, so the resolver does not look.
+        header.waker.with_mut(|slot| unsafe { *slot = None });
+        false
+    }
+
+    /// One step of `.await`: the outcome, or the context's waker will be woken.
+    ///
+    /// # Panics
+    ///
+    /// If the outcome was taken before.
+    pub fn poll_outcome(&mut self, context: &mut Context<'_>) -> Poll<Outcome<T, E>> {
+        let state = &self.task.header().state;
+        let seen = state.get();
+        if seen.end().is_none() {
+            // With an exclusive handle a reserved slot is an earlier poll's, i.e. this waiter's.
+            let ours = !state.reserve_slot();
+            let armed = if ours && seen.is_waited_for() {
+                state.disarm() == Disarm::Disarmed && self.arm(context.waker().clone())
+            } else {
+                self.arm(context.waker().clone())
+            };
+            if armed {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(self.take().expect("the outcome of a task is taken once"))
+    }
+
+    /// Calls `callback` with the status once the task is over: on the thread that ends it, or here
+    /// and now (`None`) if it is over already.
+    pub fn on_done(&self, callback: Box<dyn FnOnce(Status) + Send>) -> Option<ObserverId> {
+        let header = self.task.header();
+        let observers = Observers::get_or_make(&header.observers);
+        let id = observers.add(callback);
+        if header.state.observe() {
+            // O2: over before the callback stood; whoever takes it out runs it.
+            if let Some(callback) = observers.remove(id) {
+                callback(header.state.get().status());
+            }
+            return None;
+        }
+        Some(id)
+    }
+
+    /// Removes a callback; false if it has run or was removed.
+    pub fn remove_observer(&self, id: ObserverId) -> bool {
+        Observers::get(&self.task.header().observers)
+            .is_some_and(|observers| observers.remove(id).is_some())
+    }
+}
+
+impl<T, E> Drop for Handle<T, E> {
+    fn drop(&mut self) {
+        let state = &self.task.header().state;
+        let Err(seen) = state.abandon() else { return };
+        let end = seen.end().expect("what cannot be abandoned is over");
+        if !seen.is_taken() {
+            self.task.drop_outcome(end);
+        }
+        if seen.is_all_the_handles() {
+            self.task.free();
+        } else {
+            self.task.after(state.release_handle());
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Handle<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("id", &self.id()).field("status", &self.status()).finish()
+    }
+}
+
+/// A waiter's claim on a task's waker slot; dropping it takes the waker back.
+pub struct Registered<'h, T, E> {
+    handle: &'h Handle<T, E>,
+}
+
+impl<T, E> Drop for Registered<'_, T, E> {
+    fn drop(&mut self) {
+        let header = self.handle.task.header();
+        if header.state.disarm() == Disarm::Disarmed {
+            // SAFETY: S5: disarmed, so the slot is this waiter's again.
+            header.waker.with_mut(|slot| unsafe { *slot = None });
+            header.state.free_slot();
+        }
+    }
+}

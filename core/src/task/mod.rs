@@ -1,0 +1,67 @@
+//! A task: what a user submits, once, with one outcome.
+//!
+//! `state` is the word and its transitions, `cell` the memory that the word guards, `handle` the
+//! caller's end, `observers` the callbacks.
+
+#[cfg(feature = "alloc")]
+mod cell;
+#[cfg(feature = "alloc")]
+mod handle;
+#[cfg(feature = "alloc")]
+mod observers;
+#[cfg(feature = "alloc")]
+mod state;
+
+#[cfg(feature = "alloc")]
+pub(crate) use cell::{Account, Claimed, Popped, new_task};
+#[cfg(feature = "alloc")]
+pub use cell::{Finished, Job, TaskRef};
+#[cfg(feature = "alloc")]
+pub use handle::{Handle, Registered, Registration};
+#[cfg(feature = "alloc")]
+pub use observers::ObserverId;
+
+use core::time::Duration;
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// Submitted, not started.
+    Pending,
+    /// Being run by a worker.
+    Running,
+    /// It returned a value.
+    Completed,
+    /// It panicked, or was lost with its worker.
+    Failed,
+    /// It was cancelled before it started.
+    Cancelled,
+}
+
+impl Status {
+    /// True for the three states that last.
+    pub const fn is_done(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}
+
+impl core::fmt::Display for Status {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// How long a task waited and how long it ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// From the submit to the start, or to the cancellation.
+    pub pending: Duration,
+    /// From the start to the end; zero for a task that was cancelled.
+    pub running: Duration,
+}

@@ -1,0 +1,210 @@
+//! Callbacks of a task: a list that is allocated on first use and never run under a lock.
+//!
+//! # State
+//! A stack of nodes that only grows until the task is freed; a node that was emptied is used
+//! again. Each node's word is a callback's id and a stage: free, filling, armed, emptying.
+//!
+//! # Invariants
+//! - **O1** A node's callback belongs to the thread that moved its stage to filling or emptying.
+//! - **O2** A callback that was armed before the end is published runs on the resolver; one that
+//!   came later is taken back by whoever added it, and runs there; never both.
+//!
+//! # Edges
+//! - **O3** arming (Release) / emptying (Acquire): the callback is seen; freeing (Release) /
+//!   filling (Acquire): the emptied cell is.
+//! - O2 rests on the state word: `observe` and `publish` are read-modify-writes of one word, so one
+//!   of them comes first.
+//!
+//! # Progress
+//! Lock-free: a failed exchange means that another thread's succeeded.
+//!
+//! # Modelled by
+//! `loom-tests/tests/task.rs`
+
+use alloc::boxed::Box;
+use core::ptr;
+
+use super::Status;
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
+
+/// What is called with the status in which the task ended.
+pub(super) type Callback = Box<dyn FnOnce(Status) + Send>;
+
+/// Names a callback of one task, so that it can be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ObserverId(usize);
+
+/// No callback, id zero.
+const FREE: usize = 0;
+const FILLING: usize = 1;
+const ARMED: usize = 2;
+const EMPTYING: usize = 3;
+
+impl ObserverId {
+    /// A node's word: this callback in this stage.
+    const fn in_stage(self, stage: usize) -> usize {
+        (self.0 << 2) | stage
+    }
+}
+
+struct Node {
+    word: AtomicUsize,
+    content: UnsafeCell<Option<Callback>>,
+    next: *mut Node,
+}
+
+pub(super) struct Observers {
+    head: AtomicPtr<Node>,
+    last_id: AtomicUsize,
+}
+
+impl Observers {
+    fn new() -> Self {
+        Self { head: AtomicPtr::new(ptr::null_mut()), last_id: AtomicUsize::new(0) }
+    }
+
+    /// The list in `place`, made if it is not there yet.
+    pub(super) fn get_or_make(place: &AtomicPtr<Self>) -> &Self {
+        // ORDERING: Acquire: the list is initialised.
+        let mut list = place.load(Ordering::Acquire);
+        if list.is_null() {
+            let fresh = Box::into_raw(Box::new(Self::new()));
+            // ORDERING: Release: the fresh list. Acquire on failure: the other's.
+            list = match place.compare_exchange(
+                ptr::null_mut(),
+                fresh,
+                Ordering::Release,
+                Ordering::Acquire,
+            ) {
+                Ok(_) => fresh,
+                Err(other) => {
+                    // SAFETY: nobody else has seen the fresh list.
+                    drop(unsafe { Box::from_raw(fresh) });
+                    other
+                }
+            };
+        }
+        // SAFETY: a list that was put in place stays there until the task is freed, and the place
+        // is borrowed from the task.
+        unsafe { &*list }
+    }
+
+    /// The list in `place`, if it was made.
+    pub(super) fn get(place: &AtomicPtr<Self>) -> Option<&Self> {
+        // ORDERING: Acquire: the list is initialised.
+        let list = place.load(Ordering::Acquire);
+        // SAFETY: as in `get_or_make`.
+        unsafe { list.as_ref() }
+    }
+
+    /// Frees the list in `place`.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else can reach the task any more.
+    pub(super) unsafe fn free(place: &AtomicPtr<Self>) {
+        // ORDERING: Relaxed: the thread that frees the task is alone with it (E3).
+        let list = place.load(Ordering::Relaxed);
+        if !list.is_null() {
+            // SAFETY: the list was made by `get_or_make`, and by the caller's promise this is the
+            // last use.
+            drop(unsafe { Box::from_raw(list) });
+        }
+    }
+
+    /// Adds a callback.
+    pub(super) fn add(&self, callback: Callback) -> ObserverId {
+        // ORDERING: Relaxed: only distinct.
+        let id = ObserverId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        let free = self.nodes().find(|node| node.change(FREE, id.in_stage(FILLING)));
+        if let Some(node) = free {
+            // SAFETY: O1: this thread moved the stage to filling.
+            node.content.with_mut(|content| unsafe { *content = Some(callback) });
+            // ORDERING: Release, O3: the callback.
+            node.word.store(id.in_stage(ARMED), Ordering::Release);
+        } else {
+            self.push(id, callback);
+        }
+        id
+    }
+
+    fn push(&self, id: ObserverId, callback: Callback) {
+        let node = Box::into_raw(Box::new(Node {
+            word: AtomicUsize::new(id.in_stage(ARMED)),
+            content: UnsafeCell::new(Some(callback)),
+            next: ptr::null_mut(),
+        }));
+        // ORDERING: Relaxed: only the value to compare; the list below it was published by the
+        // exchange that this one continues.
+        let mut seen = self.head.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: the node is not in the list yet, so it is this thread's.
+            unsafe { (*node).next = seen };
+            // ORDERING: Release, O3: the node. Relaxed on failure: retried.
+            match self.head.compare_exchange(seen, node, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Takes the callback `id` out; `None` if it has run, runs, or was removed.
+    pub(super) fn remove(&self, id: ObserverId) -> Option<Callback> {
+        let node =
+            self.nodes().find(|node| node.change(id.in_stage(ARMED), id.in_stage(EMPTYING)))?;
+        // SAFETY: O1: this thread moved the stage to emptying.
+        let callback = node.content.with_mut(|content| unsafe { (*content).take() });
+        // ORDERING: Release, O3: the emptied cell, for the node's next user.
+        node.word.store(FREE, Ordering::Release);
+        callback
+    }
+
+    /// Runs all callbacks, oldest first.
+    pub(super) fn run_all(&self, status: Status) {
+        while let Some(oldest) = self.oldest() {
+            if let Some(callback) = self.remove(oldest) {
+                callback(status);
+            }
+        }
+    }
+
+    fn oldest(&self) -> Option<ObserverId> {
+        self.nodes().filter_map(Node::armed).min_by_key(|id| id.0)
+    }
+
+    fn nodes(&self) -> impl Iterator<Item = &Node> {
+        // ORDERING: Acquire, O3: the nodes.
+        let mut at = self.head.load(Ordering::Acquire);
+        core::iter::from_fn(move || {
+            // SAFETY: nodes are freed only with the list, which is borrowed.
+            let node = unsafe { at.as_ref() }?;
+            at = node.next;
+            Some(node)
+        })
+    }
+}
+
+impl Drop for Observers {
+    fn drop(&mut self) {
+        // ORDERING: Relaxed: the list is this thread's alone.
+        let mut at = self.head.load(Ordering::Relaxed);
+        while !at.is_null() {
+            // SAFETY: every node came from a box and is reached once.
+            let node = unsafe { Box::from_raw(at) };
+            at = node.next;
+        }
+    }
+}
+
+impl Node {
+    fn change(&self, from: usize, to: usize) -> bool {
+        // ORDERING: Acquire on success, O3. Relaxed on failure: the node is left alone.
+        self.word.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    fn armed(&self) -> Option<ObserverId> {
+        // ORDERING: Relaxed: a hint; emptying the node brings the edge.
+        let word = self.word.load(Ordering::Relaxed);
+        (word & 3 == ARMED).then_some(ObserverId(word >> 2))
+    }
+}

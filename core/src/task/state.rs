@@ -1,0 +1,326 @@
+//! The state word of a task.
+//!
+//! Three parties share a task: the *handle* (caller's end), the *entry* (the queue's reference)
+//! and the *resolver*: whoever won the right to end it (a worker, a worker that waits for it, a
+//! canceller). The word says who is still there and how far the task is.
+//!
+//! # State
+//! | bits | field | meaning |
+//! |---|---|---|
+//! | 0..3 | phase | pending, running, cancelling, completed, failed, cancelled |
+//! | 3 | `SLOT` | the waker slot is in use by one waiter |
+//! | 4 | `WAITER` | the slot holds a waker that must be woken |
+//! | 5 | `OBSERVED` | there are callbacks |
+//! | 6 | `HANDLE_GONE` | the handle was dropped |
+//! | 7 | `ENTRY_GONE` | the queue's reference is used up |
+//! | 8 | `SETTLED` | the resolver has touched the task for the last time |
+//! | 9 | `TAKEN` | the outcome was moved out |
+//! | 10 | `CAUSE` | a cancelled task carries a failure that says why |
+//!
+//! # Invariants
+//! - **S1** Exactly one thread leaves `pending`: it is the resolver and alone may touch the cell
+//!   until it publishes.
+//! - **S2** A published phase does not change.
+//! - **S3** Whoever completes the set {`HANDLE_GONE`, `ENTRY_GONE`, `SETTLED`} frees the task.
+//! - **S4** The outcome of a published task belongs to the handle; without a handle to the
+//!   resolver.
+//! - **S5** The waker slot belongs to the waiter that set `SLOT` while `WAITER` is clear, and to
+//!   nobody else's eyes; with `WAITER` set it is the resolver's once the phase is published.
+//!
+//! # Transitions
+//! | name | change | by |
+//! |---|---|---|
+//! | T1 `claim_popped` | pending → running, `ENTRY_GONE` | worker that popped the entry |
+//! | T2 `claim_inline` | pending → running | worker that waits for it |
+//! | T3 `begin_cancel` | pending → cancelling | handle, shutdown, failed spawn |
+//! | T4 `publish` | running or cancelling → an end, `SETTLED` if nobody must be told | resolver |
+//! | T5 `settle` | `SETTLED` | resolver, after it told |
+//! | T6 `discard_entry` | `ENTRY_GONE` | whoever pops a stub |
+//! | T7 `release_handle` | `HANDLE_GONE` | handle |
+//! | T8 `arm`, `disarm` | `SLOT`, `WAITER` | waiter |
+//!
+//! # Edges
+//! - **E1** `publish` (Release) / reading an end (Acquire): the outcome is seen.
+//! - **E2** `arm` or `observe` (Release) / `publish` (Acquire): waker and callbacks are seen.
+//! - **E3** the three goodbyes (Release) / the one that frees (Acquire): all use happens before
+//!   freeing.
+//!
+//! # Progress
+//! Lock-free; T1 to T3, T6 and T7 retry only when a flag changed, and each flag of a waiter changes
+//! only when that waiter acts.
+//!
+//! # Modelled by
+//! `loom-tests/tests/task.rs`
+
+use super::Status;
+use crate::sync::{AtomicUsize, Ordering};
+
+const PHASE: usize = 0b111;
+const PENDING: usize = 0;
+const RUNNING: usize = 1;
+const CANCELLING: usize = 2;
+const COMPLETED: usize = 3;
+const FAILED: usize = 4;
+const CANCELLED: usize = 5;
+
+const SLOT: usize = 1 << 3;
+const WAITER: usize = 1 << 4;
+const OBSERVED: usize = 1 << 5;
+const HANDLE_GONE: usize = 1 << 6;
+const ENTRY_GONE: usize = 1 << 7;
+const SETTLED: usize = 1 << 8;
+const TAKEN: usize = 1 << 9;
+const CAUSE: usize = 1 << 10;
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Completed,
+    Failed,
+    Cancelled { with_cause: bool },
+}
+
+impl End {
+    const fn bits(self) -> usize {
+        match self {
+            Self::Completed => COMPLETED,
+            Self::Failed => FAILED,
+            Self::Cancelled { with_cause: false } => CANCELLED,
+            Self::Cancelled { with_cause: true } => CANCELLED | CAUSE,
+        }
+    }
+}
+
+/// A value that the word had.
+#[derive(Clone, Copy)]
+pub(super) struct Snapshot(usize);
+
+impl Snapshot {
+    const fn phase(self) -> usize {
+        self.0 & PHASE
+    }
+
+    const fn has(self, flags: usize) -> bool {
+        self.0 & flags == flags
+    }
+
+    pub(super) const fn status(self) -> Status {
+        match self.phase() {
+            PENDING => Status::Pending,
+            RUNNING => Status::Running,
+            COMPLETED => Status::Completed,
+            FAILED => Status::Failed,
+            _ => Status::Cancelled,
+        }
+    }
+
+    /// The end that was published, if one was.
+    pub(super) const fn end(self) -> Option<End> {
+        match self.phase() {
+            COMPLETED => Some(End::Completed),
+            FAILED => Some(End::Failed),
+            CANCELLED => Some(End::Cancelled { with_cause: self.has(CAUSE) }),
+            _ => None,
+        }
+    }
+
+    pub(super) const fn is_taken(self) -> bool {
+        self.has(TAKEN)
+    }
+
+    pub(super) const fn is_waited_for(self) -> bool {
+        self.has(WAITER)
+    }
+
+    pub(super) const fn is_observed(self) -> bool {
+        self.has(OBSERVED)
+    }
+
+    pub(super) const fn has_no_handle(self) -> bool {
+        self.has(HANDLE_GONE)
+    }
+
+    pub(super) const fn has_no_entry(self) -> bool {
+        self.has(ENTRY_GONE)
+    }
+
+    /// S3, seen from the handle: nobody else will touch the task again.
+    pub(super) const fn is_all_the_handles(self) -> bool {
+        self.has(ENTRY_GONE | SETTLED)
+    }
+}
+
+/// What became of a waiter's wish to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Arm {
+    /// It will be woken.
+    Armed,
+    /// The task is over; the slot's content stays with the waiter.
+    Done,
+}
+
+/// What became of a waiter's wish not to be woken any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Disarm {
+    /// The slot is the waiter's again.
+    Disarmed,
+    /// The task is over; the resolver has the slot's content.
+    Done,
+}
+
+/// Whether this goodbye was the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Goodbye {
+    /// Others remain.
+    Others,
+    /// S3: free the task.
+    Last,
+}
+
+impl Goodbye {
+    /// The goodbye that sets `own`, when the word had been `before`.
+    fn of(own: usize, before: usize) -> Self {
+        let all = HANDLE_GONE | ENTRY_GONE | SETTLED;
+        if (before | own) & all == all { Self::Last } else { Self::Others }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct State(AtomicUsize);
+
+impl State {
+    pub(super) fn new() -> Self {
+        Self(AtomicUsize::new(PENDING))
+    }
+
+    /// A look that may read what the phase guards.
+    pub(super) fn get(&self) -> Snapshot {
+        // ORDERING: Acquire, E1; and E3 for a handle that finds itself alone.
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// Retries `change` until it is applied or declined; both return the value found.
+    fn update(
+        &self,
+        order: Ordering,
+        change: impl Fn(usize) -> Option<usize>,
+    ) -> Result<Snapshot, Snapshot> {
+        // ORDERING: Acquire on every reading: one that finds an end may read the outcome, E1.
+        let mut seen = self.0.load(Ordering::Acquire);
+        while let Some(wanted) = change(seen) {
+            match self.0.compare_exchange(seen, wanted, order, Ordering::Acquire) {
+                Ok(_) => return Ok(Snapshot(seen)),
+                Err(now) => seen = now,
+            }
+        }
+        Err(Snapshot(seen))
+    }
+
+    fn leave_pending(&self, to: usize) -> bool {
+        // ORDERING: Relaxed on success: the job was published by the queue's edge (worker) or is
+        // this thread's past (handle); S1 needs only atomicity.
+        self.update(Ordering::Relaxed, |s| (s & PHASE == PENDING).then_some(s | to)).is_ok()
+    }
+
+    /// T1. False: the entry is a stub and must be discarded.
+    pub(super) fn claim_popped(&self) -> bool {
+        self.leave_pending(RUNNING | ENTRY_GONE)
+    }
+
+    /// T2.
+    pub(super) fn claim_inline(&self) -> bool {
+        self.leave_pending(RUNNING)
+    }
+
+    /// T3.
+    pub(super) fn begin_cancel(&self) -> bool {
+        self.leave_pending(CANCELLING)
+    }
+
+    /// T4. The returned value tells whom to tell; if nobody, the resolver is through.
+    pub(super) fn publish(&self, end: End) -> Snapshot {
+        // ORDERING: Release, E1: the outcome. Acquire, E2: the waker, the callbacks.
+        self.update(Ordering::AcqRel, |s| {
+            let silent = s & (WAITER | OBSERVED | HANDLE_GONE) == 0;
+            Some((s & !PHASE) | end.bits() | if silent { SETTLED } else { 0 })
+        })
+        .unwrap_or_else(|seen| seen)
+    }
+
+    /// True if a publication that found `before` must be followed by [`settle`](Self::settle).
+    pub(super) const fn must_settle(before: Snapshot) -> bool {
+        before.0 & (WAITER | OBSERVED | HANDLE_GONE) != 0
+    }
+
+    /// T5.
+    pub(super) fn settle(&self) -> Goodbye {
+        // ORDERING: AcqRel, E3.
+        Goodbye::of(SETTLED, self.0.fetch_or(SETTLED, Ordering::AcqRel))
+    }
+
+    /// T6. The value found tells whether a canceller is still at its accounts.
+    pub(super) fn discard_entry(&self) -> (Goodbye, bool) {
+        // ORDERING: AcqRel, E3.
+        let before = self.0.fetch_or(ENTRY_GONE, Ordering::AcqRel);
+        (Goodbye::of(ENTRY_GONE, before), before & PHASE == CANCELLING)
+    }
+
+    /// T7 for a task that is not over, so that its outcome falls to the resolver, S4. `Err` with
+    /// the end if it is over: the outcome is the handle's, and goes before the handle does.
+    pub(super) fn abandon(&self) -> Result<(), Snapshot> {
+        // ORDERING: AcqRel, E3. Nobody else's goodbye can complete the set now: an unresolved
+        // task has its resolver, or its entry, still to come.
+        self.update(Ordering::AcqRel, |s| Snapshot(s).end().is_none().then_some(s | HANDLE_GONE))
+            .map(drop)
+    }
+
+    /// T7 for a task that is over.
+    pub(super) fn release_handle(&self) -> Goodbye {
+        // ORDERING: AcqRel, E3.
+        Goodbye::of(HANDLE_GONE, self.0.fetch_or(HANDLE_GONE, Ordering::AcqRel))
+    }
+
+    /// The outcome is about to be moved out; false if it was before.
+    pub(super) fn take(&self) -> bool {
+        // ORDERING: Relaxed: only the owner of the handle sets and reads this flag.
+        self.0.fetch_or(TAKEN, Ordering::Relaxed) & TAKEN == 0
+    }
+
+    /// The waker slot for this waiter; false if another has it.
+    pub(super) fn reserve_slot(&self) -> bool {
+        // ORDERING: Acquire: the last waiter's use of the slot happens before this one's, S5.
+        self.0.fetch_or(SLOT, Ordering::Acquire) & SLOT == 0
+    }
+
+    /// Gives the slot up.
+    pub(super) fn free_slot(&self) {
+        // ORDERING: Release: pairs with `reserve_slot`, S5.
+        self.0.fetch_and(!SLOT, Ordering::Release);
+    }
+
+    /// T8: the slot holds a waker.
+    pub(super) fn arm(&self) -> Arm {
+        // ORDERING: Release, E2: the waker.
+        let armed =
+            self.update(Ordering::Release, |s| Snapshot(s).end().is_none().then_some(s | WAITER));
+        if armed.is_ok() { Arm::Armed } else { Arm::Done }
+    }
+
+    /// T8, back.
+    pub(super) fn disarm(&self) -> Disarm {
+        // ORDERING: Relaxed: the waker in the slot is this waiter's own.
+        let disarmed =
+            self.update(Ordering::Relaxed, |s| Snapshot(s).end().is_none().then_some(s & !WAITER));
+        if disarmed.is_ok() { Disarm::Disarmed } else { Disarm::Done }
+    }
+
+    /// A callback stands in the list. Returns whether the task was over already.
+    pub(super) fn observe(&self) -> bool {
+        // ORDERING: Release, E2: the callback. Acquire, E1: an end that was there is read.
+        let before = self.0.fetch_or(OBSERVED, Ordering::AcqRel);
+        Snapshot(before).end().is_some()
+    }
+}

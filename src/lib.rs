@@ -1,0 +1,3 @@
+//! asyncpal
+#![no_std]
+#![forbid(unsafe_code)]
