@@ -249,6 +249,11 @@ impl<K: WorkerKind> Executor<K> {
         self.engine.unpark_all();
     }
 
+    /// Wakes every idle worker, so that it reads its keep-alive anew.
+    pub fn rouse_workers(&self) {
+        self.engine.unpark_all();
+    }
+
     /// Closes: no more submits; what is pending is cancelled; workers leave after the task at
     /// hand. False if it was closed before.
     pub fn close(&self) -> bool {

@@ -1,0 +1,282 @@
+//! The worker kind of the models: workers are the checker's threads, and a script says which
+//! spawns fail, how often a keep-alive elapses, what an initializer and a finalizer do.
+//!
+//! What the models count is counted by `std`'s atomics, which the checker does not see: they add
+//! no step and order nothing.
+
+use super::park::ModelPark;
+use asyncpal_core::clock::{Clock, Instant};
+use asyncpal_core::error::Outcome;
+use asyncpal_core::executor::{Engine, Executor, OpenError, Rejection, WorkerKind, work};
+use asyncpal_core::park::{Park, Unparked};
+use asyncpal_core::task::{Handle, Job};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use core::task::{Context, Poll};
+use core::time::Duration;
+use loom::thread::{self, JoinHandle};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Why a worker failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Spawn,
+    Open,
+}
+
+type Opening = fn(nth: usize) -> Result<(), OpenError<Cause>>;
+
+/// What happens to workers.
+pub struct Script {
+    pub failing_spawns: usize,
+    /// How many times the keep-alive of an idle worker elapses; then it lasts for ever.
+    pub timeouts: usize,
+    pub tasks_per_worker: usize,
+    /// The result of the initializer, by how many were called before.
+    pub opening: Opening,
+    /// What a worker does before it is gone.
+    pub finalizer: Option<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            failing_spawns: 0,
+            timeouts: 0,
+            tasks_per_worker: usize::MAX,
+            opening: |_| Ok(()),
+            finalizer: None,
+        }
+    }
+}
+
+/// What happened.
+#[derive(Default)]
+pub struct Record {
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    timeouts: AtomicUsize,
+    opened: AtomicUsize,
+    pub spawns: AtomicUsize,
+    pub failed_spawns: AtomicUsize,
+    pub broken: AtomicUsize,
+    pub runs: AtomicUsize,
+    jobs: AtomicUsize,
+    dropped_jobs: AtomicUsize,
+    engine_gone: AtomicBool,
+}
+
+pub struct ModelKind {
+    script: Script,
+    record: Arc<Record>,
+}
+
+impl Clock for ModelKind {
+    fn now(&self) -> Instant {
+        // A canceller asks for the time: that is where it touches its engine.
+        assert!(!self.record.engine_gone.load(Relaxed), "a task outlived its engine");
+        Instant::from_nanos(0)
+    }
+}
+
+impl Drop for ModelKind {
+    fn drop(&mut self) {
+        self.record.engine_gone.store(true, Relaxed);
+    }
+}
+
+impl WorkerKind for ModelKind {
+    type Park = ModelPark;
+    type Clock = Self;
+    type Seat = ();
+    type Failure = Cause;
+
+    fn parker(&self, _: usize) -> ModelPark {
+        ModelPark::new()
+    }
+
+    fn clock(&self) -> &Self {
+        self
+    }
+
+    fn spawn(
+        &self,
+        engine: &asyncpal_core::sync::Arc<Engine<Self>>,
+        slot: usize,
+    ) -> Result<(), Cause> {
+        if self.record.failed_spawns.load(Relaxed) < self.script.failing_spawns {
+            self.record.failed_spawns.fetch_add(1, Relaxed);
+            // The system call takes its time: what others do meanwhile matters.
+            thread::yield_now();
+            return Err(Cause::Spawn);
+        }
+        self.record.spawns.fetch_add(1, Relaxed);
+        let engine = engine.clone();
+        let thread = thread::spawn(move || work(&engine, slot));
+        self.record.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+        Ok(())
+    }
+
+    fn open(&self, _: usize) -> Result<(), OpenError<Cause>> {
+        (self.script.opening)(self.record.opened.fetch_add(1, Relaxed))
+    }
+
+    fn may_go_on(&self, (): &(), tasks: usize) -> bool {
+        tasks < self.script.tasks_per_worker
+    }
+
+    fn keep_alive(&self) -> Option<Duration> {
+        let left = self.record.timeouts.load(Relaxed) < self.script.timeouts;
+        left.then_some(Duration::ZERO)
+    }
+
+    fn park(&self, (): &mut (), parker: &ModelPark, deadline: Option<Instant>) -> Unparked {
+        let unparked = parker.park(deadline);
+        if unparked == Unparked::TimedOut {
+            self.record.timeouts.fetch_add(1, Relaxed);
+        }
+        unparked
+    }
+
+    fn close(&self, _: usize, (): ()) -> Result<(), Cause> {
+        if let Some(finalizer) = &self.script.finalizer {
+            finalizer();
+        }
+        Ok(())
+    }
+
+    fn broken(&self, _: Cause) {
+        self.record.broken.fetch_add(1, Relaxed);
+    }
+
+    fn repeat(&self, cause: &Cause) -> Cause {
+        *cause
+    }
+
+    fn departed(&self, _: usize) {}
+}
+
+/// A job that counts that it ran and that it was dropped.
+pub struct Errand {
+    record: Arc<Record>,
+    work: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl Job<(), Cause> for Errand {
+    type Output = ();
+
+    fn run(mut self, (): &mut ()) -> Result<(), Cause> {
+        self.record.runs.fetch_add(1, Relaxed);
+        if let Some(work) = self.work.take() {
+            work();
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Errand {
+    fn drop(&mut self) {
+        self.record.dropped_jobs.fetch_add(1, Relaxed);
+    }
+}
+
+/// What became of a submit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Ran,
+    Cancelled(Option<Cause>),
+    GivenBack(Refusal),
+}
+
+/// Why a job was given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    Closed,
+    Broken,
+    Spawn(Cause),
+}
+
+pub type TaskHandle = Handle<(), Cause>;
+
+/// An executor, what happens to its workers, and what happened.
+pub struct Pool {
+    pub executor: Executor<ModelKind>,
+    pub record: Arc<Record>,
+}
+
+impl Pool {
+    pub fn new(max_workers: usize, script: Script) -> Self {
+        let record = Arc::new(Record::default());
+        let kind = ModelKind { script, record: Arc::clone(&record) };
+        Self { executor: Executor::new(kind, max_workers), record }
+    }
+
+    pub fn submit(&self) -> Result<TaskHandle, Refusal> {
+        self.submit_errand(None)
+    }
+
+    pub fn submit_work(&self, work: impl FnOnce() + Send + 'static) -> Result<TaskHandle, Refusal> {
+        self.submit_errand(Some(Box::new(work)))
+    }
+
+    fn submit_errand(
+        &self,
+        work: Option<Box<dyn FnOnce() + Send>>,
+    ) -> Result<TaskHandle, Refusal> {
+        self.record.jobs.fetch_add(1, Relaxed);
+        let errand = Errand { record: Arc::clone(&self.record), work };
+        self.executor.submit(errand).map_err(|rejected| match rejected.reason {
+            Rejection::Closed => Refusal::Closed,
+            Rejection::Broken => Refusal::Broken,
+            Rejection::Spawn(cause) => Refusal::Spawn(cause),
+        })
+    }
+
+    /// The owner goes; waits until every worker is gone.
+    pub fn end(self) -> Ended {
+        let Self { executor, record } = self;
+        drop(executor);
+        loop {
+            let thread = record.threads.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(thread) = thread else { break };
+            thread.join().expect("no worker panics");
+        }
+        assert!(record.engine_gone.load(Relaxed), "the engine leaked");
+        let jobs = record.jobs.load(Relaxed);
+        assert_eq!(record.dropped_jobs.load(Relaxed), jobs, "a job leaked");
+        Ended { record }
+    }
+}
+
+/// The record of a pool that is gone with all its workers.
+pub struct Ended {
+    record: Arc<Record>,
+}
+
+impl Ended {
+    /// Checks that as many jobs ran as callers were told.
+    pub fn with_fates(&self, fates: &[Fate]) {
+        let ran = fates.iter().filter(|&&fate| fate == Fate::Ran).count();
+        assert_eq!(self.record.runs.load(Relaxed), ran, "callers were told {fates:?}");
+    }
+}
+
+/// Waits for what was submitted.
+pub fn fate(submitted: Result<TaskHandle, Refusal>) -> Fate {
+    match submitted {
+        Ok(handle) => wait(handle),
+        Err(refusal) => Fate::GivenBack(refusal),
+    }
+}
+
+/// Waits for a task.
+pub fn wait(mut handle: TaskHandle) -> Fate {
+    let (parker, waker) = ModelPark::with_waker();
+    let mut context = Context::from_waker(&waker);
+    loop {
+        match handle.poll_outcome(&mut context) {
+            Poll::Ready(Outcome::Completed(())) => return Fate::Ran,
+            Poll::Ready(Outcome::Cancelled(cause)) => return Fate::Cancelled(cause),
+            Poll::Ready(Outcome::Failed(cause)) => panic!("no errand fails: {cause:?}"),
+            Poll::Pending => parker.wait(),
+        }
+    }
+}

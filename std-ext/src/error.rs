@@ -1,0 +1,323 @@
+//! What can go wrong, from the user's side.
+
+use core::any::Any;
+use core::error::Error;
+use core::fmt;
+use std::io;
+
+use asyncpal_core::error::Outcome;
+
+use crate::sync::{Arc, Mutex, PoisonError};
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// A task's failure as the engine carries it: one word.
+pub type Failure = Box<TaskError>;
+
+/// Why a task has no result.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// It was cancelled before it started.
+    Cancelled(Cancelled),
+    /// It panicked.
+    Panicked(Panic),
+    /// It returned an error, or was lost with its worker; the error says which.
+    Failed(BoxError),
+    /// It was not accepted: the pool is closed or broken, or the call could not be encoded.
+    Rejected(PoolError),
+    /// It is not over yet; the handle stays usable.
+    TimedOut,
+    /// Its result was collected before.
+    AlreadyCollected,
+}
+
+impl TaskError {
+    /// The result of a task, from its outcome.
+    pub(crate) fn result<T>(outcome: Outcome<T, Failure>) -> Result<T, Self> {
+        match outcome {
+            Outcome::Completed(output) => Ok(output),
+            Outcome::Failed(failure) => Err(*failure),
+            Outcome::Cancelled(None) => Err(Self::Cancelled(Cancelled { cause: None })),
+            Outcome::Cancelled(Some(cause)) => Err(*cause),
+        }
+    }
+
+    /// What becomes of tasks for which no worker could be spawned.
+    pub(crate) fn not_spawned(cause: BoxError) -> Failure {
+        Box::new(Self::Cancelled(Cancelled { cause: Some(Arc::from(cause)) }))
+    }
+
+    /// The same, for another task.
+    pub(crate) fn repeat(&self) -> Failure {
+        let cause = match self {
+            Self::Cancelled(Cancelled { cause }) => cause.clone(),
+            _ => None,
+        };
+        Box::new(Self::Cancelled(Cancelled { cause }))
+    }
+
+    /// True if the task was cancelled.
+    pub const fn is_cancelled(&self) -> bool {
+        matches!(self, Self::Cancelled(_))
+    }
+
+    /// True if a wait timed out and the task may still end.
+    pub const fn is_timeout(&self) -> bool {
+        matches!(self, Self::TimedOut)
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cancelled(cancelled) => cancelled.fmt(f),
+            Self::Panicked(panic) => panic.fmt(f),
+            Self::Failed(error) => write!(f, "the task failed: {error}"),
+            Self::Rejected(error) => write!(f, "the task was not accepted: {error}"),
+            Self::TimedOut => f.write_str("the task is not over yet"),
+            Self::AlreadyCollected => f.write_str("the result of the task was collected before"),
+        }
+    }
+}
+
+impl Error for TaskError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Cancelled(cancelled) => cancelled.source(),
+            Self::Failed(error) => Some(&**error),
+            Self::Rejected(error) => Some(error),
+            Self::Panicked(_) | Self::TimedOut | Self::AlreadyCollected => None,
+        }
+    }
+}
+
+/// A task that did not start.
+#[derive(Clone, Debug)]
+pub struct Cancelled {
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Cancelled {
+    /// What made it impossible to run the task; `None` if somebody cancelled it, or the pool was
+    /// shut down or broke.
+    pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        self.cause.as_deref()
+    }
+}
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.cause {
+            None => f.write_str("the task was cancelled before it started"),
+            Some(cause) => write!(f, "the task was cancelled before it started: {cause}"),
+        }
+    }
+}
+
+impl Error for Cancelled {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+/// A task's panic.
+pub struct Panic {
+    message: Option<Box<str>>,
+    /// Behind a lock only so that the error is `Sync`; nobody reads it in place.
+    payload: Mutex<Box<dyn Any + Send>>,
+}
+
+impl Panic {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+        let text = payload.downcast_ref::<&'static str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Self { message: text.map(Box::from), payload: Mutex::new(payload) }
+    }
+
+    /// The message, if the panic had one (`panic!("…")` has).
+    pub fn message(&self) -> Option<&str> {
+        self.message.as_deref()
+    }
+
+    /// The payload, for [`std::panic::resume_unwind`].
+    pub fn into_payload(self) -> Box<dyn Any + Send> {
+        self.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Panic").field(&self.message()).finish()
+    }
+}
+
+impl fmt::Display for Panic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.message() {
+            Some(message) => write!(f, "the task panicked: {message}"),
+            None => f.write_str("the task panicked"),
+        }
+    }
+}
+
+/// Why a pool takes no task.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum PoolError {
+    /// It was shut down.
+    Closed,
+    /// An initializer or finalizer failed.
+    Broken(Arc<BrokenCause>),
+    /// No worker lives and none could be spawned.
+    Spawn(Arc<dyn Error + Send + Sync>),
+    /// The call cannot be sent to a worker.
+    Encode(Arc<dyn Error + Send + Sync>),
+}
+
+impl fmt::Display for PoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the pool is shut down"),
+            Self::Broken(cause) => write!(f, "the pool is broken: {cause}"),
+            Self::Spawn(cause) => write!(f, "no worker could be spawned: {cause}"),
+            Self::Encode(cause) => write!(f, "the call cannot be sent to a worker: {cause}"),
+        }
+    }
+}
+
+impl Error for PoolError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Closed => None,
+            Self::Broken(cause) => Some(&**cause),
+            Self::Spawn(cause) | Self::Encode(cause) => Some(&**cause),
+        }
+    }
+}
+
+/// What broke a pool.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BrokenCause {
+    /// An initializer failed.
+    Initializer(BoxError),
+    /// A finalizer failed.
+    Finalizer(BoxError),
+}
+
+impl fmt::Display for BrokenCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Initializer(error) => write!(f, "an initializer failed: {error}"),
+            Self::Finalizer(error) => write!(f, "a finalizer failed: {error}"),
+        }
+    }
+}
+
+impl Error for BrokenCause {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Initializer(error) | Self::Finalizer(error) => Some(&**error),
+        }
+    }
+}
+
+/// A call that was not accepted, with the call.
+pub struct SubmitError<F> {
+    pub(crate) call: F,
+    pub(crate) reason: PoolError,
+}
+
+impl<F> SubmitError<F> {
+    /// The call, to be made elsewhere.
+    pub fn into_inner(self) -> F {
+        self.call
+    }
+
+    /// Why it was not accepted.
+    pub const fn reason(&self) -> &PoolError {
+        &self.reason
+    }
+}
+
+impl<F> fmt::Debug for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubmitError").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<F> fmt::Display for SubmitError<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)
+    }
+}
+
+impl<F> Error for SubmitError<F> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.reason.source()
+    }
+}
+
+impl PoolError {
+    /// Of a submit whose worker could not be spawned.
+    pub(crate) fn of_spawn(failure: &TaskError) -> Self {
+        match failure {
+            TaskError::Cancelled(Cancelled { cause: Some(cause) }) => Self::Spawn(cause.clone()),
+            other => Self::Spawn(Arc::from(BoxError::from(other.to_string()))),
+        }
+    }
+}
+
+impl<F> From<SubmitError<F>> for TaskError {
+    fn from(error: SubmitError<F>) -> Self {
+        Self::Rejected(error.reason)
+    }
+}
+
+/// Why a pool cannot be built.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The maximum of workers is zero.
+    NoWorkers,
+    /// The number of tasks per worker is zero.
+    NoTasksPerWorker,
+    /// The name contains a NUL character.
+    Name,
+    /// `asyncpal::process::init()` has not run in this process, so a worker would run the whole of
+    /// `main` again. Call it first in `main`.
+    InitMissing,
+    /// This kind of pool does not exist on this platform.
+    Unsupported,
+    /// The operating system refuses what the pool needs.
+    System(io::Error),
+    /// The initializer or finalizer cannot be called by a worker.
+    Hook(BoxError),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoWorkers => f.write_str("a pool needs a maximum of at least one worker"),
+            Self::NoTasksPerWorker => f.write_str("a worker must be allowed at least one task"),
+            Self::Name => f.write_str("the name of a pool must not contain a NUL character"),
+            Self::InitMissing => f.write_str(
+                "`asyncpal::process::init()` has not run: call it as the first line of `main`",
+            ),
+            Self::Unsupported => f.write_str("process pools exist on Linux only"),
+            Self::System(error) => write!(f, "the system refuses what the pool needs: {error}"),
+            Self::Hook(error) => write!(f, "a worker cannot call the hook: {error}"),
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::System(error) => Some(error),
+            Self::Hook(error) => Some(&**error),
+            _ => None,
+        }
+    }
+}

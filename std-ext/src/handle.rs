@@ -1,0 +1,233 @@
+//! The caller's end of a task.
+
+use core::fmt;
+use core::future::Future;
+use core::panic::AssertUnwindSafe;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::panic::catch_unwind;
+
+use asyncpal_core::task::{Durations, Handle as CoreHandle, ObserverId, Registration, Status};
+
+use crate::clock::Deadline;
+use crate::error::{Failure, TaskError};
+use crate::inline::run_here;
+use crate::parker::Bed;
+
+/// The caller's end of a task that returns a `T`.
+///
+/// Wait for the result with [`collect`](Handle::collect), with `.await` in any async runtime, or
+/// be told by a [callback](Handle::add_callback). Dropping the handle detaches the task: it runs
+/// all the same.
+///
+/// A worker that waits without a timeout for a pending task of its own pool runs that task itself,
+/// so nested waits need no spare worker. The depth of such nesting is bounded by the stack.
+///
+/// # Examples
+///
+/// ```
+/// use asyncpal_std::ThreadPool;
+///
+/// let pool = ThreadPool::new();
+/// let handle = pool.submit(|| "done")?;
+/// assert_eq!(handle.collect()?, "done");
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[doc(alias = "Future")]
+#[must_use = "a handle that is dropped detaches its task"]
+pub struct Handle<T> {
+    core: CoreHandle<T, Failure>,
+}
+
+/// Names a callback of one handle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CallbackId(ObserverId);
+
+impl<T> Handle<T> {
+    pub(crate) fn new(core: CoreHandle<T, Failure>) -> Self {
+        Self { core }
+    }
+
+    /// Waits for the task and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`], if the task panicked, failed, was cancelled, or was lost with its worker.
+    pub fn collect(mut self) -> Result<T, TaskError> {
+        self.wait();
+        self.take()
+    }
+
+    /// Waits for the task, at most so long, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::TimedOut`] if the task is not over by then: the handle stays usable.
+    /// [`TaskError::AlreadyCollected`] if an earlier call returned the result. Otherwise as
+    /// [`collect`](Handle::collect).
+    pub fn collect_timeout(&mut self, timeout: Duration) -> Result<T, TaskError> {
+        if self.wait_timeout(timeout) { self.take() } else { Err(TaskError::TimedOut) }
+    }
+
+    /// The result, if the task is over, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`collect_timeout`](Handle::collect_timeout).
+    pub fn try_collect(&mut self) -> Result<T, TaskError> {
+        if self.is_done() { self.take() } else { Err(TaskError::TimedOut) }
+    }
+
+    fn take(&mut self) -> Result<T, TaskError> {
+        self.core.take().map_or(Err(TaskError::AlreadyCollected), TaskError::result)
+    }
+
+    /// Waits until the task is over.
+    pub fn wait(&self) {
+        self.wait_until(Deadline::NEVER);
+    }
+
+    /// Waits until the task is over, at most so long; false if it is not.
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        self.is_done() || self.wait_until(Deadline::after(timeout))
+    }
+
+    pub(crate) fn wait_until(&self, deadline: Deadline) -> bool {
+        if self.is_done() || (deadline.is_never() && self.run_here()) {
+            return true;
+        }
+        Bed::with(|bed| {
+            if bed.spin(|| self.is_done()) {
+                return true;
+            }
+            let waker = bed.waker();
+            match self.core.register(waker) {
+                Registration::Done => true,
+                Registration::Armed(_registered) => self.sleep(bed, deadline),
+                Registration::Busy => {
+                    // A second waiter on one handle.
+                    let theirs = waker.clone();
+                    let id = self.core.on_done(Box::new(move |_| theirs.wake()));
+                    let done = self.sleep(bed, deadline);
+                    if let Some(id) = id {
+                        self.core.remove_observer(id);
+                    }
+                    done
+                }
+            }
+        })
+    }
+
+    fn sleep(&self, bed: &Bed, deadline: Deadline) -> bool {
+        // A token may be left from an earlier wait.
+        while !self.is_done() {
+            if !bed.sleep(deadline) {
+                return self.is_done();
+            }
+        }
+        true
+    }
+
+    /// Runs the task here if this thread is a worker of its pool and the task is pending.
+    pub(crate) fn run_here(&self) -> bool {
+        run_here(&self.core)
+    }
+
+    /// Cancels the task if it is pending: its closure is dropped here and now, and the handle
+    /// resolves to [`TaskError::Cancelled`]. False if the task has started or is over.
+    pub fn cancel(&self) -> bool {
+        self.core.cancel()
+    }
+
+    /// Where the task is: a snapshot.
+    pub fn status(&self) -> Status {
+        self.core.status()
+    }
+
+    /// True while the task waits for a worker.
+    pub fn is_pending(&self) -> bool {
+        self.status() == Status::Pending
+    }
+
+    /// True while a worker runs the task.
+    pub fn is_running(&self) -> bool {
+        self.status() == Status::Running
+    }
+
+    /// True if the task returned a value.
+    pub fn is_completed(&self) -> bool {
+        self.status() == Status::Completed
+    }
+
+    /// True if the task panicked, returned an error, or was lost with its worker.
+    pub fn is_failed(&self) -> bool {
+        self.status() == Status::Failed
+    }
+
+    /// True if the task was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.status() == Status::Cancelled
+    }
+
+    /// True once the task is over and its result can be collected.
+    pub fn is_done(&self) -> bool {
+        self.core.is_done()
+    }
+
+    /// How long the task waited for a worker, and how long it ran; `None` before it is over.
+    #[doc(alias = "duration")]
+    pub fn durations(&self) -> Option<Durations> {
+        self.core.durations()
+    }
+
+    /// The task's number in its pool: 1, 2, 3 … in the order of the submits.
+    pub fn task_id(&self) -> usize {
+        self.core.id()
+    }
+
+    /// Calls `callback` with the final status when the task is over: on the thread that ends it,
+    /// or here and now (`None`) if it is over already. Callbacks of one handle are called in the
+    /// order in which they were added, under no lock. One that panics is caught; the panic hook
+    /// has reported it by then.
+    pub fn add_callback(
+        &self,
+        callback: impl FnOnce(Status) + Send + 'static,
+    ) -> Option<CallbackId> {
+        let guarded = move |status| {
+            let _ = catch_unwind(AssertUnwindSafe(|| callback(status)));
+        };
+        self.core.on_done(Box::new(guarded)).map(CallbackId)
+    }
+
+    /// Removes a callback; false if it was called or removed before.
+    pub fn remove_callback(&self, id: CallbackId) -> bool {
+        self.core.remove_observer(id.0)
+    }
+}
+
+impl<T> Unpin for Handle<T> {}
+
+/// # Cancel safety
+///
+/// Strict: a dropped `.await` loses nothing while the handle is kept (await `&mut handle`).
+///
+/// # Panics
+///
+/// If it is polled again after it returned the result.
+impl<T> Future for Handle<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.core.poll_outcome(context).map(TaskError::result)
+    }
+}
+
+impl<T> fmt::Debug for Handle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("task_id", &self.task_id())
+            .field("status", &self.status())
+            .finish()
+    }
+}

@@ -1,0 +1,50 @@
+//! Nested waits: a worker that waits for a pending task of its own pool runs it on the spot.
+
+use core::cell::Cell;
+
+use asyncpal_core::task::Handle;
+
+use crate::clock::StdClock;
+use crate::error::Failure;
+use crate::threads::ThreadSeat;
+
+/// The worker that this thread is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CurrentWorker {
+    /// Its engine, by address.
+    pub(crate) home: *const (),
+    /// Distinguishes it from all other workers of its pool, past ones too.
+    pub(crate) serial: u64,
+    /// Whether tasks of its pool can be run on its thread, i.e. its seat is a `ThreadSeat`.
+    pub(crate) inline: bool,
+}
+
+thread_local! {
+    // No destructor: readable for as long as the thread runs, `exit` included.
+    static CURRENT: Cell<Option<CurrentWorker>> = const { Cell::new(None) };
+}
+
+impl CurrentWorker {
+    /// The worker that this thread is.
+    pub(crate) fn get() -> Option<Self> {
+        CURRENT.get()
+    }
+
+    /// The worker that this thread is, if it is one of `home`.
+    pub(crate) fn of(home: *const ()) -> Option<Self> {
+        Self::get().filter(|worker| worker.home == home)
+    }
+
+    /// Makes this thread a worker for as long as it lives.
+    pub(crate) fn enter(self) {
+        CURRENT.set(Some(self));
+    }
+}
+
+/// Runs the task here if this thread is a worker of its pool and the task is pending.
+pub(crate) fn run_here<T>(handle: &Handle<T, Failure>) -> bool {
+    let ours = CurrentWorker::of(handle.home()).is_some_and(|worker| worker.inline);
+    // SAFETY: this thread is a worker of the task's engine, and `inline` says that its kind's seat
+    // is a `ThreadSeat`.
+    ours && unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) }
+}

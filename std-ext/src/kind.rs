@@ -1,0 +1,182 @@
+//! What a crate brings to make a new kind of pool: what its workers sit on, and which calls they
+//! take.
+
+use core::error::Error;
+
+use asyncpal_core::clock::Instant;
+use asyncpal_core::park::{Park, Unparked};
+use asyncpal_core::task::Job;
+
+pub use asyncpal_core::executor::OpenError;
+
+pub use crate::clock::StdClock;
+pub use crate::error::Failure;
+use crate::error::{BuildError, PoolError};
+pub use crate::parker::ThreadParker;
+use crate::sync::Arc;
+
+/// What a pool is built with, as its kind sees it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Setup<K: Kind> {
+    /// The pool's name.
+    pub name: String,
+    /// Called by each worker before its first task.
+    pub initializer: Option<K::Hook>,
+    /// Called by each worker after its last task.
+    pub finalizer: Option<K::Hook>,
+    /// Whether waiting threads may spin for a few microseconds.
+    pub spin: bool,
+}
+
+/// Threads, processes: what differs between pools. Each worker is a thread; what it sits on while
+/// it works is its seat.
+pub trait Kind: Send + Sync + Sized + 'static {
+    /// What a worker owns while it lives, and lends to each task.
+    type Seat: 'static;
+    /// How a worker sleeps.
+    type Parker: Park + 'static;
+    /// An initializer or finalizer.
+    type Hook: Clone + Send + Sync + 'static;
+
+    /// Whether a worker that waits for a task of its own pool can run it on the spot. Then
+    /// `Seat` is `ThreadSeat`.
+    const INLINE: bool;
+
+    /// The maximum of workers if the user does not say.
+    fn default_max_workers() -> usize;
+
+    /// Checks what the user wants.
+    ///
+    /// # Errors
+    ///
+    /// If no worker could ever start.
+    fn new(setup: Setup<Self>) -> Result<Self, BuildError>;
+
+    /// A parker for a slot.
+    fn parker(&self) -> Self::Parker;
+
+    /// Prepares a worker, on its own thread.
+    ///
+    /// # Errors
+    ///
+    /// See [`OpenError`].
+    fn open(&self, worker: &str) -> Result<Self::Seat, OpenError<OpenFailure>>;
+
+    /// Whether a worker can go on with this seat.
+    fn is_sound(&self, seat: &Self::Seat) -> bool {
+        let _ = seat;
+        true
+    }
+
+    /// Sleeps until a token, the deadline, or the loss of the seat.
+    fn park(
+        &self,
+        seat: &mut Self::Seat,
+        parker: &Self::Parker,
+        deadline: Option<Instant>,
+    ) -> Unparked {
+        let _ = seat;
+        parker.park(deadline)
+    }
+
+    /// Ends a worker, on its own thread.
+    ///
+    /// # Errors
+    ///
+    /// If the finalizer failed.
+    fn close(&self, seat: Self::Seat) -> Result<(), OpenFailure>;
+}
+
+/// Why a worker could not start, or not end well.
+pub type OpenFailure = Box<dyn Error + Send + Sync>;
+
+/// A kind that takes calls of type `C`.
+pub trait Accepts<C>: Kind {
+    /// What the call returns.
+    type Output: Send + 'static;
+    /// The call, ready for a worker.
+    type Job: Job<Self::Seat, Failure, Output = Self::Output> + 'static;
+
+    /// Makes the call ready.
+    ///
+    /// # Errors
+    ///
+    /// With the call, if it cannot be brought to a worker.
+    fn job(call: C) -> Result<Self::Job, (C, PoolError)>;
+
+    /// The call that was made ready.
+    fn call(job: Self::Job) -> C;
+}
+
+/// A kind that takes initializers and finalizers of type `F`.
+pub trait TakesHook<F>: Kind {
+    /// Makes the hook ready.
+    ///
+    /// # Errors
+    ///
+    /// If no worker could call it.
+    fn hook(f: F) -> Result<Self::Hook, BuildError>;
+}
+
+/// A function and its arguments, a tuple.
+#[derive(Clone, Debug)]
+pub struct With<F, A> {
+    /// The function.
+    pub function: F,
+    /// Its arguments.
+    pub arguments: A,
+}
+
+/// A call whose `Err` is the task's failure.
+#[derive(Clone, Debug)]
+pub struct Fallible<C>(pub C);
+
+/// A function that is applied to each of a chunk of items.
+#[derive(Clone, Debug)]
+pub struct Chunk<F, A> {
+    /// The function, shared by all chunks of a map.
+    pub function: Arc<F>,
+    /// The items.
+    pub items: Vec<A>,
+}
+
+/// A function that takes the arguments `A`, a tuple of up to six.
+pub trait Apply<A> {
+    /// What it returns.
+    type Output;
+
+    /// Calls it.
+    fn apply(self, arguments: A) -> Self::Output;
+}
+
+impl<Function, Output> Apply<()> for Function
+where
+    Function: FnOnce() -> Output,
+{
+    type Output = Output;
+
+    fn apply(self, (): ()) -> Output {
+        self()
+    }
+}
+
+macro_rules! apply {
+    ($(($($name:ident)*))*) => {$(
+        #[expect(non_snake_case, reason = "one name serves type and value")]
+        impl<Function, Output, $($name),*> Apply<($($name,)*)> for Function
+        where
+            Function: FnOnce($($name),*) -> Output,
+        {
+            type Output = Output;
+
+            fn apply(self, ($($name,)*): ($($name,)*)) -> Output {
+                self($($name),*)
+            }
+        }
+    )*};
+}
+
+apply! {
+    (A1) (A1 A2) (A1 A2 A3) (A1 A2 A3 A4) (A1 A2 A3 A4 A5) (A1 A2 A3 A4 A5 A6)
+}

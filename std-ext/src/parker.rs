@@ -1,0 +1,273 @@
+//! How threads of this crate sleep: workers in their slot's parker, callers in a sleeper of their
+//! own.
+//!
+//! # State
+//! One word: no token, asleep, token. Both kinds share it.
+//!
+//! # Invariants
+//! - **P1** A waker makes a system call only if it finds the sleeper asleep.
+//! - **P2** A token is never lost: who goes to sleep on a token does not sleep.
+//!
+//! # Edges
+//! - **P3** leaving a token (Release) / taking it (Acquire): what the waker did is seen.
+//!
+//! # Spinning
+//! Before it sleeps a thread looks for the token a few microseconds long, but only while that has
+//! lately paid off, and never on one processor. Credit is full after a hit and falls by one with
+//! every miss; without credit every 32nd wait is tried all the same, to notice a change.
+//!
+//! # Progress
+//! `unpark` is wait-free but for the lock that guards the thread's handle, which it takes only
+//! round a system call.
+
+use core::task::Waker;
+use std::task::Wake;
+use std::thread::{self, Thread};
+
+use asyncpal_core::clock::Instant;
+use asyncpal_core::park::{Park, Unparked};
+
+use crate::clock::Deadline;
+use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock};
+
+const NO_TOKEN: usize = 0;
+const ASLEEP: usize = 1;
+const TOKEN: usize = 2;
+
+/// The word.
+#[derive(Debug)]
+struct Token(AtomicUsize);
+
+impl Token {
+    const fn new() -> Self {
+        Self(AtomicUsize::new(NO_TOKEN))
+    }
+
+    /// Leaves a token; true if somebody must be woken.
+    fn leave(&self) -> bool {
+        // ORDERING: Release, P3. Acquire: the sleeper's handle is read next.
+        self.0.swap(TOKEN, Ordering::AcqRel) == ASLEEP
+    }
+
+    fn is_there(&self) -> bool {
+        // ORDERING: Relaxed: a hint.
+        self.0.load(Ordering::Relaxed) == TOKEN
+    }
+
+    /// Takes the token; false if there is none.
+    fn take(&self) -> bool {
+        // ORDERING: Acquire, P3. Relaxed on failure: nothing is read.
+        self.0.compare_exchange(TOKEN, NO_TOKEN, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Sleeps in the thread's own park until there is a token, which is taken, or the deadline
+    /// passes: then false.
+    fn sleep(&self, deadline: Deadline) -> bool {
+        // ORDERING: Release: the sleeper's handle. Relaxed on failure: there is a token.
+        let fall_asleep =
+            self.0.compare_exchange(NO_TOKEN, ASLEEP, Ordering::Release, Ordering::Relaxed);
+        if fall_asleep.is_err() {
+            return self.take();
+        }
+        loop {
+            match deadline.left() {
+                None => thread::park(),
+                Some(left) if left.is_zero() => {
+                    // ORDERING: Relaxed: nothing is read. A failure means a token.
+                    let awake = self.0.compare_exchange(
+                        ASLEEP,
+                        NO_TOKEN,
+                        Ordering::Relaxed,
+                        Ordering::Relaxed,
+                    );
+                    return awake.is_err() && self.take();
+                }
+                Some(left) => thread::park_timeout(left),
+            }
+            if self.take() {
+                return true;
+            }
+        }
+    }
+}
+
+/// Whether spinning has lately paid off. Only its owner writes.
+#[derive(Debug)]
+struct Credit(AtomicUsize);
+
+impl Credit {
+    const FULL: usize = 8;
+    const PROBE: usize = 32;
+    /// Looks per wait: a few microseconds.
+    const SPINS: usize = 100;
+
+    const fn new() -> Self {
+        Self(AtomicUsize::new(Self::FULL))
+    }
+
+    /// Looks for `done` for a while, if that is likely to pay off.
+    fn spin(&self, done: impl Fn() -> bool) -> bool {
+        if !several_processors() {
+            return false;
+        }
+        // ORDERING: Relaxed: the owner's own word.
+        let credit = self.0.load(Ordering::Relaxed);
+        // Values above FULL count the waits without credit down to the next probe.
+        if credit > Self::FULL + 1 {
+            self.0.store(credit - 1, Ordering::Relaxed);
+            return false;
+        }
+        for _ in 0..Self::SPINS {
+            if done() {
+                self.0.store(Self::FULL, Ordering::Relaxed);
+                return true;
+            }
+            core::hint::spin_loop();
+        }
+        let left = match credit {
+            1..=Self::FULL => credit - 1,
+            _ => 0,
+        };
+        self.0.store(if left == 0 { Self::FULL + Self::PROBE } else { left }, Ordering::Relaxed);
+        false
+    }
+}
+
+fn several_processors() -> bool {
+    static SEVERAL: OnceLock<bool> = OnceLock::new();
+    *SEVERAL.get_or_init(|| thread::available_parallelism().is_ok_and(|n| n.get() > 1))
+}
+
+/// A slot's parker: whichever thread works there sleeps in it.
+#[derive(Debug)]
+pub struct ThreadParker {
+    token: Token,
+    /// The thread that sleeps, or slept last.
+    sleeper: Mutex<Option<Thread>>,
+    /// `None`: never spin.
+    credit: Option<Credit>,
+}
+
+impl ThreadParker {
+    /// A parker without a token.
+    pub fn new(spin: bool) -> Self {
+        Self { token: Token::new(), sleeper: Mutex::new(None), credit: spin.then(Credit::new) }
+    }
+}
+
+impl Park for ThreadParker {
+    fn park(&self, deadline: Option<Instant>) -> Unparked {
+        let spin = || self.credit.as_ref().is_some_and(|c| c.spin(|| self.token.is_there()));
+        if self.token.take() || (spin() && self.token.take()) {
+            return Unparked::Woken;
+        }
+        let this = thread::current();
+        let mut sleeper = lock(&self.sleeper);
+        if sleeper.as_ref().is_none_or(|known| known.id() != this.id()) {
+            *sleeper = Some(this);
+        }
+        drop(sleeper);
+        if self.token.sleep(Deadline::at(deadline)) { Unparked::Woken } else { Unparked::TimedOut }
+    }
+
+    fn unpark(&self) {
+        if self.token.leave() {
+            if let Some(thread) = &*lock(&self.sleeper) {
+                thread.unpark();
+            }
+        }
+    }
+}
+
+/// A calling thread that waits for tasks.
+#[derive(Debug)]
+struct Sleeper {
+    token: Token,
+    thread: Thread,
+    credit: Credit,
+}
+
+impl Wake for Sleeper {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if self.token.leave() {
+            self.thread.unpark();
+        }
+    }
+}
+
+/// A caller's place to wait, with the waker that ends the wait. One per thread, made at its first
+/// wait.
+#[derive(Clone)]
+pub(crate) struct Bed {
+    sleeper: Arc<Sleeper>,
+    waker: Waker,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let sleeper = Arc::new(Sleeper {
+            token: Token::new(),
+            thread: thread::current(),
+            credit: Credit::new(),
+        });
+        Self { waker: Waker::from(sleeper.clone()), sleeper }
+    }
+
+    /// Calls `f` with this thread's bed.
+    pub(crate) fn with<R>(f: impl FnOnce(&Self) -> R) -> R {
+        thread_local! {
+            static BED: Bed = Bed::new();
+        }
+        // A thread whose locals are gone (it is exiting) gets a bed for this once.
+        let bed = BED.try_with(Self::clone).unwrap_or_else(|_| Self::new());
+        f(&bed)
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// Looks for `done` for a few microseconds, if that has lately paid off.
+    pub(crate) fn spin(&self, done: impl Fn() -> bool) -> bool {
+        self.sleeper.credit.spin(done)
+    }
+
+    /// Sleeps until the waker is used, or until the deadline: then false.
+    pub(crate) fn sleep(&self, deadline: Deadline) -> bool {
+        self.sleeper.token.sleep(deadline)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_left_before_the_park_is_taken_by_it() {
+        let parker = ThreadParker::new(false);
+
+        parker.unpark();
+        parker.unpark();
+
+        assert_eq!(parker.park(None), Unparked::Woken);
+        let past = Some(Instant::from_nanos(0));
+        assert_eq!(parker.park(past), Unparked::TimedOut, "two tokens count as one");
+    }
+
+    #[test]
+    fn a_parker_wakes_whoever_sleeps_in_it_now() {
+        let parker = Arc::new(ThreadParker::new(true));
+        for _ in 0..100 {
+            let theirs = parker.clone();
+            let sleeper = thread::spawn(move || theirs.park(None));
+
+            parker.unpark();
+
+            assert_eq!(sleeper.join().expect("no panic"), Unparked::Woken);
+        }
+    }
+}

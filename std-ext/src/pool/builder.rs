@@ -1,0 +1,173 @@
+//! How a pool is built.
+
+use core::fmt;
+use core::time::Duration;
+
+use super::Pool;
+use super::roster::Terms;
+use crate::error::BuildError;
+use crate::kind::{Kind, Setup, TakesHook};
+use crate::sync::{AtomicUsize, Ordering};
+
+const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+const DEFAULT_GRACE: Duration = Duration::from_secs(30);
+
+/// Settings of a pool to be. Everything has a default.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use asyncpal_std::ThreadPool;
+///
+/// let pool = ThreadPool::builder()
+///     .name("pages")
+///     .max_workers(8)
+///     .idle_timeout(Duration::from_secs(5))
+///     .build()?;
+/// assert_eq!(pool.max_workers(), 8);
+/// # Ok::<(), asyncpal_std::BuildError>(())
+/// ```
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder<K: Kind> {
+    pub(super) max_workers: Option<usize>,
+    name: Option<String>,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) grace: Duration,
+    initializer: Option<Result<K::Hook, BuildError>>,
+    finalizer: Option<Result<K::Hook, BuildError>>,
+    max_tasks_per_worker: Option<usize>,
+    stack_size: Option<usize>,
+    spin: bool,
+}
+
+impl<K: Kind> Builder<K> {
+    pub(super) fn new() -> Self {
+        Self {
+            max_workers: None,
+            name: None,
+            idle_timeout: Some(DEFAULT_IDLE_TIMEOUT),
+            grace: DEFAULT_GRACE,
+            initializer: None,
+            finalizer: None,
+            max_tasks_per_worker: None,
+            stack_size: None,
+            spin: true,
+        }
+    }
+
+    /// At most so many workers at once. Default: processors + 5 threads, or as many processes as
+    /// processors.
+    pub fn max_workers(mut self, workers: usize) -> Self {
+        self.max_workers = Some(workers);
+        self
+    }
+
+    /// The pool's name; its workers are `NAME-0`, `NAME-1` … (Linux shows 15 bytes). Default:
+    /// `asyncpal-N`, counted through the program.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// How long an idle worker waits for a task before it leaves, in whole milliseconds, rounded
+    /// up; `None` means for ever. Default: 60 seconds.
+    pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.idle_timeout = timeout.into();
+        self
+    }
+
+    /// How long the end of the program waits for running tasks of a pool that is still open.
+    /// Default: 30 seconds.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Called by each worker before its first task. If it panics or returns an error the pool
+    /// breaks.
+    pub fn initializer<F>(mut self, initializer: F) -> Self
+    where
+        K: TakesHook<F>,
+    {
+        self.initializer = Some(K::hook(initializer));
+        self
+    }
+
+    /// Called by each worker after its last task. If it panics or returns an error the pool
+    /// breaks.
+    pub fn finalizer<F>(mut self, finalizer: F) -> Self
+    where
+        K: TakesHook<F>,
+    {
+        self.finalizer = Some(K::hook(finalizer));
+        self
+    }
+
+    /// A worker leaves after so many tasks, and another takes its place as needed. Default: no
+    /// limit.
+    pub fn max_tasks_per_worker(mut self, tasks: impl Into<Option<usize>>) -> Self {
+        self.max_tasks_per_worker = tasks.into();
+        self
+    }
+
+    /// The stack of each worker's thread, in bytes. Default: as of `std::thread`.
+    pub fn stack_size(mut self, bytes: usize) -> Self {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Whether idle workers may look for work for a few microseconds before they sleep, while that
+    /// has lately paid off. Never done on a single processor. Default: yes.
+    pub fn spin(mut self, spin: bool) -> Self {
+        self.spin = spin;
+        self
+    }
+
+    /// Builds the pool. It has no worker until it has a task.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] says which setting cannot be.
+    pub fn build(self) -> Result<Pool<K>, BuildError> {
+        let max_workers = self.max_workers.unwrap_or_else(K::default_max_workers);
+        if max_workers == 0 {
+            return Err(BuildError::NoWorkers);
+        }
+        if self.max_tasks_per_worker == Some(0) {
+            return Err(BuildError::NoTasksPerWorker);
+        }
+        let name = self.name.unwrap_or_else(next_name);
+        if name.contains('\0') {
+            return Err(BuildError::Name);
+        }
+        let kind = K::new(Setup {
+            name: name.clone(),
+            initializer: self.initializer.transpose()?,
+            finalizer: self.finalizer.transpose()?,
+            spin: self.spin,
+        })?;
+        let terms = Terms {
+            name,
+            stack_size: self.stack_size,
+            max_tasks_per_worker: self.max_tasks_per_worker,
+        };
+        Ok(Pool::open(kind, terms, max_workers, self.idle_timeout, self.grace))
+    }
+}
+
+fn next_name() -> String {
+    static BUILT: AtomicUsize = AtomicUsize::new(0);
+    // ORDERING: Relaxed: only distinct.
+    format!("asyncpal-{}", BUILT.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+impl<K: Kind> fmt::Debug for Builder<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("name", &self.name)
+            .field("max_workers", &self.max_workers)
+            .field("idle_timeout", &self.idle_timeout)
+            .finish_non_exhaustive()
+    }
+}

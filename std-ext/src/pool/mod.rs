@@ -1,0 +1,318 @@
+//! The pool: its public methods, one short step each onto the engine.
+
+mod builder;
+mod roster;
+
+use core::fmt;
+use core::time::Duration;
+
+use asyncpal_core::executor::{Executor, Rejection};
+use asyncpal_core::lifecycle::Phase;
+
+pub use self::builder::Builder;
+use self::roster::{Staff, Terms};
+use crate::clock::Deadline;
+use crate::error::{PoolError, SubmitError, TaskError};
+use crate::handle::Handle;
+use crate::kind::{Accepts, Chunk, Fallible, Kind, With};
+use crate::map::Map;
+use crate::sync::Arc;
+use crate::watcher::{self, Drain};
+
+/// A pool of workers of kind `K`: use it as [`ThreadPool`](crate::ThreadPool) or `ProcessPool`.
+///
+/// Workers are spawned when there are more tasks than workers to look at them, up to the maximum;
+/// the same few are used as long as they suffice; idle ones leave after the idle timeout, down to
+/// none. Tasks start first in, first out. Dropping the pool [shuts it down](Pool::shutdown); a pool
+/// that is still open when the program ends (return from `main`, a panic there, or
+/// `std::process::exit`) is shut down within its grace.
+pub struct Pool<K: Kind> {
+    inner: Arc<Inner<K>>,
+}
+
+/// The handle of a submitted call, or the call back.
+pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError<C>>;
+
+struct Inner<K: Kind> {
+    executor: Executor<Staff<K>>,
+    grace: Duration,
+    max_workers: usize,
+}
+
+impl<K: Kind> Pool<K> {
+    /// Settings for a pool.
+    pub fn builder() -> Builder<K> {
+        Builder::new()
+    }
+
+    fn open(
+        kind: K,
+        terms: Terms,
+        max_workers: usize,
+        idle_timeout: Option<Duration>,
+        grace: Duration,
+    ) -> Self {
+        let executor = Executor::new(Staff::new(kind, terms, idle_timeout), max_workers);
+        let inner = Arc::new(Inner { executor, grace, max_workers });
+        watcher::watch(&inner);
+        Self { inner }
+    }
+
+    /// Submits a call: a closure, or for a pool of processes a function without arguments.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`] gives the call back: the pool is closed or broken, or there is no worker and
+    /// none could be spawned.
+    pub fn submit<C>(&self, call: C) -> Submitted<K, C>
+    where
+        K: Accepts<C>,
+    {
+        let job = K::job(call).map_err(|(call, reason)| SubmitError { call, reason })?;
+        match self.inner.executor.submit(job) {
+            Ok(handle) => Ok(Handle::new(handle)),
+            Err(rejected) => {
+                let reason = match rejected.reason {
+                    Rejection::Closed => PoolError::Closed,
+                    Rejection::Broken => self.inner.broken(),
+                    Rejection::Spawn(cause) => PoolError::of_spawn(&cause),
+                };
+                Err(SubmitError { call: K::call(rejected.job), reason })
+            }
+        }
+    }
+
+    /// Submits a function with its arguments, a tuple of up to six.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit); a pool of processes also refuses arguments that it cannot
+    /// encode.
+    pub fn submit_with<F, A>(&self, function: F, arguments: A) -> Submitted<K, With<F, A>>
+    where
+        K: Accepts<With<F, A>>,
+    {
+        self.submit(With { function, arguments })
+    }
+
+    /// Submits a call that returns a `Result`, so that its `Err` is the task's failure
+    /// ([`TaskError::Failed`], with the error as its source) and not a nested result.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit).
+    pub fn submit_fallible<C>(&self, call: C) -> Submitted<K, Fallible<C>>
+    where
+        K: Accepts<Fallible<C>>,
+    {
+        self.submit(Fallible(call))
+    }
+
+    /// Submits a call and waits for its result.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`], as of [`Handle::collect`]; [`TaskError::Rejected`] if the submit failed.
+    pub fn run<C>(&self, call: C) -> Result<K::Output, TaskError>
+    where
+        K: Accepts<C>,
+    {
+        self.submit(call)?.collect()
+    }
+
+    /// Applies `function` to every item, lazily and in parallel; the results come in the order of
+    /// the items. See [`Map`] for chunk size, buffer size and timeout.
+    pub fn map<F, I, T>(&self, function: F, items: I) -> Map<'_, K, F, I::IntoIter, T>
+    where
+        I: IntoIterator,
+        K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
+        T: Send + 'static,
+    {
+        Map::new(self, function, items.into_iter(), true)
+    }
+
+    /// As [`map`](Pool::map), but the results come chunk by chunk as they are ready.
+    pub fn map_unordered<F, I, T>(&self, function: F, items: I) -> Map<'_, K, F, I::IntoIter, T>
+    where
+        I: IntoIterator,
+        K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
+        T: Send + 'static,
+    {
+        Map::new(self, function, items.into_iter(), false)
+    }
+
+    /// Runs everything that was submitted and lets the workers leave; new ones are spawned as
+    /// needed, so the pool stays usable. Called by one of the pool's own workers, it waits for the
+    /// others.
+    pub fn join(&self) {
+        self.inner.join(Deadline::NEVER);
+    }
+
+    /// As [`join`](Pool::join), but waits at most so long; false if workers are still at work then.
+    pub fn join_timeout(&self, timeout: Duration) -> bool {
+        self.inner.join(Deadline::after(timeout))
+    }
+
+    /// Closes the pool: cancels what is pending, waits for what is running and for the workers to
+    /// leave. False if it was closed before. Called by one of the pool's own workers, it waits for
+    /// the others.
+    pub fn shutdown(&self) -> bool {
+        let first = self.inner.executor.close();
+        if first {
+            self.inner.wait_until_empty(Deadline::NEVER);
+        }
+        first
+    }
+
+    /// Whether the pool takes tasks.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    pub fn check(&self) -> Result<(), PoolError> {
+        match self.inner.phase() {
+            Phase::Open => Ok(()),
+            Phase::Broken => Err(self.inner.broken()),
+            Phase::Draining | Phase::Terminated => Err(PoolError::Closed),
+        }
+    }
+
+    /// True once the pool was shut down.
+    pub fn is_closed(&self) -> bool {
+        self.inner.phase() >= Phase::Draining
+    }
+
+    /// True once the pool was shut down and its last worker has left.
+    pub fn is_terminated(&self) -> bool {
+        self.inner.phase() == Phase::Terminated
+    }
+
+    /// True once an initializer or finalizer has failed, for good.
+    pub fn is_broken(&self) -> bool {
+        self.inner.staff().broken_cause().is_some()
+    }
+
+    /// The pool's name.
+    pub fn name(&self) -> &str {
+        &self.inner.staff().terms.name
+    }
+
+    /// The maximum of workers.
+    pub fn max_workers(&self) -> usize {
+        self.inner.max_workers
+    }
+
+    /// After how many tasks a worker leaves.
+    pub fn max_tasks_per_worker(&self) -> Option<usize> {
+        self.inner.staff().terms.max_tasks_per_worker
+    }
+
+    /// How long an idle worker waits before it leaves; `None`: for ever.
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        self.inner.staff().keep_alive.get()
+    }
+
+    /// Changes the idle timeout, also for workers that are idle now.
+    pub fn set_idle_timeout(&self, timeout: impl Into<Option<Duration>>) {
+        self.inner.staff().keep_alive.set(timeout.into());
+        self.inner.executor.rouse_workers();
+    }
+
+    /// Workers that live or are being spawned: a snapshot.
+    pub fn count_workers(&self) -> usize {
+        self.inner.executor.engine().counts().workers
+    }
+
+    /// Workers that wait for a task: a snapshot.
+    pub fn count_free_workers(&self) -> usize {
+        self.inner.executor.engine().counts().idle
+    }
+
+    /// Workers that have or look for a task: a snapshot.
+    pub fn count_busy_workers(&self) -> usize {
+        let counts = self.inner.executor.engine().counts();
+        counts.workers.saturating_sub(counts.idle)
+    }
+
+    /// Tasks that have neither started nor been cancelled: a snapshot.
+    pub fn count_pending_tasks(&self) -> usize {
+        self.inner.executor.engine().counts().pending
+    }
+}
+
+impl Pool<crate::Threads> {
+    /// A thread pool with the default settings.
+    #[expect(clippy::new_without_default, reason = "a pool that appears unasked would surprise")]
+    pub fn new() -> Self {
+        Self::builder().build().expect("the default settings are valid")
+    }
+}
+
+impl<K: Kind> Drop for Pool<K> {
+    fn drop(&mut self) {
+        self.shutdown();
+        watcher::forget(&self.inner);
+    }
+}
+
+impl<K: Kind> Inner<K> {
+    fn staff(&self) -> &Staff<K> {
+        self.executor.engine().kind()
+    }
+
+    fn phase(&self) -> Phase {
+        self.executor.engine().phase()
+    }
+
+    fn home(&self) -> *const () {
+        core::ptr::from_ref(self.executor.engine()).cast()
+    }
+
+    fn broken(&self) -> PoolError {
+        // The cause is set before the phase, so it is there for all who saw the phase.
+        self.staff().broken_cause().cloned().map_or(PoolError::Closed, PoolError::Broken)
+    }
+
+    fn join(&self, deadline: Deadline) -> bool {
+        self.executor.renew_workers();
+        self.staff().wait_until_left(self.home(), deadline)
+    }
+
+    /// After the close: waits for the workers, and for their threads.
+    fn wait_until_empty(&self, deadline: Deadline) -> bool {
+        let empty = self.staff().wait_until_left(self.home(), deadline);
+        if empty {
+            self.staff().join_threads(self.home());
+            self.executor.terminated();
+        }
+        empty
+    }
+}
+
+impl<K: Kind> Drain for Inner<K> {
+    fn close(&self) {
+        self.executor.close();
+    }
+
+    fn wait(&self) -> bool {
+        self.staff().wait_until_left(self.home(), Deadline::after(self.grace))
+    }
+
+    fn name(&self) -> &str {
+        &self.staff().terms.name
+    }
+}
+
+impl<K: Kind> fmt::Debug for Pool<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = self.inner.executor.engine().counts();
+        f.debug_struct("Pool")
+            .field("name", &self.name())
+            .field("phase", &self.inner.phase())
+            .field("workers", &counts.workers)
+            .field("idle_workers", &counts.idle)
+            .field("max_workers", &self.inner.max_workers)
+            .field("pending_tasks", &counts.pending)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,205 @@
+//! The roster: a pool's threads, and the engine's view of them.
+
+use core::time::Duration;
+use std::thread::{self, JoinHandle};
+
+use asyncpal_core::clock::Instant;
+use asyncpal_core::executor::{Engine, OpenError, WorkerKind, work};
+use asyncpal_core::park::Unparked;
+
+use crate::clock::{Deadline, StdClock};
+use crate::error::{BrokenCause, Failure, PoolError, TaskError};
+use crate::inline::CurrentWorker;
+use crate::kind::Kind;
+use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, lock, wait};
+
+/// What a pool's staff is hired with.
+#[derive(Debug)]
+pub(super) struct Terms {
+    pub(super) name: String,
+    pub(super) stack_size: Option<usize>,
+    pub(super) max_tasks_per_worker: Option<usize>,
+}
+
+/// The worker kind of every pool: operating-system threads on seats of kind `K`.
+#[derive(Debug)]
+pub(crate) struct Staff<K: Kind> {
+    pub(super) kind: K,
+    pub(super) terms: Terms,
+    pub(super) keep_alive: KeepAlive,
+    broken: OnceLock<Arc<BrokenCause>>,
+    roster: Mutex<Roster>,
+    left: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Roster {
+    /// Serial numbers of the workers that have not left.
+    present: Vec<u64>,
+    last_serial: u64,
+    /// Threads that were started and not joined; those of left workers are about to end.
+    threads: Vec<(u64, JoinHandle<()>)>,
+}
+
+impl<K: Kind> Staff<K> {
+    pub(super) fn new(kind: K, terms: Terms, keep_alive: Option<Duration>) -> Self {
+        Self {
+            kind,
+            terms,
+            keep_alive: KeepAlive::new(keep_alive),
+            broken: OnceLock::new(),
+            roster: Mutex::default(),
+            left: Condvar::new(),
+        }
+    }
+
+    /// What broke the pool, once it is broken.
+    pub(super) fn broken_cause(&self) -> Option<&Arc<BrokenCause>> {
+        self.broken.get()
+    }
+
+    /// Waits until the workers that are here now have left, the calling one excepted; false if
+    /// some are still here at the deadline.
+    pub(super) fn wait_until_left(&self, home: *const (), deadline: Deadline) -> bool {
+        let caller = CurrentWorker::of(home).map(|worker| worker.serial);
+        let mut roster = lock(&self.roster);
+        let last = roster.last_serial;
+        while roster.present.iter().any(|&serial| serial <= last && Some(serial) != caller) {
+            let Some(woken) = wait(&self.left, roster, deadline) else { return false };
+            roster = woken;
+        }
+        true
+    }
+
+    /// Joins the threads of the workers that have left: their thread-locals are gone afterwards.
+    pub(super) fn join_threads(&self, home: *const ()) {
+        let caller = CurrentWorker::of(home).map(|worker| worker.serial);
+        let mut roster = lock(&self.roster);
+        let Roster { present, threads, .. } = &mut *roster;
+        let (gone, staying): (Vec<_>, Vec<_>) = threads
+            .drain(..)
+            .partition(|(serial, _)| !present.contains(serial) && Some(*serial) != caller);
+        *threads = staying;
+        drop(roster);
+        for (_, thread) in gone {
+            // `work` does not unwind: what users bring is caught.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl<K: Kind> WorkerKind for Staff<K> {
+    type Park = K::Parker;
+    type Clock = StdClock;
+    type Seat = K::Seat;
+    type Failure = Failure;
+
+    fn parker(&self, _slot: usize) -> K::Parker {
+        self.kind.parker()
+    }
+
+    fn clock(&self) -> &StdClock {
+        &StdClock
+    }
+
+    fn spawn(&self, engine: &Arc<Engine<Self>>, slot: usize) -> Result<(), Failure> {
+        let mut builder = thread::Builder::new().name(format!("{}-{slot}", self.terms.name));
+        if let Some(bytes) = self.terms.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let engine = Arc::clone(engine);
+        let mut roster = lock(&self.roster);
+        roster.last_serial += 1;
+        let serial = roster.last_serial;
+        let thread = builder.spawn(move || {
+            let home = Arc::as_ptr(&engine).cast();
+            CurrentWorker { home, serial, inline: K::INLINE }.enter();
+            work(&engine, slot);
+        });
+        let thread = thread.map_err(|error| TaskError::not_spawned(error.into()))?;
+        roster.threads.retain(|(_, thread)| !thread.is_finished());
+        roster.threads.push((serial, thread));
+        roster.present.push(serial);
+        Ok(())
+    }
+
+    fn open(&self, slot: usize) -> Result<K::Seat, OpenError<Failure>> {
+        let worker = format!("{}-{slot}", self.terms.name);
+        self.kind.open(&worker).map_err(|error| match error {
+            OpenError::Initializer(error) => {
+                OpenError::Initializer(broken(BrokenCause::Initializer(error)))
+            }
+            OpenError::Spawn(error) => OpenError::Spawn(TaskError::not_spawned(error)),
+        })
+    }
+
+    fn may_go_on(&self, seat: &K::Seat, tasks: usize) -> bool {
+        self.terms.max_tasks_per_worker.is_none_or(|most| tasks < most) && self.kind.is_sound(seat)
+    }
+
+    fn keep_alive(&self) -> Option<Duration> {
+        self.keep_alive.get()
+    }
+
+    fn park(&self, seat: &mut K::Seat, parker: &K::Parker, deadline: Option<Instant>) -> Unparked {
+        self.kind.park(seat, parker, deadline)
+    }
+
+    fn close(&self, _slot: usize, seat: K::Seat) -> Result<(), Failure> {
+        self.kind.close(seat).map_err(|error| broken(BrokenCause::Finalizer(error)))
+    }
+
+    fn broken(&self, cause: Failure) {
+        if let TaskError::Rejected(PoolError::Broken(cause)) = *cause {
+            // Broken before: the first cause counts.
+            let _ = self.broken.set(cause);
+        }
+    }
+
+    fn repeat(&self, cause: &Failure) -> Failure {
+        cause.repeat()
+    }
+
+    fn departed(&self, _slot: usize) {
+        let this = CurrentWorker::get().map(|worker| worker.serial);
+        let mut roster = lock(&self.roster);
+        roster.present.retain(|&serial| Some(serial) != this);
+        drop(roster);
+        self.left.notify_all();
+    }
+}
+
+/// A broken pool's cause as the engine carries it.
+fn broken(cause: BrokenCause) -> Failure {
+    Box::new(TaskError::Rejected(PoolError::Broken(Arc::new(cause))))
+}
+
+/// How long idle workers stay: milliseconds, so that one word holds it on every target.
+#[derive(Debug)]
+pub(super) struct KeepAlive(AtomicUsize);
+
+impl KeepAlive {
+    const FOR_EVER: usize = usize::MAX;
+
+    fn new(time: Option<Duration>) -> Self {
+        Self(AtomicUsize::new(Self::millis(time)))
+    }
+
+    /// Rounded up; more milliseconds than a word holds are for ever.
+    fn millis(time: Option<Duration>) -> usize {
+        time.map_or(Self::FOR_EVER, |time| {
+            usize::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(Self::FOR_EVER)
+        })
+    }
+
+    pub(super) fn get(&self) -> Option<Duration> {
+        // ORDERING: Relaxed: a setting; workers are woken after a change.
+        let millis = self.0.load(Ordering::Relaxed);
+        (millis != Self::FOR_EVER).then(|| Duration::from_millis(millis as u64))
+    }
+
+    pub(super) fn set(&self, time: Option<Duration>) {
+        // ORDERING: Relaxed: as above.
+        self.0.store(Self::millis(time), Ordering::Relaxed);
+    }
+}
