@@ -8,7 +8,7 @@
 //!
 //! # Invariants
 //! - **L1** The phase only grows. A pool breaks once: the first cause wins.
-//! - **L2** A worker that was born in an older generation, or finds the pool not open, leaves as
+//! - **L2** A worker that was called for in an older generation, or finds the pool not open, leaves as
 //!   soon as it finds no task.
 //!
 //! # Transitions
@@ -63,6 +63,18 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation(usize);
 
+impl Generation {
+    /// As a word, to be kept in an atomic.
+    pub(crate) const fn to_word(self) -> usize {
+        self.0
+    }
+
+    /// Back from its word.
+    pub(crate) const fn from_word(word: usize) -> Self {
+        Self(word)
+    }
+}
+
 /// The life of one pool.
 #[derive(Debug)]
 pub struct Lifecycle(AtomicUsize);
@@ -90,7 +102,7 @@ impl Lifecycle {
         self.phase() == Phase::Open
     }
 
-    /// That of a worker that is born now.
+    /// That of a worker that is called for now.
     pub fn generation(&self) -> Generation {
         // ORDERING: Relaxed: compared only.
         Generation(self.0.load(Ordering::Relaxed) & !PHASE)

@@ -20,6 +20,13 @@ impl Clock for StdClock {
     }
 }
 
+impl StdClock {
+    /// The same moment by the standard library's clock.
+    pub fn to_std(self, moment: Instant) -> StdInstant {
+        *ORIGIN.get_or_init(StdInstant::now) + Duration::from_nanos(moment.as_nanos())
+    }
+}
+
 /// A moment up to which to wait, if there is one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Option<Instant>);

@@ -281,6 +281,11 @@ impl<F> From<SubmitError<F>> for TaskError {
 pub enum BuildError {
     /// The maximum of workers is zero.
     NoWorkers,
+    /// The maximum of workers is larger than this.
+    TooManyWorkers {
+        /// The largest maximum.
+        limit: usize,
+    },
     /// The number of tasks per worker is zero.
     NoTasksPerWorker,
     /// The name contains a NUL character.
@@ -300,6 +305,9 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoWorkers => f.write_str("a pool needs a maximum of at least one worker"),
+            Self::TooManyWorkers { limit } => {
+                write!(f, "a pool has at most {limit} workers")
+            }
             Self::NoTasksPerWorker => f.write_str("a worker must be allowed at least one task"),
             Self::Name => f.write_str("the name of a pool must not contain a NUL character"),
             Self::InitMissing => f.write_str(

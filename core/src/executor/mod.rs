@@ -63,6 +63,9 @@ pub struct Engine<K: WorkerKind> {
 struct Seat<P> {
     parker: P,
     ticks: Ticks,
+    /// The generation of the slot's worker: that in which it was called for. Written by whoever
+    /// claimed the free slot, read by the worker that was spawned for it.
+    born: AtomicUsize,
 }
 
 /// A slot's count of claims, and whether its worker is busy. Only the slot's worker writes.
@@ -106,7 +109,9 @@ pub struct Counts {
     pub workers: usize,
     /// Workers that wait for a task.
     pub idle: usize,
-    /// Tasks that were submitted and have neither started nor been cancelled.
+    /// Tasks that were ever submitted.
+    pub submitted: usize,
+    /// Those of them that have neither started nor been cancelled.
     pub pending: usize,
 }
 
@@ -115,7 +120,11 @@ impl<K: WorkerKind> Engine<K> {
         let bank = || CachePadded::new(AtomicUsize::new(0));
         let banks = (0..banks_for(max_workers)).map(|_| bank()).collect();
         let seat = |slot| {
-            CachePadded::new(Seat { parker: kind.parker(slot), ticks: Ticks(AtomicUsize::new(0)) })
+            CachePadded::new(Seat {
+                parker: kind.parker(slot),
+                ticks: Ticks(AtomicUsize::new(0)),
+                born: AtomicUsize::new(0),
+            })
         };
         let seats = (0..max_workers).map(seat).collect();
         Self {
@@ -141,7 +150,13 @@ impl<K: WorkerKind> Engine<K> {
 
     /// Numbers: a snapshot.
     pub fn counts(&self) -> Counts {
-        Counts { workers: self.census.live(), idle: self.census.idle(), pending: self.pending() }
+        Counts {
+            workers: self.census.live(),
+            idle: self.census.idle(),
+            pending: self.pending(),
+            // ORDERING: Relaxed: a snapshot; read after `pending`, so it is not the smaller one.
+            submitted: self.submitted.load(Ordering::Relaxed),
+        }
     }
 
     /// X1.
@@ -243,7 +258,8 @@ impl<K: WorkerKind> Executor<K> {
         &self.engine
     }
 
-    /// Lets every worker leave as soon as it finds no task. New ones are spawned as needed.
+    /// Lets every worker that was called for until now leave as soon as it finds no task. New ones
+    /// are spawned as needed.
     pub fn renew_workers(&self) {
         self.engine.lifecycle.renew();
         self.engine.unpark_all();

@@ -89,6 +89,9 @@ impl<K: WorkerKind> Engine<K> {
                     return Ok(());
                 }
                 AfterPush::Spawn(slot) => {
+                    // ORDERING: Relaxed: this thread has the slot; the spawn hands it on.
+                    let born = this.lifecycle.generation().to_word();
+                    this.seats[slot].born.store(born, Ordering::Relaxed);
                     let Err(cause) = this.kind.spawn(this, slot) else { return Ok(()) };
                     this.census.leave(slot);
                     failures += 1;

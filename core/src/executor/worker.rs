@@ -12,7 +12,7 @@ use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
 use crate::park::Unparked;
 use crate::queue::Consumer;
-use crate::sync::{Arc, BLOCK_SLOTS};
+use crate::sync::{Arc, BLOCK_SLOTS, Ordering};
 use crate::task::{Claimed, Finished, Popped};
 
 /// Works in `slot` until there is no more to do there. Called once per successful
@@ -85,7 +85,8 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
         Self {
             engine,
             slot,
-            born: engine.lifecycle.generation(),
+            // ORDERING: Relaxed: the spawn of this thread came after the store.
+            born: Generation::from_word(engine.seats[slot].born.load(Ordering::Relaxed)),
             consumer: engine.queue.consumer(),
             finished: None,
             ended: None,

@@ -10,6 +10,8 @@ use crate::kind::{Kind, Setup, TakesHook};
 use crate::sync::{AtomicUsize, Ordering};
 
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Each possible worker costs two cache lines from the start; more than this is a mistake.
+const MAX_WORKERS: usize = 65_535;
 const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 
 /// Settings of a pool to be. Everything has a default.
@@ -56,7 +58,7 @@ impl<K: Kind> Builder<K> {
         }
     }
 
-    /// At most so many workers at once. Default: processors + 5 threads, or as many processes as
+    /// At most so many workers at once, 1 to 65 535. Default: processors + 5 threads, or as many processes as
     /// processors.
     pub fn max_workers(mut self, workers: usize) -> Self {
         self.max_workers = Some(workers);
@@ -133,6 +135,9 @@ impl<K: Kind> Builder<K> {
         let max_workers = self.max_workers.unwrap_or_else(K::default_max_workers);
         if max_workers == 0 {
             return Err(BuildError::NoWorkers);
+        }
+        if max_workers > MAX_WORKERS {
+            return Err(BuildError::TooManyWorkers { limit: MAX_WORKERS });
         }
         if self.max_tasks_per_worker == Some(0) {
             return Err(BuildError::NoTasksPerWorker);

@@ -10,7 +10,7 @@ use asyncpal_core::executor::{Executor, Rejection};
 use asyncpal_core::lifecycle::Phase;
 
 pub use self::builder::Builder;
-use self::roster::{Staff, Terms};
+use self::roster::{Present, Staff, Terms};
 use crate::clock::Deadline;
 use crate::error::{PoolError, SubmitError, TaskError};
 use crate::handle::Handle;
@@ -273,14 +273,30 @@ impl<K: Kind> Inner<K> {
         self.staff().broken_cause().cloned().map_or(PoolError::Closed, PoolError::Broken)
     }
 
+    /// Sees to it that every task submitted until now was claimed, and waits for whoever claimed it.
     fn join(&self, deadline: Deadline) -> bool {
-        self.executor.renew_workers();
-        self.staff().wait_until_left(self.home(), deadline)
+        let engine = self.executor.engine();
+        let submitted = engine.counts().submitted;
+        loop {
+            let counts = engine.counts();
+            // Tasks are claimed first in, first out.
+            let all_claimed = counts.submitted - counts.pending >= submitted;
+            // The snapshot comes first: who is on it was called for before the new generation, so
+            // it leaves when it finds no task.
+            let present = self.staff().snapshot();
+            self.executor.renew_workers();
+            if !self.staff().wait_until_left(present, self.home(), deadline) {
+                return false;
+            }
+            if all_claimed {
+                return true;
+            }
+        }
     }
 
     /// After the close: waits for the workers, and for their threads.
     fn wait_until_empty(&self, deadline: Deadline) -> bool {
-        let empty = self.staff().wait_until_left(self.home(), deadline);
+        let empty = self.staff().wait_until_left(Present::ALL, self.home(), deadline);
         if empty {
             self.staff().join_threads(self.home());
             self.executor.terminated();
@@ -295,7 +311,7 @@ impl<K: Kind> Drain for Inner<K> {
     }
 
     fn wait(&self) -> bool {
-        self.staff().wait_until_left(self.home(), Deadline::after(self.grace))
+        self.staff().wait_until_left(Present::ALL, self.home(), Deadline::after(self.grace))
     }
 
     fn name(&self) -> &str {

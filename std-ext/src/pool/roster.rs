@@ -32,6 +32,17 @@ pub(crate) struct Staff<K: Kind> {
     left: Condvar,
 }
 
+/// All workers that were spawned up to some moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Present {
+    last_serial: u64,
+}
+
+impl Present {
+    /// All, also those to come.
+    pub(super) const ALL: Self = Self { last_serial: u64::MAX };
+}
+
 #[derive(Debug, Default)]
 struct Roster {
     /// Serial numbers of the workers that have not left.
@@ -58,12 +69,22 @@ impl<K: Kind> Staff<K> {
         self.broken.get()
     }
 
-    /// Waits until the workers that are here now have left, the calling one excepted; false if
-    /// some are still here at the deadline.
-    pub(super) fn wait_until_left(&self, home: *const (), deadline: Deadline) -> bool {
+    /// The workers up to now.
+    pub(super) fn snapshot(&self) -> Present {
+        Present { last_serial: lock(&self.roster).last_serial }
+    }
+
+    /// Waits until those workers have left, the calling one excepted; false if some are still here
+    /// at the deadline.
+    pub(super) fn wait_until_left(
+        &self,
+        workers: Present,
+        home: *const (),
+        deadline: Deadline,
+    ) -> bool {
         let caller = CurrentWorker::of(home).map(|worker| worker.serial);
         let mut roster = lock(&self.roster);
-        let last = roster.last_serial;
+        let last = workers.last_serial;
         while roster.present.iter().any(|&serial| serial <= last && Some(serial) != caller) {
             let Some(woken) = wait(&self.left, roster, deadline) else { return false };
             roster = woken;

@@ -1,0 +1,121 @@
+//! The same effects without a pool: what the operating system and the processor allow.
+
+use std::hint::{black_box, spin_loop};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
+
+use super::latency::{PAUSE, p50, p50_of_starts};
+use super::map::{CHUNK_SIZE, nanos_per_item, trivial};
+use super::{Load, Measure};
+
+/// Tells the other side to end.
+const END: u64 = u64::MAX;
+
+/// One word in each direction. A side stores the number and the other waits for it to change.
+#[derive(Default)]
+struct Table {
+    question: AtomicU64,
+    answer: AtomicU64,
+}
+
+/// Runs `timed` against a thread that answers, where `pause` is how both sides wait.
+fn ping_pong(
+    pause: fn(u32),
+    wake: fn(&thread::Thread),
+    timed: impl FnOnce(&dyn Fn(u64) -> u64) -> f64,
+) -> f64 {
+    let table = Arc::new(Table::default());
+    let asker = thread::current();
+    let answerer = thread::spawn({
+        let table = Arc::clone(&table);
+        move || {
+            let mut seen = 0;
+            let mut pauses = 0_u32;
+            loop {
+                // ORDERING: Acquire, Release below: what a pool has to do to hand over a value.
+                let question = table.question.load(Ordering::Acquire);
+                if question == END {
+                    return;
+                }
+                if question == seen {
+                    pauses = pauses.wrapping_add(1);
+                    pause(pauses);
+                    continue;
+                }
+                seen = question;
+                table.answer.store(seen, Ordering::Release);
+                wake(&asker);
+            }
+        }
+    });
+
+    let ask = |number: u64| {
+        // Zero is what the words start with.
+        let question = number + 1;
+        table.question.store(question, Ordering::Release);
+        wake(answerer.thread());
+        let mut pauses = 0_u32;
+        while table.answer.load(Ordering::Acquire) != question {
+            pauses = pauses.wrapping_add(1);
+            pause(pauses);
+        }
+        number
+    };
+    let micros = timed(&ask);
+    table.question.store(END, Ordering::Release);
+    wake(answerer.thread());
+    answerer.join().expect("the answerer ends");
+    micros
+}
+
+/// Both threads spin: the least a round trip can take while both have a processor.
+pub(super) fn spinning_ping_pong(measure: Measure, load: &Load) -> Option<f64> {
+    let Measure::HotRoundTrip { .. } = measure else { return None };
+    // Where the two share a processor for a while, spinning alone would use up its time slices.
+    let spin = |pauses| if pauses % 10_000 == 0 { thread::yield_now() } else { spin_loop() };
+    Some(ping_pong(spin, |_| (), |ask| p50(load.round_trips, || (), ask)))
+}
+
+/// Both threads sleep: the least a round trip can take when nobody spins.
+pub(super) fn two_futex_wakes(measure: Measure, load: &Load) -> Option<f64> {
+    let Measure::IdleRoundTrip = measure else { return None };
+    let sleep = || thread::sleep(PAUSE);
+    Some(ping_pong(|_| thread::park(), thread::Thread::unpark, |ask| p50(load.pauses, sleep, ask)))
+}
+
+pub(super) fn spawn_and_join(measure: Measure, load: &Load) -> Option<f64> {
+    let Measure::ColdStart { .. } = measure else { return None };
+    Some(p50_of_starts(load.starts, |number| {
+        thread::spawn(move || number).join().expect("the thread does not panic")
+    }))
+}
+
+pub(super) fn serial_map(measure: Measure, load: &Load) -> Option<f64> {
+    let Measure::Map { .. } = measure else { return None };
+    Some(nanos_per_item(load.map_items, load.maps, |mut digest| {
+        (0..black_box(load.map_items)).map(trivial).for_each(|value| digest.add(value));
+        digest
+    }))
+}
+
+/// Splits a range rather than an iterator and writes into one vector: less than the job asks for.
+pub(super) fn par_iter(measure: Measure, load: &Load) -> Option<f64> {
+    let Measure::Map { workers } = measure else { return None };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().expect("a valid pool");
+    let map = || {
+        let items = (0..black_box(load.map_items) as usize).into_par_iter();
+        let mut values = Vec::new();
+        items
+            .with_min_len(CHUNK_SIZE)
+            .map(|item| trivial(item as u64))
+            .collect_into_vec(&mut values);
+        values
+    };
+    Some(nanos_per_item(load.map_items, load.maps, |mut digest| {
+        pool.install(map).into_iter().for_each(|value| digest.add(value));
+        digest
+    }))
+}

@@ -1,0 +1,39 @@
+//! Whether a pool shrinks while a trickle of tasks keeps some of it busy.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::pool::Pool;
+use crate::threads;
+
+const WORKERS: usize = 8;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+const BETWEEN_TASKS: Duration = Duration::from_millis(50);
+
+/// `None` for a pool without an idle timeout.
+pub(super) fn threads_left<P: Pool>(trickle: Duration) -> Option<f64> {
+    let before = threads::count();
+    let pool = P::with_idle_timeout(WORKERS, IDLE_TIMEOUT)?;
+
+    let all_busy = Arc::new(Barrier::new(WORKERS));
+    let burst: Vec<_> = (0..WORKERS)
+        .map(|_| {
+            let all_busy = Arc::clone(&all_busy);
+            pool.submit(move || all_busy.wait().is_leader())
+        })
+        .collect();
+    for handle in burst {
+        pool.wait(handle);
+    }
+    assert!(threads::count() >= before + WORKERS, "the burst needs every worker");
+
+    let begun = Instant::now();
+    while begun.elapsed() < trickle {
+        thread::sleep(BETWEEN_TASKS);
+        assert_eq!(pool.run(|| 1), 1);
+    }
+    let left = threads::count() - before;
+    pool.shutdown();
+    Some(left as f64)
+}

@@ -1,0 +1,216 @@
+//! From samples to Markdown: medians, spreads, ratios.
+
+use crate::jobs::{Contender, Job, Kind, Measure};
+use crate::pool::Shutdown;
+use crate::stats::median;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Sample {
+    Value(f64),
+    NotApplicable,
+    Failed,
+}
+
+impl Sample {
+    fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::NotApplicable | Self::Failed => None,
+        }
+    }
+}
+
+/// What one contender did in one job.
+pub(crate) struct Row {
+    name: &'static str,
+    kind: Kind,
+    shutdown: Shutdown,
+    /// By column, then by round.
+    pub(crate) samples: Vec<Vec<Sample>>,
+}
+
+impl Row {
+    pub(crate) fn new(contender: &Contender, columns: usize) -> Self {
+        let Contender { name, kind, shutdown, .. } = *contender;
+        Self { name, kind, shutdown, samples: vec![Vec::new(); columns] }
+    }
+
+    /// Whether nothing failed.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.samples.iter().flatten().any(|sample| *sample == Sample::Failed)
+    }
+
+    fn takes_part(&self) -> bool {
+        self.samples.iter().flatten().any(|sample| *sample != Sample::NotApplicable)
+    }
+
+    fn median(&self, column: usize) -> Option<f64> {
+        median(self.samples[column].iter().filter_map(|sample| sample.value()).collect())
+    }
+
+    fn cell(&self, column: usize) -> String {
+        let samples = &self.samples[column];
+        let values: Vec<f64> = samples.iter().filter_map(|sample| sample.value()).collect();
+        let failed = samples.iter().filter(|sample| **sample == Sample::Failed).count();
+        match (with_spread(self.median(column), &values), failed) {
+            (Some(cell), 0) => cell,
+            (None, 0) => "–".to_owned(),
+            (cell, _) => {
+                let cell = cell.unwrap_or_default();
+                format!("{cell} **failed {failed} of {}**", samples.len()).trim_start().to_owned()
+            }
+        }
+    }
+}
+
+/// The table of one job, with a line of ratios for the best peer and for each bare yardstick.
+pub(crate) fn markdown(job: &Job, rows: &[Row]) -> String {
+    let columns = 0..job.columns.len();
+    let rows: Vec<&Row> = rows.iter().filter(|row| row.takes_part()).collect();
+
+    let mut lines = vec![
+        line("", job.columns.iter().map(|column| column.label.to_owned())),
+        line("---", columns.clone().map(|_| "--:".to_owned())),
+    ];
+    lines.extend(
+        rows.iter()
+            .map(|row| line(&label(job, row), columns.clone().map(|column| row.cell(column)))),
+    );
+    if let Some(ours) = rows.iter().find(|row| row.kind == Kind::Ours) {
+        let over_best = |column| {
+            let best = best_peer(job, &rows, column)?;
+            Some(format!("{} of {}", ratio(ours, best, column)?, best.name))
+        };
+        lines.extend(ratio_line("the best peer", columns.clone().map(over_best).collect()));
+        for bare in rows.iter().filter(|row| row.kind == Kind::Bare) {
+            let over_bare = columns.clone().map(|column| ratio(ours, bare, column));
+            lines.extend(ratio_line(bare.name, over_bare.collect()));
+        }
+    }
+    format!("## {}: {} [{}]\n\n{}", job.name, job.title, job.unit, lines.concat())
+}
+
+fn line(head: &str, cells: impl Iterator<Item = String>) -> String {
+    format!("| {head} | {} |\n", cells.collect::<Vec<_>>().join(" | "))
+}
+
+/// `None` where there is nothing to compare with.
+fn ratio_line(other: &str, ratios: Vec<Option<String>>) -> Option<String> {
+    ratios.iter().any(Option::is_some).then(|| {
+        let cell =
+            |ratio: Option<String>| ratio.map_or("–".to_owned(), |ratio| format!("**{ratio}**"));
+        line(&format!("**ours ÷ {other}**"), ratios.into_iter().map(cell))
+    })
+}
+
+fn label(job: &Job, row: &Row) -> String {
+    if does_all_of(job, row) {
+        row.name.to_owned()
+    } else {
+        format!("{} (threads not joined)", row.name)
+    }
+}
+
+/// A cold start ends with the threads; a pool that leaves them behind does less.
+fn does_all_of(job: &Job, row: &Row) -> bool {
+    let is_cold_start =
+        job.columns.iter().any(|column| matches!(column.measure, Measure::ColdStart { .. }));
+    !is_cold_start || row.shutdown == Shutdown::JoinsThreads
+}
+
+/// The peer of the least median among those that do all of the job.
+fn best_peer<'a>(job: &Job, rows: &[&'a Row], column: usize) -> Option<&'a Row> {
+    let peers = rows.iter().filter(|row| row.kind == Kind::Peer && does_all_of(job, row));
+    let measured = peers.filter_map(|row| Some((row.median(column)?, *row)));
+    measured.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, row)| row)
+}
+
+/// The ratio of the medians, and between which bounds the ratio of a single round lay.
+fn ratio(ours: &Row, other: &Row, column: usize) -> Option<String> {
+    let of_medians = ours.median(column)? / other.median(column)?;
+    let rounds = ours.samples[column].iter().zip(&other.samples[column]);
+    let by_round: Vec<f64> =
+        rounds.filter_map(|(ours, other)| Some(ours.value()? / other.value()?)).collect();
+    with_spread(Some(of_medians), &by_round)
+}
+
+/// A value with the least and the greatest sample, where they differ in what is shown.
+fn with_spread(value: Option<f64>, samples: &[f64]) -> Option<String> {
+    let shown = three_digits(value?);
+    let least = three_digits(samples.iter().copied().min_by(f64::total_cmp)?);
+    let greatest = three_digits(samples.iter().copied().max_by(f64::total_cmp)?);
+    Some(if least == greatest { shown } else { format!("{shown} ({least}–{greatest})") })
+}
+
+fn three_digits(value: f64) -> String {
+    match value.abs() {
+        100.0.. => format!("{value:.0}"),
+        10.0.. => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jobs::Column;
+
+    const JOB: Job = Job {
+        name: "job",
+        title: "Title",
+        unit: "ns",
+        side_by_side: false,
+        columns: &[Column { label: "1 worker", measure: Measure::IdleRoundTrip }],
+    };
+
+    fn row(name: &'static str, kind: Kind, samples: &[Sample]) -> Row {
+        Row { name, kind, shutdown: Shutdown::JoinsThreads, samples: vec![samples.to_vec()] }
+    }
+
+    #[test]
+    fn ours_is_compared_with_the_peer_of_the_least_median_and_with_the_bare_yardstick() {
+        let values = |values: [f64; 3]| values.map(Sample::Value);
+        let rows = [
+            row("ours", Kind::Ours, &values([50.0, 60.0, 40.0])),
+            row("slow", Kind::Peer, &values([1.0, 300.0, 300.0])),
+            row("fast", Kind::Peer, &values([100.0, 100.0, 100.0])),
+            row("bare", Kind::Bare, &values([25.0, 25.0, 25.0])),
+        ];
+
+        let table = markdown(&JOB, &rows);
+
+        assert!(table.contains("| **ours ÷ the best peer** | **0.50 (0.40–0.60) of fast** |"));
+        assert!(table.contains("| **ours ÷ bare** | **2.00 (1.60–2.40)** |"));
+    }
+
+    #[test]
+    fn a_pool_that_leaves_its_threads_behind_is_no_measure_for_a_cold_start() {
+        let job = Job {
+            columns: &[Column { label: "cold", measure: Measure::ColdStart { workers: 1 } }],
+            ..JOB
+        };
+        let mut careless = row("careless", Kind::Peer, &[Sample::Value(1.0)]);
+        careless.shutdown = Shutdown::AwaitsTasks;
+        let careful = row("careful", Kind::Peer, &[Sample::Value(4.0)]);
+        let ours = row("ours", Kind::Ours, &[Sample::Value(2.0)]);
+
+        let table = markdown(&job, &[ours, careless, careful]);
+
+        assert!(table.contains("| careless (threads not joined) | 1.00 |"));
+        assert!(table.contains("| **0.50 of careful** |"));
+    }
+
+    #[test]
+    fn a_failed_sample_is_shown_and_a_row_that_takes_no_part_is_not() {
+        let rows = [
+            row("failing", Kind::Peer, &[Sample::Failed, Sample::Value(2.0)]),
+            row("absent", Kind::Peer, &[Sample::NotApplicable, Sample::NotApplicable]),
+        ];
+
+        let table = markdown(&JOB, &rows);
+
+        assert!(table.contains("| failing | 2.00 **failed 1 of 2** |"));
+        assert!(!table.contains("absent"));
+        assert!(!rows[0].is_complete());
+    }
+}

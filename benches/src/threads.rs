@@ -1,0 +1,23 @@
+//! The threads of this process, as the kernel counts them.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A snapshot.
+pub(crate) fn count() -> usize {
+    fs::read_dir("/proc/self/task").expect("a Linux with /proc").count()
+}
+
+/// Waits until at most `threads` live.
+///
+/// # Panics
+///
+/// After two seconds.
+pub(crate) fn wait_until_at_most(threads: usize) {
+    let begun = Instant::now();
+    while count() > threads {
+        assert!(begun.elapsed() < Duration::from_secs(2), "the threads of a pool do not leave");
+        thread::sleep(Duration::from_micros(200));
+    }
+}

@@ -1,0 +1,157 @@
+//! Errors of starting, using and closing one worker.
+
+use core::error::Error;
+use core::fmt;
+use core::time::Duration;
+use std::io;
+
+use super::{RemoteError, WorkerLost};
+
+/// A worker could not be started.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LaunchError {
+    /// `init()` has not run in this process: a worker would run the whole of `main` instead of serving.
+    InitMissing,
+    /// `/proc` is not mounted, so this program cannot find its own executable.
+    Proc(io::Error),
+    /// The operating system refused the process or its pipes.
+    Spawn(io::Error),
+    /// The process started but did not become a worker.
+    Handshake(HandshakeError),
+    /// The process that started is another build of this program.
+    WrongBuild {
+        /// What the worker said of its build.
+        found: String,
+    },
+    /// The initializer returned an error or panicked.
+    Initializer(RemoteError),
+    /// Process workers need Linux.
+    Unsupported,
+}
+
+/// A process did not become a worker.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// It ended, or broke the protocol.
+    Lost(WorkerLost),
+    /// It was not ready in time, and was killed.
+    TimedOut(Duration),
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InitMissing => f.write_str(
+                "`asyncpal_process::init()` is not the first line of this program's `main`",
+            ),
+            Self::Proc(_) => f.write_str("this program's executable cannot be found without /proc"),
+            Self::Spawn(_) => f.write_str("a worker process could not be started"),
+            Self::Handshake(_) => f.write_str("a process did not become a worker"),
+            Self::WrongBuild { found } => {
+                write!(f, "a worker is another build of this program ({found})")
+            }
+            Self::Initializer(_) => f.write_str("a worker's initializer failed"),
+            Self::Unsupported => f.write_str("process workers need Linux"),
+        }
+    }
+}
+
+impl Error for LaunchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Proc(error) | Self::Spawn(error) => Some(error),
+            Self::Handshake(error) => Some(error),
+            Self::Initializer(error) => Some(error),
+            Self::InitMissing | Self::WrongBuild { .. } | Self::Unsupported => None,
+        }
+    }
+}
+
+impl fmt::Display for HandshakeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(_) => f.write_str("it was lost"),
+            Self::TimedOut(after) => write!(f, "it was not ready within {after:?}"),
+        }
+    }
+}
+
+impl Error for HandshakeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Lost(lost) => Some(lost),
+            Self::TimedOut(_) => None,
+        }
+    }
+}
+
+/// A call brought no reply.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CallError {
+    /// The worker was lost before it replied. The task may have run, in part or to its end.
+    Lost(WorkerLost),
+    /// The worker was lost before it had read the whole request, so the task has not started: it may go elsewhere.
+    NotStarted(WorkerLost),
+    /// The arguments are larger than a frame may be. Nothing was sent; the worker is as it was.
+    TooLarge {
+        /// The size of the encoded arguments.
+        bytes: usize,
+        /// The largest size that is sent.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lost(_) => f.write_str("the worker was lost before it replied"),
+            Self::NotStarted(_) => f.write_str("the worker was lost before the task started"),
+            Self::TooLarge { bytes, limit } => {
+                write!(f, "arguments of {bytes} bytes exceed the limit of {limit} bytes")
+            }
+        }
+    }
+}
+
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Lost(lost) | Self::NotStarted(lost) => Some(lost),
+            Self::TooLarge { .. } => None,
+        }
+    }
+}
+
+/// A worker did not end as it should. It has ended, and was reaped, all the same.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// The finalizer returned an error or panicked.
+    Finalizer(RemoteError),
+    /// The worker was lost, before it was closed or while it was closing.
+    Lost(WorkerLost),
+    /// The worker did not end within the grace period, and was killed.
+    TimedOut(WorkerLost),
+}
+
+impl fmt::Display for CloseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finalizer(_) => f.write_str("a worker's finalizer failed"),
+            Self::Lost(_) => f.write_str("the worker was lost before it was closed"),
+            Self::TimedOut(_) => f.write_str("the worker did not end within the grace period"),
+        }
+    }
+}
+
+impl Error for CloseError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Finalizer(error) => Some(error),
+            Self::Lost(lost) | Self::TimedOut(lost) => Some(lost),
+        }
+    }
+}

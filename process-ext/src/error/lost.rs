@@ -1,0 +1,99 @@
+//! A worker that ended although nobody asked it to.
+
+use core::error::Error;
+use core::fmt;
+
+use crate::sys;
+
+/// A worker process was lost: it crashed, exited by itself, or broke the protocol and was killed for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerLost {
+    pid: u32,
+    name: Box<str>,
+    cause: LostCause,
+}
+
+/// How a worker was lost.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LostCause {
+    /// A signal killed it.
+    Signal(i32),
+    /// It exited with this code. Code 0 is a loss too: a worker exits when its pool closes it, not before.
+    Exited(i32),
+    /// It broke the protocol, and was killed.
+    Protocol(Box<str>),
+    /// It ended, but the host (an ignored SIGCHLD, a `wait` for any child) took its exit status.
+    StatusTaken,
+}
+
+impl WorkerLost {
+    pub(crate) fn new(pid: u32, name: &str, cause: LostCause) -> Self {
+        Self { pid, name: name.into(), cause }
+    }
+
+    /// The process id that the worker had.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// The worker's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// How it was lost.
+    pub fn cause(&self) -> &LostCause {
+        &self.cause
+    }
+}
+
+impl fmt::Display for WorkerLost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {} ({:?}) {}", self.pid, self.name, self.cause)
+    }
+}
+
+impl Error for WorkerLost {}
+
+impl fmt::Display for LostCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signal(signal) => match signal_name(*signal) {
+                Some(name) => write!(f, "was killed by {name}"),
+                None => write!(f, "was killed by signal {signal}"),
+            },
+            Self::Exited(code) => {
+                write!(f, "exited with code {code}")?;
+                match crate::wire::exit::meaning(*code) {
+                    Some(meaning) => write!(f, ", perhaps because {meaning}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Protocol(what) => write!(f, "broke the protocol: {what}"),
+            Self::StatusTaken => f.write_str("ended, and the host took its exit status"),
+        }
+    }
+}
+
+/// The name of a signal number, such as `SIGKILL`; `None` for real-time signals and where it is not known.
+pub fn signal_name(signal: i32) -> Option<&'static str> {
+    sys::signal::name(signal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_says_who_was_lost_and_how() {
+        let lost = |cause| WorkerLost::new(1234, "name", cause).to_string();
+
+        if cfg!(target_os = "linux") {
+            assert_eq!(lost(LostCause::Signal(9)), "worker 1234 (\"name\") was killed by SIGKILL");
+        }
+        assert_eq!(lost(LostCause::Signal(60)), "worker 1234 (\"name\") was killed by signal 60");
+        assert_eq!(lost(LostCause::Exited(0)), "worker 1234 (\"name\") exited with code 0");
+    }
+}

@@ -1,0 +1,41 @@
+//! The process pool of asyncpal: functions of this program, run in child processes.
+//!
+//! A worker is this same executable, started again; [`init`] as the first line of `main` turns that second start
+//! into a worker. Functions are named by their place in the executable, arguments and results travel as bytes.
+
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(target_os = "linux"),
+    expect(
+        dead_code,
+        reason = "without workers nobody makes their errors or looks for their functions"
+    )
+)]
+
+pub mod error;
+#[doc(hidden)]
+pub mod remote;
+mod sys;
+#[doc(hidden)]
+pub mod wire;
+
+#[cfg(target_os = "linux")]
+mod panics;
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub mod parker;
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub mod proxy;
+#[cfg(target_os = "linux")]
+mod worker_main;
+
+#[cfg(not(target_os = "linux"))]
+#[path = "unsupported.rs"]
+#[doc(hidden)]
+pub mod proxy;
+#[cfg(not(target_os = "linux"))]
+#[path = "worker_main_elsewhere.rs"]
+mod worker_main;
+
+pub use worker_main::init;

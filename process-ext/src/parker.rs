@@ -1,0 +1,165 @@
+//! Parks the owner of a worker until it is woken, its worker ends, or its time is up.
+//!
+//! # State
+//! | value      | meaning                                                   |
+//! |------------|-----------------------------------------------------------|
+//! | `EMPTY`    | the owner is awake, no wake is owed                       |
+//! | `PARKED`   | the owner waits in the kernel, or is about to             |
+//! | `NOTIFIED` | a wake is owed; the next or current `park` consumes it    |
+//!
+//! # Invariants
+//! - **I1** Only the owner parks: `PARKED` is set and cleared by one thread at a time.
+//! - **I2** Whoever turns `PARKED` into `NOTIFIED` raises the eventfd, once, afterwards.
+//!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | P1 | `EMPTY` → `PARKED` | owner | nothing is owed |
+//! | P2 | any → `NOTIFIED` | waker | always; from `PARKED` it raises the eventfd |
+//! | P3 | any → `EMPTY` | owner | it stops waiting; from `NOTIFIED` it was woken |
+//!
+//! # Edges
+//! - **E1** P2 releases, P3 acquires: what was written before `unpark` is seen after `park`.
+//!
+//! # Progress
+//! A waker never waits. A raise that arrives late (I2, after P3) makes one later wait in the kernel return at once; it
+//! finds its state still `PARKED` and waits again.
+
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use crate::sys::eventfd::EventFd;
+use crate::sys::poll::{self, Watch};
+
+const EMPTY: u32 = 0;
+const PARKED: u32 = 1;
+const NOTIFIED: u32 = 2;
+
+/// A parker that can also watch one descriptor.
+#[derive(Debug)]
+pub struct ProcessParker {
+    state: AtomicU32,
+    wake: EventFd,
+}
+
+/// Why [`ProcessParker::park`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Unparked {
+    /// `unpark` was called.
+    Woken,
+    /// The deadline has passed.
+    TimedOut,
+    /// The watched descriptor is readable; for a worker's exit descriptor: the worker has ended.
+    Watched,
+}
+
+impl ProcessParker {
+    /// A parker that owes no wake.
+    ///
+    /// # Errors
+    ///
+    /// The operating system has no descriptor left.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { state: AtomicU32::new(EMPTY), wake: EventFd::new()? })
+    }
+
+    /// Wakes the owner, or lets its next [`park`](Self::park) return at once. It is a system call only if it waits.
+    pub fn unpark(&self) {
+        // ORDERING: Release, E1. Nothing is read here.
+        if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
+            self.wake.raise();
+        }
+    }
+
+    /// Waits for a wake, for `watch` to be readable, or for the deadline; without one, for as long as it takes.
+    ///
+    /// Only one thread, the owner, may park at a time. A wake that was owed is reported first.
+    pub fn park(&self, watch: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Unparked {
+        loop {
+            // ORDERING: Relaxed on both sides: P3 acquires what the wake carries, also when P1 fails.
+            let parked =
+                self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed);
+            let mut watches = [
+                Watch::readable(self.wake.as_fd()),
+                watch.map_or_else(Watch::never, Watch::readable),
+            ];
+            // A failed poll (no memory) looks like a stale raise: the wait starts anew.
+            let ready = parked.is_err() || poll::wait(&mut watches, deadline).unwrap_or(true);
+            if watches[0].is_ready() {
+                self.wake.clear();
+            }
+            // ORDERING: Acquire, E1.
+            if self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED {
+                return Unparked::Woken;
+            }
+            if watches[1].is_ready() {
+                return Unparked::Watched;
+            }
+            if !ready {
+                return Unparked::TimedOut;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+    use crate::sys::pipe::Pipe;
+
+    #[test]
+    fn a_wake_before_the_park_is_kept() {
+        let parker = ProcessParker::new().unwrap();
+
+        parker.unpark();
+        parker.unpark();
+
+        assert_eq!(parker.park(None, None), Unparked::Woken);
+        assert_eq!(parker.park(None, Some(Instant::now())), Unparked::TimedOut);
+    }
+
+    #[test]
+    fn a_watched_descriptor_ends_the_wait() {
+        let parker = ProcessParker::new().unwrap();
+        let pipe = Pipe::open().unwrap();
+        assert_eq!(
+            parker.park(Some(pipe.reader.as_fd()), Some(Instant::now())),
+            Unparked::TimedOut
+        );
+
+        drop(pipe.writer);
+
+        assert_eq!(parker.park(Some(pipe.reader.as_fd()), None), Unparked::Watched);
+        parker.unpark();
+        assert_eq!(parker.park(Some(pipe.reader.as_fd()), None), Unparked::Woken);
+    }
+
+    #[test]
+    fn two_threads_hand_a_wake_to_and_fro() {
+        let parkers = [(); 2].map(|()| Arc::new(ProcessParker::new().unwrap()));
+        let [own, other] = parkers.clone();
+        let ponger = thread::spawn(move || {
+            for _ in 0..20_000 {
+                assert_eq!(other.park(None, None), Unparked::Woken);
+                own.unpark();
+            }
+        });
+
+        for _ in 0..20_000 {
+            parkers[1].unpark();
+            let deadline = Instant::now() + Duration::from_secs(30);
+            assert_eq!(parkers[0].park(None, Some(deadline)), Unparked::Woken);
+        }
+
+        ponger.join().unwrap();
+    }
+}

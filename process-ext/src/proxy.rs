@@ -1,0 +1,393 @@
+//! The parent's half of one worker, used by the one thread that owns it.
+//!
+//! Every way out of here leaves no process behind: a launch that fails, a loss, a close and a drop all end in a
+//! reaped child.
+
+#![forbid(unsafe_code)]
+
+mod link;
+
+use core::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Instant;
+
+use crate::error::{
+    CallError, CloseError, HandshakeError, LaunchError, LostCause, RemoteError, RemoteErrorKind,
+    WorkerLost,
+};
+use crate::remote::FunctionId;
+use crate::sys::child::{Child, Status};
+use crate::sys::object;
+use crate::sys::spawn::{self, spawn};
+use crate::wire::frame::{
+    DEFAULT_MAX_FRAME_BYTES, Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED,
+};
+use crate::wire::message::{Failure, Hello, Init, PROTOCOL_VERSION};
+use crate::worker_main::init_has_run;
+
+use link::{Event, Link, Outgoing};
+
+/// How long a worker that hung up, or was told that its time is over, may take to be gone.
+const ENDING_WITHIN: Duration = Duration::from_secs(1);
+
+/// How to start a worker.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The worker's name: in `ps`, in errors.
+    pub name: String,
+    /// The largest arguments and the largest result, encoded; 4 GiB at most.
+    pub max_frame_bytes: usize,
+    /// A function without arguments to run before the first task.
+    pub initializer: Option<FunctionId>,
+    /// A function without arguments to run when the worker is closed.
+    pub finalizer: Option<FunctionId>,
+    /// How long the process may take to say HELLO, and then READY if there is no initializer.
+    pub handshake_timeout: Duration,
+    /// How long the initializer may run; it is user code, as tasks are, and by default may take its time.
+    pub initializer_timeout: Option<Duration>,
+    /// How long a worker may take to end when it is closed, finalizer included; then once more after SIGTERM.
+    pub grace: Duration,
+}
+
+impl Launch {
+    /// A worker of this name, without initializer and finalizer.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+            initializer: None,
+            finalizer: None,
+            handshake_timeout: Duration::from_secs(30),
+            initializer_timeout: None,
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What a task came to.
+#[derive(Debug)]
+#[must_use]
+pub enum Reply {
+    /// It returned; these are the result's bytes.
+    Result(Vec<u8>),
+    /// It returned an error, or could not be called.
+    Error(RemoteError),
+    /// It panicked.
+    Panic(RemoteError),
+}
+
+/// One worker process. Dropped, it is killed with its process group and reaped.
+#[derive(Debug)]
+pub struct Proxy {
+    name: Box<str>,
+    // Before the link: closing the lifeline kills the worker too, but does not reap it.
+    child: Child,
+    link: Link,
+    max_frame_bytes: usize,
+    grace: Duration,
+    lost: Option<WorkerLost>,
+}
+
+impl Proxy {
+    /// Starts a worker and waits until it is ready.
+    ///
+    /// # Errors
+    ///
+    /// See [`LaunchError`]. No process is left behind.
+    pub fn launch(launch: &Launch) -> Result<Self, LaunchError> {
+        if !init_has_run() {
+            return Err(LaunchError::InitMissing);
+        }
+        let mut proxy =
+            Self::start(launch).map_err(|error| match std::fs::metadata("/proc/self/exe") {
+                Ok(_) => LaunchError::Spawn(error),
+                Err(missing) => LaunchError::Proc(missing),
+            })?;
+        proxy.greet(launch)?;
+        Ok(proxy)
+    }
+
+    /// The worker's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.pid()
+    }
+
+    /// The worker's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether no loss of the worker has been noticed yet.
+    pub fn is_alive(&self) -> bool {
+        self.lost.is_none()
+    }
+
+    /// A descriptor that is readable once the worker has ended: for the owner to watch while it is idle.
+    pub fn exit_fd(&self) -> BorrowedFd<'_> {
+        self.child.exit_fd()
+    }
+
+    /// Looks whether the worker has ended while it was idle, and if so reaps it and says how it was lost.
+    pub fn check(&mut self) -> Option<&WorkerLost> {
+        if self.is_alive() && self.child.ends_by(Instant::now()) {
+            let _ = self.mourn();
+        }
+        self.lost.as_ref()
+    }
+
+    /// Runs a task in the worker and waits for what it comes to.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`]. After a loss the proxy is of no use any more; after a refusal it is.
+    pub fn call(
+        &mut self,
+        task_id: u64,
+        function: FunctionId,
+        payload: &[u8],
+    ) -> Result<Reply, CallError> {
+        if let Some(lost) = &self.lost {
+            return Err(CallError::NotStarted(lost.clone()));
+        }
+        if payload.len() > self.max_frame_bytes {
+            let (bytes, limit) = (payload.len(), self.max_frame_bytes);
+            return Err(CallError::TooLarge { bytes, limit });
+        }
+        let aux = function.offset() as u64;
+        let header = Header { kind: Kind::Task, flags: 0, task_id, aux };
+        let mut outgoing =
+            Outgoing::frame(header, payload).map_err(|what| CallError::Lost(self.expel(what)))?;
+        let frame = match self.converse(&mut outgoing, None) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Err(CallError::Lost(self.expel("no deadline, yet it has passed"))),
+            Err(lost) if outgoing.is_sent() && self.link.is_all_read() => {
+                return Err(CallError::Lost(lost));
+            }
+            Err(lost) => return Err(CallError::NotStarted(lost)),
+        };
+        self.reply_to(task_id, frame).map_err(CallError::Lost)
+    }
+
+    /// Asks the worker to end, and makes it end: CLOSE, then SIGTERM, then SIGKILL, with a grace period after each.
+    ///
+    /// # Errors
+    ///
+    /// See [`CloseError`]. The worker has ended and was reaped in every case.
+    pub fn close(mut self) -> Result<(), CloseError> {
+        if let Some(lost) = self.lost.take() {
+            return Err(CloseError::Lost(lost));
+        }
+        let deadline = after(self.grace);
+        let farewell = Outgoing::frame(Header::new(Kind::Close), &[])
+            .map_err(|what| self.expel(what))
+            .and_then(|mut close| self.converse(&mut close, Some(deadline)))
+            .map_err(CloseError::Lost)?;
+        let finished = match farewell {
+            None => Ok(()),
+            Some(frame) => match frame.header.kind {
+                Kind::Bye => Ok(()),
+                Kind::FinErr => {
+                    Err(CloseError::Finalizer(self.remote_error(&frame).map_err(CloseError::Lost)?))
+                }
+                _ => return Err(CloseError::Lost(self.expel_for(&frame))),
+            },
+        };
+        match self.child.reap_by(deadline) {
+            Some(Status::Exited(0) | Status::Taken) => finished,
+            Some(status) => {
+                let lost = self.lost.take();
+                let lost = lost.unwrap_or_else(|| self.lose(cause_of(status)));
+                finished.and(Err(CloseError::Lost(lost)))
+            }
+            None => Err(CloseError::TimedOut(self.force_out())),
+        }
+    }
+
+    fn start(launch: &Launch) -> std::io::Result<Self> {
+        let max_frame_bytes = launch.max_frame_bytes.min(MAX_FRAME_LIMIT);
+        let (link, ends) = Link::open(max_frame_bytes.max(MIN_FRAME_LIMIT))?;
+        let child = spawn(
+            &launch.name,
+            &spawn::Ends {
+                requests: link.requests_for_worker(),
+                replies: ends.replies.as_fd(),
+                lifeline: ends.lifeline.as_fd(),
+            },
+        )?;
+        // The worker's ends close here: from now on it alone holds them.
+        Ok(Self {
+            name: launch.name.as_str().into(),
+            child,
+            link,
+            max_frame_bytes,
+            grace: launch.grace,
+            lost: None,
+        })
+    }
+
+    /// HELLO, INIT, READY.
+    fn greet(&mut self, launch: &Launch) -> Result<(), LaunchError> {
+        let frame =
+            self.await_greeting(&mut Outgoing::nothing(), Some(launch.handshake_timeout))?;
+        let hello = match frame.header.kind {
+            Kind::Hello => Hello::decode(&frame.body).map_err(|error| error.to_string()),
+            kind => Err(format!("it sent {kind:?} where HELLO was due")),
+        };
+        let hello = hello.map_err(|what| lost_early(self.expel(what)))?;
+        let build = object::identity();
+        if hello.version != PROTOCOL_VERSION || hello.build != build || build.is_empty() {
+            let found = format!("protocol {}, build {}", hello.version, hello.build.escape_ascii());
+            return Err(LaunchError::WrongBuild { found });
+        }
+
+        let init = Init {
+            build: build.to_vec(),
+            name: launch.name.clone(),
+            max_frame_bytes: self.max_frame_bytes as u64,
+            initializer: launch.initializer.map(FunctionId::offset),
+            finalizer: launch.finalizer.map(FunctionId::offset),
+        };
+        let body = init.encode();
+        let mut outgoing = Outgoing::frame(Header::new(Kind::Init), &body)
+            .map_err(|what| lost_early(self.expel(what)))?;
+        let timeout = match launch.initializer {
+            Some(_) => launch.initializer_timeout,
+            None => Some(launch.handshake_timeout),
+        };
+        let frame = self.await_greeting(&mut outgoing, timeout)?;
+        match frame.header.kind {
+            Kind::Ready => Ok(()),
+            Kind::InitErr => {
+                let error = self.remote_error(&frame).map_err(lost_early)?;
+                // It is on its way out; let it flush what the initializer printed.
+                self.child.reap_by(after(ENDING_WITHIN));
+                Err(LaunchError::Initializer(error))
+            }
+            _ => Err(lost_early(self.expel_for(&frame))),
+        }
+    }
+
+    fn await_greeting(
+        &mut self,
+        outgoing: &mut Outgoing<'_>,
+        timeout: Option<Duration>,
+    ) -> Result<Frame, LaunchError> {
+        match self.converse(outgoing, timeout.map(after)) {
+            Ok(Some(frame)) => Ok(frame),
+            Ok(None) => {
+                let timeout = timeout.unwrap_or_default();
+                Err(LaunchError::Handshake(HandshakeError::TimedOut(timeout)))
+            }
+            Err(lost) => Err(lost_early(lost)),
+        }
+    }
+
+    /// Sends a frame and waits for one; `None` when the deadline has passed.
+    fn converse(
+        &mut self,
+        outgoing: &mut Outgoing<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Option<Frame>, WorkerLost> {
+        match self.link.exchange(outgoing, self.child.exit_fd(), deadline) {
+            Ok(Event::Frame(frame)) => {
+                if !self.link.is_at_boundary() {
+                    // The frame was whole and counts; what follows it is out of turn.
+                    let _ = self.expel("it sent more than one frame at a time");
+                }
+                Ok(Some(frame))
+            }
+            Ok(Event::TimedOut) => Ok(None),
+            Ok(Event::Ended | Event::HungUp) => Err(self.mourn()),
+            Err(what) => Err(self.expel(what)),
+        }
+    }
+
+    fn reply_to(&mut self, task_id: u64, frame: Frame) -> Result<Reply, WorkerLost> {
+        if frame.header.task_id != task_id {
+            let found = frame.header.task_id;
+            return Err(self.expel(format!("it replied to task {found} instead of {task_id}")));
+        }
+        match frame.header.kind {
+            Kind::Result => Ok(Reply::Result(frame.body)),
+            Kind::Error => self.remote_error(&frame).map(Reply::Error),
+            Kind::Panic => self.remote_error(&frame).map(Reply::Panic),
+            _ => Err(self.expel_for(&frame)),
+        }
+    }
+
+    fn remote_error(&mut self, frame: &Frame) -> Result<RemoteError, WorkerLost> {
+        let Header { kind, flags, .. } = frame.header;
+        let kind = if kind == Kind::Panic || flags & PANICKED != 0 {
+            RemoteErrorKind::Panic
+        } else {
+            RemoteErrorKind::Error
+        };
+        match Failure::decode(&frame.body) {
+            Ok(failure) => Ok(RemoteError::new(kind, self.pid(), &self.name, failure)),
+            Err(error) => Err(self.expel(error.to_string())),
+        }
+    }
+
+    /// Kills a worker that broke the protocol.
+    fn expel(&mut self, what: impl Into<Box<str>>) -> WorkerLost {
+        self.child.kill();
+        self.lose(LostCause::Protocol(what.into()))
+    }
+
+    fn expel_for(&mut self, frame: &Frame) -> WorkerLost {
+        self.expel(format!("it sent {:?} out of turn", frame.header.kind))
+    }
+
+    /// Reaps a worker that has ended, or has hung up and must end now.
+    fn mourn(&mut self) -> WorkerLost {
+        if !self.child.ends_by(after(ENDING_WITHIN)) {
+            return self.expel("it closed its reply pipe");
+        }
+        // What the task has started ends with it. Before the reaping, while the group's number is not free.
+        let status = self.child.kill();
+        self.lose(status.map_or(LostCause::StatusTaken, cause_of))
+    }
+
+    /// The end of the ladder, for a worker that did not end when it was asked to.
+    fn force_out(&mut self) -> WorkerLost {
+        self.child.terminate();
+        let status = self.child.reap_by(after(self.grace)).or_else(|| self.child.kill());
+        self.lose(status.map_or(LostCause::StatusTaken, cause_of))
+    }
+
+    fn lose(&mut self, cause: LostCause) -> WorkerLost {
+        let lost = WorkerLost::new(self.pid(), &self.name, cause);
+        self.lost.insert(lost).clone()
+    }
+}
+
+fn lost_early(lost: WorkerLost) -> LaunchError {
+    LaunchError::Handshake(HandshakeError::Lost(lost))
+}
+
+fn cause_of(status: Status) -> LostCause {
+    match status {
+        Status::Exited(code) => LostCause::Exited(code),
+        Status::Killed(signal) => LostCause::Signal(signal),
+        Status::Taken => LostCause::StatusTaken,
+    }
+}
+
+/// The instant that lies so far ahead; one that cannot be told lies a year ahead.
+fn after(duration: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_add(duration).unwrap_or_else(|| now + Duration::from_secs(365 * 24 * 3600))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_init_is_refused_before_anything_starts() {
+        // The harness of unit tests has a `main` of its own, which knows nothing of `init`.
+        let error = Proxy::launch(&Launch::new("worker")).unwrap_err();
+
+        assert!(matches!(error, LaunchError::InitMissing));
+    }
+}

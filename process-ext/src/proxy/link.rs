@@ -1,0 +1,278 @@
+//! The parent's ends of a worker's pipes: sends a frame and waits for one, watching for the worker's end.
+
+use std::fs::File;
+use std::io::{self, IoSlice, Write as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Instant;
+
+use crate::sys::pipe::{self, Pipe};
+use crate::sys::poll::{self, Watch};
+use crate::wire::frame::{Decoder, Frame, HEADER_BYTES, Header};
+
+/// What waiting for a frame came to.
+#[must_use]
+pub(super) enum Event {
+    /// A whole frame has arrived.
+    Frame(Frame),
+    /// The worker has ended, and all that it wrote was read.
+    Ended,
+    /// The worker has closed its end of the reply pipe.
+    HungUp,
+    /// The deadline has passed.
+    TimedOut,
+}
+
+/// The parent's ends; both are non-blocking.
+#[derive(Debug)]
+pub(super) struct Link {
+    requests: File,
+    replies: File,
+    decoder: Decoder,
+    /// With a read end of our own a write to a dead worker raises no SIGPIPE, and what it left unread can be counted.
+    unread: OwnedFd,
+    /// Never written to: the worker is killed by the kernel when the last copy is closed.
+    _lifeline: OwnedFd,
+}
+
+/// The ends that the worker gets.
+pub(super) struct WorkerEnds {
+    pub(super) replies: OwnedFd,
+    pub(super) lifeline: OwnedFd,
+}
+
+impl Link {
+    /// Opens the three pipes of a worker.
+    pub(super) fn open(limit: usize) -> io::Result<(Self, WorkerEnds)> {
+        let requests = Pipe::open()?.grown();
+        let replies = Pipe::open()?.grown();
+        let lifeline = Pipe::open()?;
+        pipe::set_nonblocking(requests.writer.as_fd())?;
+        pipe::set_nonblocking(replies.reader.as_fd())?;
+        let link = Self {
+            requests: File::from(requests.writer),
+            replies: File::from(replies.reader),
+            decoder: Decoder::new(limit),
+            unread: requests.reader,
+            _lifeline: lifeline.writer,
+        };
+        Ok((link, WorkerEnds { replies: replies.writer, lifeline: lifeline.reader }))
+    }
+
+    /// The read end of the request pipe, which parent and worker share.
+    pub(super) fn requests_for_worker(&self) -> BorrowedFd<'_> {
+        self.unread.as_fd()
+    }
+
+    /// Whether the worker has taken in all that was sent. Before it has, it cannot have started the task.
+    pub(super) fn is_all_read(&self) -> bool {
+        // When in doubt the task may have started.
+        pipe::unread_bytes(self.unread.as_fd()).map_or(true, |bytes| bytes == 0)
+    }
+
+    /// Whether no byte has arrived behind the last frame.
+    pub(super) fn is_at_boundary(&self) -> bool {
+        self.decoder.is_at_boundary()
+    }
+
+    /// Sends `outgoing` and waits for the next frame.
+    ///
+    /// While the request cannot be written, replies are read: two full pipes never wait for each other.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the worker's words, or with the pipes. Neither is of use any more.
+    pub(super) fn exchange(
+        &mut self,
+        outgoing: &mut Outgoing<'_>,
+        exit_fd: BorrowedFd<'_>,
+        deadline: Option<Instant>,
+    ) -> Result<Event, String> {
+        loop {
+            if let Some(frame) = self.next()? {
+                if !outgoing.is_sent() {
+                    return Err(String::from("it replied before it was asked"));
+                }
+                return Ok(Event::Frame(frame));
+            }
+            outgoing.send(&self.requests).map_err(|error| format!("no request fits: {error}"))?;
+            let mut watches = [
+                Watch::readable(self.replies.as_fd()),
+                Watch::readable(exit_fd),
+                if outgoing.is_sent() {
+                    Watch::never()
+                } else {
+                    Watch::writable(self.requests.as_fd())
+                },
+            ];
+            let ready = poll::wait(&mut watches, deadline)
+                .map_err(|error| format!("it cannot be waited for: {error}"))?;
+            if !ready {
+                return Ok(Event::TimedOut);
+            }
+            let [replies, exit, _] = watches.map(|watch| watch.is_ready());
+            if replies {
+                if let Read::End = self.read()? {
+                    return Ok(Event::HungUp);
+                }
+            } else if exit {
+                return self.drain();
+            }
+        }
+    }
+
+    /// Reads what a dead worker has left. A reply that was written whole is not lost.
+    fn drain(&mut self) -> Result<Event, String> {
+        loop {
+            if let Some(frame) = self.next()? {
+                return Ok(Event::Frame(frame));
+            }
+            match self.read()? {
+                Read::Some => {}
+                // Not only the end of file: a grandchild may hold the other end.
+                Read::Nothing | Read::End => return Ok(Event::Ended),
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Frame>, String> {
+        self.decoder.next().map_err(|error| error.to_string())
+    }
+
+    fn read(&mut self) -> Result<Read, String> {
+        let (buffer, welcome) = self.decoder.buffer();
+        match pipe::read_append(&self.replies, buffer, welcome) {
+            Ok(0) => Ok(Read::End),
+            Ok(_) => Ok(Read::Some),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),
+            Err(error) => Err(format!("no reply can be read: {error}")),
+        }
+    }
+}
+
+enum Read {
+    Some,
+    Nothing,
+    End,
+}
+
+/// A frame on its way to the worker, or nothing.
+pub(super) struct Outgoing<'a> {
+    head: [u8; HEADER_BYTES],
+    body: &'a [u8],
+    sent: usize,
+}
+
+impl<'a> Outgoing<'a> {
+    /// A frame. Its body is within the limit of every frame.
+    pub(super) fn frame(header: Header, body: &'a [u8]) -> Result<Self, String> {
+        let head = header.encode(body.len()).map_err(|error| error.to_string())?;
+        Ok(Self { head, body, sent: 0 })
+    }
+
+    /// Nothing to send.
+    pub(super) fn nothing() -> Self {
+        Self { head: [0; HEADER_BYTES], body: &[], sent: HEADER_BYTES }
+    }
+
+    pub(super) fn is_sent(&self) -> bool {
+        self.sent == HEADER_BYTES + self.body.len()
+    }
+
+    /// Writes as much as the pipe takes.
+    fn send(&mut self, mut pipe: &File) -> io::Result<()> {
+        while !self.is_sent() {
+            let head = self.head.get(self.sent..).unwrap_or_default();
+            let body = &self.body[self.sent.saturating_sub(HEADER_BYTES)..];
+            match pipe.write_vectored(&[IoSlice::new(head), IoSlice::new(body)]) {
+                Ok(written) => self.sent += written,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+    use std::io::Read as _;
+    use std::thread;
+
+    use super::*;
+    use crate::sys::eventfd::EventFd;
+    use crate::wire::frame::{DEFAULT_MAX_FRAME_BYTES, Kind};
+
+    const LARGE: usize = 2 << 20;
+
+    #[test]
+    fn a_worker_that_talks_before_it_has_listened_does_not_deadlock() {
+        let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
+        let mut requests = File::from(link.unread.try_clone().unwrap());
+        let mut replies = File::from(ends.replies);
+        let worker = thread::spawn(move || {
+            let mut reply = Header::new(Kind::Result).encode(LARGE).unwrap().to_vec();
+            reply.resize(HEADER_BYTES + LARGE, 1);
+            let (last, others) = reply.split_last().unwrap();
+            replies.write_all(others).unwrap();
+            requests.read_exact(&mut vec![0; HEADER_BYTES + LARGE]).unwrap();
+            replies.write_all(&[*last]).unwrap();
+        });
+        let never = EventFd::new().unwrap();
+        let request = vec![2; LARGE];
+
+        let mut outgoing = Outgoing::frame(Header::new(Kind::Task), &request).unwrap();
+        let deadline = Some(Instant::now() + Duration::from_secs(30));
+        let event = link.exchange(&mut outgoing, never.as_fd(), deadline).unwrap();
+
+        let Event::Frame(frame) = event else { panic!("no frame") };
+        assert_eq!(frame.body, vec![1; LARGE]);
+        assert!(link.is_at_boundary() && link.is_all_read());
+        worker.join().unwrap();
+    }
+
+    #[test]
+    fn a_reply_that_was_written_whole_survives_its_writer() {
+        let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
+        let mut replies = File::from(ends.replies);
+        let ended = EventFd::new().unwrap();
+        ended.raise();
+        for id in 1..=2 {
+            let header = Header { task_id: id, ..Header::new(Kind::Result) };
+            replies.write_all(&header.encode(0).unwrap()).unwrap();
+        }
+
+        for id in 1..=2 {
+            let event = link.exchange(&mut Outgoing::nothing(), ended.as_fd(), None).unwrap();
+            assert!(matches!(event, Event::Frame(frame) if frame.header.task_id == id));
+        }
+
+        let event = link.exchange(&mut Outgoing::nothing(), ended.as_fd(), None).unwrap();
+        assert!(matches!(event, Event::Ended));
+    }
+
+    /// The last words may arrive after the reply pipe was polled and before the worker's end was.
+    #[test]
+    fn what_was_written_between_the_two_polls_is_read() {
+        let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
+        let mut replies = File::from(ends.replies);
+        replies.write_all(&Header::new(Kind::Result).encode(0).unwrap()).unwrap();
+
+        assert!(matches!(link.drain().unwrap(), Event::Frame(_)));
+        assert!(matches!(link.drain().unwrap(), Event::Ended));
+    }
+
+    #[test]
+    fn a_request_that_nobody_reads_is_known_to_be_unread() {
+        let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
+        drop(ends);
+        let never = EventFd::new().unwrap();
+
+        let mut outgoing = Outgoing::frame(Header::new(Kind::Task), b"x").unwrap();
+        let event = link.exchange(&mut outgoing, never.as_fd(), None).unwrap();
+
+        assert!(matches!(event, Event::HungUp));
+        assert!(outgoing.is_sent() && !link.is_all_read());
+    }
+}

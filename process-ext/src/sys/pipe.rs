@@ -1,0 +1,101 @@
+//! Pipes: made close-on-exec, moved out of the way of the worker's own numbers, read into spare capacity.
+
+#![expect(unsafe_code, reason = "it calls the C library")]
+
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use super::fds;
+
+/// What a pipe should hold: transfers of 1 MiB take half as many wake-ups as with the default of 64 KiB.
+const PIPE_BYTES: libc::c_int = 256 * 1024;
+
+/// Both ends of a pipe.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    pub(crate) reader: OwnedFd,
+    pub(crate) writer: OwnedFd,
+}
+
+impl Pipe {
+    /// Opens a pipe whose ends are close-on-exec and numbered 10 or higher.
+    pub(crate) fn open() -> io::Result<Self> {
+        let mut ends: [RawFd; 2] = [-1; 2];
+        // SAFETY: `ends` is two descriptors long, as pipe2 asks.
+        check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+        // SAFETY: pipe2 has just returned this descriptor, and nobody else owns it.
+        let reader = unsafe { OwnedFd::from_raw_fd(ends[0]) };
+        // SAFETY: as above.
+        let writer = unsafe { OwnedFd::from_raw_fd(ends[1]) };
+        Ok(Self { reader: moved(reader)?, writer: moved(writer)? })
+    }
+
+    /// Asks for a larger pipe. A refusal (the user's pipe quota) costs speed only.
+    pub(crate) fn grown(self) -> Self {
+        // SAFETY: the descriptor is open; F_SETPIPE_SZ takes an int and touches no memory of ours.
+        unsafe { libc::fcntl(self.writer.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE_BYTES) };
+        self
+    }
+}
+
+/// The same file under a number that the worker's own numbers cannot collide with.
+fn moved(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() >= fds::FIRST_OURS {
+        return Ok(fd);
+    }
+    // SAFETY: the descriptor is open; F_DUPFD_CLOEXEC takes an int and touches no memory of ours.
+    let copy =
+        check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, fds::FIRST_OURS) })?;
+    // SAFETY: fcntl has just returned this descriptor, and nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Makes reads and writes through this open file return `WouldBlock` instead of waiting.
+pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the descriptor is open; F_GETFL touches no memory of ours.
+    let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
+    // SAFETY: the descriptor is open; F_SETFL takes an int and touches no memory of ours.
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    Ok(())
+}
+
+/// How many bytes lie in the pipe unread: after a death, whether a request was ever taken.
+pub(crate) fn unread_bytes(reader: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut count: libc::c_int = 0;
+    // SAFETY: the descriptor is open, and FIONREAD writes one int to the place given.
+    check(unsafe { libc::ioctl(reader.as_raw_fd(), libc::FIONREAD, &raw mut count) })?;
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// One `read` of at most `limit` bytes, appended within the capacity that `buffer` has; 0 is end of file.
+///
+/// Reading into spare capacity saves clearing memory that the kernel overwrites at once.
+pub(crate) fn read_append(
+    reader: impl AsFd,
+    buffer: &mut Vec<u8>,
+    limit: usize,
+) -> io::Result<usize> {
+    let spare = buffer.spare_capacity_mut();
+    let count = limit.min(spare.len());
+    debug_assert!(count > 0, "a read of nothing looks like end of file");
+    loop {
+        // SAFETY: the descriptor is open, and `spare` is at least `count` bytes of memory that is ours alone.
+        let read =
+            unsafe { libc::read(reader.as_fd().as_raw_fd(), spare.as_mut_ptr().cast(), count) };
+        if let Ok(read) = usize::try_from(read) {
+            let length = buffer.len() + read;
+            // SAFETY: read() has initialised `read <= count` bytes behind the old length, within the capacity.
+            unsafe { buffer.set_len(length) };
+            return Ok(read);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Turns the C convention of -1 and `errno` into a result.
+pub(super) fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
+    if returned == -1 { Err(io::Error::last_os_error()) } else { Ok(returned) }
+}

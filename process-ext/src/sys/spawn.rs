@@ -1,0 +1,161 @@
+//! Starting this program again as a worker, by `posix_spawn`: its cost does not grow with the parent's memory.
+
+#![expect(unsafe_code, reason = "it calls the C library")]
+
+use core::ffi::CStr;
+use core::mem::MaybeUninit;
+use core::ptr;
+use std::ffi::CString;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+
+use super::child::Child;
+use super::{MARKER, fds};
+
+/// The running program, also after its file was deleted or replaced.
+pub(crate) const THIS_PROGRAM: &CStr = c"/proc/self/exe";
+
+/// The descriptors that the child gets; each must be numbered 10 or higher.
+#[derive(Debug)]
+pub(crate) struct Ends<'fd> {
+    pub(crate) requests: BorrowedFd<'fd>,
+    pub(crate) replies: BorrowedFd<'fd>,
+    pub(crate) lifeline: BorrowedFd<'fd>,
+}
+
+/// Starts a worker: own process group, no signal blocked or ignored, standard input from `/dev/null`.
+pub(crate) fn spawn(name: &str, ends: &Ends<'_>) -> io::Result<Child> {
+    let name = CString::new(name)?;
+    let arguments = [name.as_ptr().cast_mut(), ptr::null_mut()];
+    let environment = environment()?;
+    let mut pointers: Vec<*mut libc::c_char> =
+        environment.iter().map(|entry| entry.as_ptr().cast_mut()).collect();
+    pointers.push(ptr::null_mut());
+
+    let mut actions = FileActions::new()?;
+    actions.duplicate(ends.requests, fds::REQUESTS)?;
+    actions.duplicate(ends.replies, fds::REPLIES)?;
+    actions.duplicate(ends.lifeline, fds::LIFELINE)?;
+    actions.open(0, c"/dev/null", libc::O_RDONLY)?;
+    let mut attributes = Attributes::new()?;
+    attributes.set()?;
+
+    let mut pid: libc::pid_t = 0;
+    // SAFETY: all pointers are to live values; both lists end with a null, and posix_spawn does not write to them.
+    let error = unsafe {
+        libc::posix_spawn(
+            &raw mut pid,
+            THIS_PROGRAM.as_ptr(),
+            actions.0.as_ptr(),
+            attributes.0.as_ptr(),
+            arguments.as_ptr(),
+            pointers.as_ptr(),
+        )
+    };
+    check_code(error)?;
+    Child::adopt(pid)
+}
+
+/// The parent's environment and the marker.
+fn environment() -> io::Result<Vec<CString>> {
+    let mut entries = vec![CString::new(format!("{MARKER}=1"))?];
+    for (key, value) in std::env::vars_os() {
+        if key.as_bytes() == MARKER.as_bytes() {
+            continue;
+        }
+        let mut entry = key.as_bytes().to_vec();
+        entry.push(b'=');
+        entry.extend_from_slice(value.as_bytes());
+        entries.push(CString::new(entry)?);
+    }
+    Ok(entries)
+}
+
+/// In a box: POSIX does not say that the object may move.
+struct FileActions(Box<MaybeUninit<libc::posix_spawn_file_actions_t>>);
+
+impl FileActions {
+    fn new() -> io::Result<Self> {
+        let mut actions = Box::new(MaybeUninit::uninit());
+        // SAFETY: init writes the object that it is given.
+        check_code(unsafe { libc::posix_spawn_file_actions_init(actions.as_mut_ptr()) })?;
+        Ok(Self(actions))
+    }
+
+    fn duplicate(&mut self, from: BorrowedFd<'_>, to: RawFd) -> io::Result<()> {
+        debug_assert!(from.as_raw_fd() >= fds::FIRST_OURS, "an earlier action would overwrite it");
+        let (actions, from) = (self.0.as_mut_ptr(), from.as_raw_fd());
+        // SAFETY: the object was initialised by `new` and not destroyed yet.
+        check_code(unsafe { libc::posix_spawn_file_actions_adddup2(actions, from, to) })
+    }
+
+    fn open(&mut self, to: RawFd, path: &'static CStr, flags: libc::c_int) -> io::Result<()> {
+        let (actions, path) = (self.0.as_mut_ptr(), path.as_ptr());
+        // SAFETY: the object was initialised by `new` and not destroyed yet; the path is static.
+        check_code(unsafe { libc::posix_spawn_file_actions_addopen(actions, to, path, flags, 0) })
+    }
+}
+
+impl Drop for FileActions {
+    fn drop(&mut self) {
+        // SAFETY: initialised by `new`, destroyed only here.
+        unsafe { libc::posix_spawn_file_actions_destroy(self.0.as_mut_ptr()) };
+    }
+}
+
+struct Attributes(Box<MaybeUninit<libc::posix_spawnattr_t>>);
+
+impl Attributes {
+    fn new() -> io::Result<Self> {
+        let mut attributes = Box::new(MaybeUninit::uninit());
+        // SAFETY: init writes the object that it is given.
+        check_code(unsafe { libc::posix_spawnattr_init(attributes.as_mut_ptr()) })?;
+        Ok(Self(attributes))
+    }
+
+    fn set(&mut self) -> io::Result<()> {
+        let attributes = self.0.as_mut_ptr();
+        let flags = libc::POSIX_SPAWN_SETPGROUP
+            | libc::POSIX_SPAWN_SETSIGMASK
+            | libc::POSIX_SPAWN_SETSIGDEF;
+        // SAFETY: the object was initialised by `new` and not destroyed yet.
+        check_code(unsafe { libc::posix_spawnattr_setflags(attributes, flags as libc::c_short) })?;
+        // SAFETY: as above. Group 0 is a new group, led by the child.
+        check_code(unsafe { libc::posix_spawnattr_setpgroup(attributes, 0) })?;
+        let (none, all) = (signals(Signals::None), signals(Signals::All));
+        // SAFETY: as above; the set is a live, initialised value.
+        check_code(unsafe { libc::posix_spawnattr_setsigmask(attributes, &raw const none) })?;
+        // SAFETY: as above.
+        check_code(unsafe { libc::posix_spawnattr_setsigdefault(attributes, &raw const all) })
+    }
+}
+
+impl Drop for Attributes {
+    fn drop(&mut self) {
+        // SAFETY: initialised by `new`, destroyed only here.
+        unsafe { libc::posix_spawnattr_destroy(self.0.as_mut_ptr()) };
+    }
+}
+
+enum Signals {
+    None,
+    All,
+}
+
+fn signals(which: Signals) -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::zeroed();
+    match which {
+        // SAFETY: it writes the set that it is given.
+        Signals::None => unsafe { libc::sigemptyset(set.as_mut_ptr()) },
+        // SAFETY: as above.
+        Signals::All => unsafe { libc::sigfillset(set.as_mut_ptr()) },
+    };
+    // SAFETY: initialised just above.
+    unsafe { set.assume_init() }
+}
+
+/// The `posix_spawn` family returns its error instead of setting `errno`.
+fn check_code(error: libc::c_int) -> io::Result<()> {
+    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)) }
+}

@@ -1,0 +1,143 @@
+//! What a worker does to itself before it serves: descriptors, lifeline, signals, name.
+
+#![expect(unsafe_code, reason = "it calls the C library")]
+
+use core::ffi::CStr;
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+
+use super::pipe::check;
+use super::poll::{self, Watch};
+use super::{MARKER, fds};
+
+/// Not in the libc crate; the same on every Linux that Rust has a standard library for.
+const F_SETSIG: libc::c_int = 10;
+
+/// Whether this process is a worker. Removes the marker, so that programs started by tasks are not.
+pub(crate) fn take_marker() -> bool {
+    if std::env::var_os(MARKER).is_none() {
+        return false;
+    }
+    // SAFETY: `init` is documented as the first line of `main`: no other thread reads the environment yet.
+    unsafe { std::env::remove_var(MARKER) };
+    true
+}
+
+/// The worker's ends of its two pipes.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    pub(crate) requests: File,
+    pub(crate) replies: File,
+}
+
+/// Makes this process a worker: descriptors 3 to 5 become its own, all others above them are closed.
+///
+/// Fails if the three are not pipes: then no pool started this process. Must be called once, at most.
+pub(crate) fn adopt() -> io::Result<Ends> {
+    for fd in [fds::REQUESTS, fds::REPLIES, fds::LIFELINE] {
+        check_is_pipe(fd)?;
+    }
+    close_foreign();
+    let requests = take(fds::REQUESTS)?;
+    let replies = take(fds::REPLIES)?;
+    tie_to_parent(take(fds::LIFELINE)?)?;
+    ignore_terminal_signals();
+    Ok(Ends { requests: File::from(requests), replies: File::from(replies) })
+}
+
+/// Names the main thread, and so the process in `ps` and `top`. The kernel keeps 15 bytes.
+pub(crate) fn set_process_name(name: &str) {
+    let Ok(name) = CString::new(name) else { return };
+    // SAFETY: PR_SET_NAME reads a string that ends with a zero byte; this one lives.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
+/// Ends this process at once: nothing is flushed, no exit handler runs.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(code) }
+}
+
+fn check_is_pipe(fd: RawFd) -> io::Result<()> {
+    // SAFETY: `stat` is plain integers, for which zero is a value.
+    let mut stat: libc::stat = unsafe { core::mem::zeroed() };
+    // SAFETY: fstat writes one `stat` to the place given, and accepts any number as a descriptor.
+    check(unsafe { libc::fstat(fd, &raw mut stat) })?;
+    if stat.st_mode & libc::S_IFMT == libc::S_IFIFO {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, format!("descriptor {fd} is no pipe")))
+    }
+}
+
+/// Takes charge of a descriptor that the parent put there, and keeps it from programs started by tasks.
+fn take(fd: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: `adopt` runs once and saw that it is a pipe: the parent made it for this module alone.
+    let owned = unsafe { OwnedFd::from_raw_fd(fd) };
+    // SAFETY: the descriptor is open; F_SETFD takes an int and touches no memory of ours.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    Ok(owned)
+}
+
+/// Closes what leaked through the parent's exec: descriptors that the host opened without close-on-exec.
+fn close_foreign() {
+    let first = fds::FIRST_FOREIGN as libc::c_uint;
+    // SAFETY: `init` is the first line of `main`: nothing in this process owns a descriptor from `first` upwards.
+    if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } == 0 {
+        return;
+    }
+    // Before Linux 5.9.
+    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else { return };
+    let open: Vec<RawFd> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|&fd| fd >= fds::FIRST_FOREIGN)
+        .collect();
+    for fd in open {
+        // SAFETY: as above. The listing's own descriptor is among them, and closed already: EBADF is harmless.
+        unsafe { libc::close(fd) };
+    }
+}
+
+/// Asks the kernel to kill this process as soon as the last write end of the lifeline is closed.
+///
+/// It works while a task computes, needs no thread, and unlike PR_SET_PDEATHSIG it does not fire when the thread
+/// that spawned this process ends. The pipe is opened anew, since owner and flags belong to the open file.
+fn tie_to_parent(inherited: OwnedFd) -> io::Result<()> {
+    let own = open_again(&inherited).unwrap_or(inherited);
+    let fd = own.into_raw_fd();
+    // SAFETY: getpid has no preconditions.
+    let pid = unsafe { libc::getpid() };
+    // SAFETY: the descriptor is open and stays so; F_SETOWN takes an int and touches no memory of ours.
+    check(unsafe { libc::fcntl(fd, libc::F_SETOWN, pid) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::fcntl(fd, F_SETSIG, libc::SIGKILL) })?;
+    // SAFETY: as above.
+    check(unsafe { libc::fcntl(fd, libc::F_SETFL, libc::O_ASYNC | libc::O_NONBLOCK) })?;
+    // The parent may have gone before the kernel was asked.
+    // SAFETY: the descriptor is open, and nothing closes it.
+    let lifeline = unsafe { BorrowedFd::borrow_raw(fd) };
+    if poll::wait(&mut [Watch::hung_up(lifeline)], Some(std::time::Instant::now()))? {
+        return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the parent has gone"));
+    }
+    Ok(())
+}
+
+fn open_again(pipe: &OwnedFd) -> Option<OwnedFd> {
+    let path = CString::new(format!("/proc/self/fd/{}", pipe.as_raw_fd())).ok()?;
+    let flags = libc::O_RDONLY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    let path: &CStr = &path;
+    // SAFETY: the path ends with a zero byte and lives.
+    let fd = check(unsafe { libc::open(path.as_ptr(), flags) }).ok()?;
+    // SAFETY: open has just returned this descriptor, and nobody else owns it.
+    Some(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// What the terminal sends is the parent's to decide on; SIGTTOU would stop a worker that prints.
+fn ignore_terminal_signals() {
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTTOU] {
+        // SAFETY: SIG_IGN is a valid disposition for these signals, and no handler runs in our name.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+}

@@ -1,0 +1,99 @@
+//! Tests of the frame codec.
+
+use super::*;
+
+fn frame(kind: Kind, task_id: u64, body: &[u8]) -> Vec<u8> {
+    let header = Header { kind, flags: 0, task_id, aux: 7 };
+    let mut out = header.encode(body.len()).unwrap().to_vec();
+    out.extend_from_slice(body);
+    out
+}
+
+/// Feeds `bytes` in pieces of at most `step` and returns all frames.
+fn decode(decoder: &mut Decoder, mut bytes: &[u8], step: usize) -> Result<Vec<Frame>, FrameError> {
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        let (buffer, welcome) = decoder.buffer();
+        let (now, later) = bytes.split_at(welcome.min(step).min(bytes.len()));
+        assert!(welcome > 0);
+        assert!(buffer.capacity() - buffer.len() >= welcome);
+        buffer.extend_from_slice(now);
+        bytes = later;
+        while let Some(frame) = decoder.next()? {
+            frames.push(frame);
+        }
+    }
+    Ok(frames)
+}
+
+#[test]
+fn frames_survive_every_way_of_being_cut() {
+    let large = vec![9; 3 * INBOX_BYTES + 5];
+    let mut bytes = frame(Kind::Task, 1, b"");
+    bytes.extend(frame(Kind::Result, 2, b"abc"));
+    bytes.extend(frame(Kind::Task, 3, &large));
+    bytes.extend(frame(Kind::Bye, 4, &large[..INBOX_BYTES - HEADER_BYTES]));
+    bytes.extend(frame(Kind::Bye, 5, &large[..INBOX_BYTES - HEADER_BYTES + 1]));
+
+    for step in [1, 2, 23, 24, 25, 1000, INBOX_BYTES, usize::MAX] {
+        let mut decoder = Decoder::new(DEFAULT_MAX_FRAME_BYTES);
+        let frames = decode(&mut decoder, &bytes, step).unwrap();
+
+        let ids: Vec<u64> = frames.iter().map(|frame| frame.header.task_id).collect();
+        assert_eq!(ids, [1, 2, 3, 4, 5], "step {step}");
+        assert_eq!(frames[1].body, b"abc");
+        assert_eq!(frames[2].body, large);
+        assert_eq!(frames[2].header.aux, 7);
+        assert!(decoder.finish().is_ok());
+    }
+}
+
+#[test]
+fn a_claimed_length_over_the_limit_is_refused_before_anything_is_allocated() {
+    let mut bytes = frame(Kind::Result, 1, b"");
+    bytes[..4].copy_from_slice(&u32::MAX.to_le_bytes());
+    let mut decoder = Decoder::new(1000);
+
+    let error = decode(&mut decoder, &bytes, usize::MAX).unwrap_err();
+
+    assert_eq!(error, FrameError::TooLong { bytes: u32::MAX.into(), limit: 1000 });
+    assert!(decoder.large.is_none());
+}
+
+#[test]
+fn a_claimed_length_within_the_limit_costs_no_more_than_one_step() {
+    let mut bytes = frame(Kind::Result, 1, b"");
+    bytes[..4].copy_from_slice(&(200_u32 << 20).to_le_bytes());
+    let mut decoder = Decoder::new(DEFAULT_MAX_FRAME_BYTES);
+
+    decode(&mut decoder, &bytes, usize::MAX).unwrap();
+
+    assert!(decoder.large.as_ref().unwrap().0.body.capacity() <= GROWTH_BYTES);
+    assert_eq!(decoder.finish(), Err(FrameError::Truncated));
+}
+
+#[test]
+fn a_garbled_header_is_named() {
+    let good = frame(Kind::Result, 1, b"");
+    for (at, value) in [(4, 0x7f), (5, 2), (6, 0)] {
+        let mut bytes = good.clone();
+        bytes[at] = value;
+
+        let error = decode(&mut Decoder::new(10), &bytes, usize::MAX).unwrap_err();
+
+        match at {
+            4 => assert_eq!(error, FrameError::UnknownKind(0x7f)),
+            5 => assert_eq!(error, FrameError::UnknownFlags(2)),
+            _ => assert!(matches!(error, FrameError::BadMagic(_))),
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_ends_inside_a_header_is_truncated() {
+    let mut decoder = Decoder::new(10);
+
+    decode(&mut decoder, &frame(Kind::Bye, 0, b"")[..HEADER_BYTES - 1], 5).unwrap();
+
+    assert_eq!(decoder.finish(), Err(FrameError::Truncated));
+}

@@ -1,0 +1,196 @@
+//! Values as bytes: arguments, results.
+//!
+//! Which types travel depends on the feature `serde`: with it, all that serde can write and read; without it, the
+//! primitive types, `String`, `Vec`, `Option`, `Result` and tuples of those. The two encodings differ; both ends are
+//! the same build, so they agree.
+
+use crate::error::{DecodeError, EncodeError};
+use crate::wire::bytes::{finish, put_count, take_count};
+
+#[cfg(not(feature = "serde"))]
+mod plain;
+#[cfg(feature = "serde")]
+mod postcard;
+
+/// A value that can travel to a worker and back.
+///
+/// Implemented for every type that the enabled features allow, and by nobody else.
+pub trait Payload: sealed::Codec {
+    /// Appends the value's bytes.
+    ///
+    /// # Errors
+    ///
+    /// The value refuses to be written. What was appended until then is of no use.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.put(out)
+    }
+
+    /// Reads a value that takes up all of `input`.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no such value, or are followed by others.
+    fn decode(mut input: &[u8]) -> Result<Self, DecodeError> {
+        let value = Self::take(&mut input)?;
+        finish(input)?;
+        Ok(value)
+    }
+}
+
+impl<T: sealed::Codec> Payload for T {}
+
+/// The arguments of a call: a tuple of zero to six payloads.
+///
+/// Each argument is encoded by itself, so that bytes and strings are copied as they are.
+pub trait Arguments: sealed::Tuple {
+    /// Appends the arguments' bytes.
+    ///
+    /// # Errors
+    ///
+    /// An argument refuses to be written. What was appended until then is of no use.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.put_all(out)
+    }
+
+    /// Reads arguments that take up all of `input`.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no such arguments, or are followed by others.
+    fn decode(mut input: &[u8]) -> Result<Self, DecodeError> {
+        let value = Self::take_all(&mut input)?;
+        finish(input)?;
+        Ok(value)
+    }
+}
+
+impl<T: sealed::Tuple> Arguments for T {}
+
+/// Appends the input of a chunk: the arguments of many calls of one function.
+///
+/// # Errors
+///
+/// An argument refuses to be written.
+pub fn encode_chunk<Args: Arguments>(calls: &[Args], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    put_count(out, calls.len());
+    calls.iter().try_for_each(|call| call.put_all(out))
+}
+
+/// Reads the input of a chunk.
+///
+/// # Errors
+///
+/// The bytes are no such chunk.
+pub fn decode_chunk<Args: Arguments>(mut input: &[u8]) -> Result<Vec<Args>, DecodeError> {
+    let count = take_count(&mut input)?;
+    let calls = take_many(count, Args::MIN_BYTES, &mut input, Args::take_all)?;
+    finish(input)?;
+    Ok(calls)
+}
+
+/// Appends the output of a chunk: one result per call, in order.
+///
+/// # Errors
+///
+/// A result refuses to be written.
+pub fn encode_results<T: Payload>(results: &[T], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    put_count(out, results.len());
+    T::put_slice(results, out)
+}
+
+/// Reads the output of a chunk.
+///
+/// # Errors
+///
+/// The bytes are no such results.
+pub fn decode_results<T: Payload>(mut input: &[u8]) -> Result<Vec<T>, DecodeError> {
+    let count = take_count(&mut input)?;
+    let results = T::take_vec(count, &mut input)?;
+    finish(input)?;
+    Ok(results)
+}
+
+mod sealed {
+    use crate::error::{DecodeError, EncodeError};
+
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot travel to a worker process",
+        note = "without the feature `serde`, numbers, `bool`, `char`, `String`, `Vec`, `Option`, `Result` and tuples can",
+        note = "with it, every `Serialize + DeserializeOwned + 'static` type can"
+    )]
+    pub trait Codec: Sized + 'static {
+        /// How many bytes every value of this type takes at least.
+        const MIN_BYTES: usize;
+
+        fn put(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+        fn take(input: &mut &[u8]) -> Result<Self, DecodeError>;
+
+        fn put_slice(items: &[Self], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            items.iter().try_for_each(|item| item.put(out))
+        }
+
+        fn take_vec(count: usize, input: &mut &[u8]) -> Result<Vec<Self>, DecodeError> {
+            super::take_many(count, Self::MIN_BYTES, input, Self::take)
+        }
+    }
+
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` is no tuple of arguments that can travel to a worker process",
+        note = "arguments are a tuple of at most six values, each of which can travel"
+    )]
+    pub trait Tuple: Sized + 'static {
+        const MIN_BYTES: usize;
+
+        fn put_all(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+        fn take_all(input: &mut &[u8]) -> Result<Self, DecodeError>;
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident $value:ident)*))*) => {$(
+        impl<$($name: Payload),*> sealed::Tuple for ($($name,)*) {
+            const MIN_BYTES: usize = 0 $(+ $name::MIN_BYTES)*;
+
+            fn put_all(&self, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+                let ($($value,)*) = self;
+                $($value.put(_out)?;)*
+                Ok(())
+            }
+
+            fn take_all(_input: &mut &[u8]) -> Result<Self, DecodeError> {
+                Ok(($($name::take(_input)?,)*))
+            }
+        }
+    )*};
+}
+tuples! { () (A a) (A a B b) (A a B b C c) (A a B b C c D d) (A a B b C c D d E e) (A a B b C c D d E e G g) }
+
+/// How many values that take no bytes at all a list may claim to have.
+const MAX_EMPTY_VALUES: usize = 1 << 28;
+/// What a claimed count may allocate before the first value was read.
+const MAX_UPFRONT_BYTES: usize = 1 << 20;
+
+/// Reads `count` values of at least `min_bytes` each; a count that cannot be true allocates nothing.
+fn take_many<T>(
+    count: usize,
+    min_bytes: usize,
+    input: &mut &[u8],
+    mut take: impl FnMut(&mut &[u8]) -> Result<T, DecodeError>,
+) -> Result<Vec<T>, DecodeError> {
+    let possible = input.len().checked_div(min_bytes).unwrap_or(MAX_EMPTY_VALUES);
+    if count > possible {
+        return Err(DecodeError::length_too_large());
+    }
+    let upfront = MAX_UPFRONT_BYTES.checked_div(size_of::<T>()).unwrap_or(count);
+    let mut items = Vec::with_capacity(count.min(upfront));
+    for _ in 0..count {
+        items.push(take(input)?);
+    }
+    Ok(items)
+}
+
+#[cfg(test)]
+#[path = "payload_tests.rs"]
+mod tests;

@@ -1,0 +1,65 @@
+//! With the feature `serde`: every type that serde knows, in postcard's encoding.
+
+use core::any::Any;
+
+use ::postcard::ser_flavors::Flavor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::sealed::Codec;
+use crate::error::{DecodeError, EncodeError};
+use crate::wire::bytes::{put_bytes, take_bytes, take_str};
+
+impl<T: Serialize + DeserializeOwned + 'static> Codec for T {
+    // Serde does not tell, and `()` takes none.
+    const MIN_BYTES: usize = 0;
+
+    fn put(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        // Serde would write bytes one by one.
+        let any: &dyn Any = self;
+        if let Some(bytes) = any.downcast_ref::<Vec<u8>>() {
+            put_bytes(out, bytes);
+        } else if let Some(text) = any.downcast_ref::<String>() {
+            put_bytes(out, text.as_bytes());
+        } else {
+            ::postcard::serialize_with_flavor(self, Append(out)).map_err(EncodeError::new)?;
+        }
+        Ok(())
+    }
+
+    fn take(input: &mut &[u8]) -> Result<Self, DecodeError> {
+        let mut slot: Option<Self> = None;
+        let any: &mut dyn Any = &mut slot;
+        if let Some(slot) = any.downcast_mut::<Option<Vec<u8>>>() {
+            *slot = Some(take_bytes(input)?.to_vec());
+        } else if let Some(slot) = any.downcast_mut::<Option<String>>() {
+            *slot = Some(take_str(input)?.to_owned());
+        } else {
+            let (value, rest) = ::postcard::take_from_bytes(input).map_err(DecodeError::new)?;
+            *input = rest;
+            return Ok(value);
+        }
+        slot.ok_or(DecodeError::unexpected_end())
+    }
+}
+
+/// Lets postcard append slices whole; its own writer for `Vec` appends byte by byte.
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Append<'_> {
+    type Output = ();
+
+    fn try_extend(&mut self, data: &[u8]) -> ::postcard::Result<()> {
+        self.0.extend_from_slice(data);
+        Ok(())
+    }
+
+    fn try_push(&mut self, data: u8) -> ::postcard::Result<()> {
+        self.0.push(data);
+        Ok(())
+    }
+
+    fn finalize(self) -> ::postcard::Result<()> {
+        Ok(())
+    }
+}

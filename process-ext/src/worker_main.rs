@@ -1,0 +1,255 @@
+//! The child's half: what a process does that a pool started.
+//!
+//! HELLO → INIT → (initializer) → READY → any number of TASK → CLOSE → (finalizer) → BYE. It reads one frame, answers
+//! it completely, and reads the next: a task that was not answered was not followed by another.
+
+#![forbid(unsafe_code)]
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::fs::File;
+use std::io::{self, IoSlice, Write as _};
+
+use crate::error::DecodeError;
+use crate::panics;
+use crate::remote::{Outcome, SameBuild};
+use crate::sys::{object, pipe, worker};
+use crate::wire::exit;
+use crate::wire::frame::{
+    DEFAULT_MAX_FRAME_BYTES, Decoder, Frame, FrameError, Header, Kind, MIN_FRAME_LIMIT, PANICKED,
+};
+use crate::wire::message::{Failure, Hello, Init, PROTOCOL_VERSION};
+
+static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
+
+/// The capacity that the output buffer keeps from one task to the next.
+const KEPT_OUTPUT_BYTES: usize = 1 << 20;
+
+/// Makes this process a worker if a pool started it; otherwise returns at once.
+///
+/// Call it as the first line of `main`. A worker is this same program, started again: without this call it would run
+/// all of `main` a second time. In a worker the call serves the pool until the pool closes it, and does not return.
+///
+/// As the first line it also runs before other threads exist and before files are open: a worker removes a variable
+/// from its environment and closes every descriptor that leaked from its parent.
+///
+/// # Examples
+///
+/// ```
+/// // In `main`:
+/// asyncpal_process::init();
+/// // Here the program begins.
+/// ```
+pub fn init() {
+    // ORDERING: Relaxed: the flag says that a call was made and publishes nothing else.
+    INIT_HAS_RUN.store(true, Ordering::Relaxed);
+    if worker::take_marker() {
+        std::process::exit(serve());
+    }
+}
+
+/// Whether [`init`] has run in this process, so that processes started from it will serve.
+pub(crate) fn init_has_run() -> bool {
+    // ORDERING: Relaxed: see `init`.
+    INIT_HAS_RUN.load(Ordering::Relaxed)
+}
+
+/// Why a worker stops without having been asked to.
+enum Stop {
+    Io(io::Error),
+    Protocol(String),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<FrameError> for Stop {
+    fn from(error: FrameError) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}
+
+impl From<DecodeError> for Stop {
+    fn from(error: DecodeError) -> Self {
+        Self::Protocol(error.to_string())
+    }
+}
+
+/// Serves the parent and returns the exit code.
+fn serve() -> i32 {
+    let worker::Ends { requests, replies } = match worker::adopt() {
+        Ok(ends) => ends,
+        Err(error) => {
+            eprintln!("asyncpal: this process was started as a worker, but: {error}");
+            return exit::NO_PARENT;
+        }
+    };
+    panics::install_hook();
+    let link = Link { requests, replies, decoder: Decoder::new(MIN_FRAME_LIMIT) };
+    match run(link) {
+        Ok(()) => exit::OK,
+        // The parent has gone: there is nobody to tell.
+        Err(Stop::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => exit::IO,
+        Err(Stop::Io(error)) => {
+            eprintln!("asyncpal: worker {} stops: {error}", std::process::id());
+            exit::IO
+        }
+        Err(Stop::Protocol(what)) => {
+            eprintln!("asyncpal: worker {} stops: {what}", std::process::id());
+            exit::PROTOCOL
+        }
+    }
+}
+
+fn run(mut link: Link) -> Result<(), Stop> {
+    let hello = Hello {
+        version: PROTOCOL_VERSION,
+        pid: std::process::id(),
+        build: object::identity().to_vec(),
+    };
+    link.send(Header::new(Kind::Hello), &hello.encode())?;
+    let Some(frame) = link.receive()? else { return Ok(()) };
+    if frame.header.kind != Kind::Init {
+        return Err(out_of_turn(&frame));
+    }
+    let init = Init::decode(&frame.body)?;
+    let Some(build) = SameBuild::prove(&init.build) else {
+        return Err(Stop::Protocol(String::from("the parent is another build of this program")));
+    };
+    worker::set_process_name(&init.name);
+    let limit = usize::try_from(init.max_frame_bytes).unwrap_or(DEFAULT_MAX_FRAME_BYTES);
+    link.decoder.set_limit(limit.max(MIN_FRAME_LIMIT));
+    let mut server = Server { build, limit, output: Vec::new(), pid: hello.pid };
+
+    if let Some(initializer) = init.initializer {
+        if let Some((flags, failure)) = server.run_hook(initializer) {
+            let header = Header { flags, ..Header::new(Kind::InitErr) };
+            return Ok(link.send(header, &failure.encode())?);
+        }
+    }
+    link.send(Header::new(Kind::Ready), &[])?;
+    while let Some(frame) = link.receive()? {
+        match frame.header.kind {
+            Kind::Task => server.answer(&mut link, &frame)?,
+            Kind::Close => break,
+            _ => return Err(out_of_turn(&frame)),
+        }
+    }
+    let failed = init.finalizer.and_then(|finalizer| server.run_hook(finalizer));
+    match failed {
+        None => link.send(Header::new(Kind::Bye), &[])?,
+        Some((flags, failure)) => {
+            let header = Header { flags, ..Header::new(Kind::FinErr) };
+            link.send(header, &failure.encode())?;
+        }
+    }
+    Ok(())
+}
+
+fn out_of_turn(frame: &Frame) -> Stop {
+    Stop::Protocol(format!("its parent sent {:?} out of turn", frame.header.kind))
+}
+
+/// What a call came to; a result's bytes are in the server's output.
+enum Answer {
+    Result,
+    Error(Failure),
+    Panic(Failure),
+}
+
+struct Server {
+    build: SameBuild,
+    /// The largest result that may travel.
+    limit: usize,
+    output: Vec<u8>,
+    /// This process, unless a task forked it.
+    pid: u32,
+}
+
+impl Server {
+    fn answer(&mut self, link: &mut Link, task: &Frame) -> io::Result<()> {
+        let Header { task_id, aux, .. } = task.header;
+        let header = |kind| Header { task_id, ..Header::new(kind) };
+        match self.call(aux as i64, &task.body) {
+            Answer::Result => link.send(header(Kind::Result), &self.output),
+            Answer::Error(failure) => link.send(header(Kind::Error), &failure.encode()),
+            Answer::Panic(failure) => link.send(header(Kind::Panic), &failure.encode()),
+        }
+    }
+
+    /// Runs the initializer or the finalizer; `None` if all went well, else the flags and the failure to send.
+    fn run_hook(&mut self, function: i64) -> Option<(u8, Failure)> {
+        match self.call(function, &[]) {
+            Answer::Result => None,
+            Answer::Error(failure) => Some((0, failure)),
+            Answer::Panic(failure) => Some((PANICKED, failure)),
+        }
+    }
+
+    fn call(&mut self, function: i64, input: &[u8]) -> Answer {
+        let Some(thunk) = self.build.function(function) else {
+            let message = format!("the main executable has no function at offset {function}");
+            return Answer::Error(Failure::new("", message));
+        };
+        self.output.clear();
+        self.output.shrink_to(KEPT_OUTPUT_BYTES);
+        let output = &mut self.output;
+        let outcome = panics::catch(|| thunk(input, output));
+        if std::process::id() != self.pid {
+            // A copy that a task forked falls out of the task, as the worker does: there must not be two of it.
+            worker::exit_now(exit::OK);
+        }
+        match outcome {
+            Ok(Outcome::Returned) if self.output.len() > self.limit => {
+                let (bytes, limit) = (self.output.len(), self.limit);
+                let message =
+                    format!("a result of {bytes} bytes exceeds the limit of {limit} bytes");
+                Answer::Error(Failure::new("", message))
+            }
+            Ok(Outcome::Returned) => Answer::Result,
+            Ok(Outcome::Failed(failure)) => Answer::Error(failure),
+            Err(failure) => Answer::Panic(failure),
+        }
+    }
+}
+
+/// The two pipes; every operation waits until it is done.
+struct Link {
+    requests: File,
+    replies: File,
+    decoder: Decoder,
+}
+
+impl Link {
+    /// The next frame; `None` when the parent has closed its end between two frames.
+    fn receive(&mut self) -> Result<Option<Frame>, Stop> {
+        loop {
+            if let Some(frame) = self.decoder.next()? {
+                return Ok(Some(frame));
+            }
+            let (buffer, welcome) = self.decoder.buffer();
+            if pipe::read_append(&self.requests, buffer, welcome)? == 0 {
+                self.decoder.finish()?;
+                return Ok(None);
+            }
+        }
+    }
+
+    fn send(&mut self, header: Header, body: &[u8]) -> io::Result<()> {
+        let head = header.encode(body.len()).map_err(io::Error::other)?;
+        let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
+        let mut rest = &mut slices[..];
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            match self.replies.write_vectored(rest) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(written) => IoSlice::advance_slices(&mut rest, written),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! How workers end: closed, dropped, or orphaned.
+
+use core::time::Duration;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use asyncpal_process::error::{CloseError, LostCause};
+use asyncpal_process::proxy::{Launch, Proxy};
+use asyncpal_process::remote::FunctionId;
+
+use super::{Trials, call, exists, kill_self, launch, trials};
+
+/// Tells this program to be the parent that is killed.
+pub(crate) const PARENT: &str = "ASYNCPAL_TEST_PARENT";
+
+pub(crate) fn trials() -> Trials {
+    trials![
+        descriptors_and_children_are_as_before,
+        a_dropped_worker_is_killed_and_reaped,
+        a_finalizer_that_fails_is_told,
+        a_finalizer_that_hangs_is_terminated,
+        a_worker_that_ignores_sigterm_is_killed,
+        a_finalizer_that_dies_is_a_loss,
+        a_busy_worker_dies_with_its_parent,
+    ]
+}
+
+fn open_descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").unwrap().count()
+}
+
+fn children() -> String {
+    // Only the thread that spawned them has them listed.
+    let thread = std::fs::read_link("/proc/thread-self").unwrap();
+    let path = format!("/proc/{}/children", thread.display());
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn descriptors_and_children_are_as_before() {
+    let before = open_descriptors();
+
+    for _ in 0..20 {
+        let mut proxy = launch();
+        call(&mut proxy, || (), ());
+        proxy.close().unwrap();
+        drop(launch());
+        let mut proxy = launch();
+        let _ = proxy.call(1, FunctionId::plain::<_, ()>(kill_self).unwrap(), &[]).unwrap_err();
+    }
+
+    assert_eq!(open_descriptors(), before);
+    assert_eq!(children(), "");
+}
+
+fn a_dropped_worker_is_killed_and_reaped() {
+    let proxy = launch();
+    let pid = proxy.pid();
+
+    drop(proxy);
+
+    assert!(!exists(pid));
+}
+
+/// On a busy machine the backtrace of a debug build may take a second to write.
+const LONG: Duration = Duration::from_secs(30);
+const SHORT: Duration = Duration::from_millis(200);
+
+fn close_with(finalizer: FunctionId, grace: Duration) -> CloseError {
+    let launch = Launch { finalizer: Some(finalizer), grace, ..Launch::new("worker") };
+    let proxy = Proxy::launch(&launch).unwrap();
+    let pid = proxy.pid();
+    let error = proxy.close().unwrap_err();
+    assert!(!exists(pid));
+    error
+}
+
+fn cannot_save() {
+    panic!("cannot save");
+}
+
+fn a_finalizer_that_fails_is_told() {
+    let error = close_with(FunctionId::plain::<_, ()>(cannot_save).unwrap(), LONG);
+
+    let CloseError::Finalizer(error) = error else { panic!("{error:?}") };
+    assert_eq!(error.message(), "cannot save");
+    assert!(error.is_panic());
+}
+
+fn hang() {
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+fn ended_by(error: CloseError) -> LostCause {
+    match error {
+        CloseError::TimedOut(lost) => lost.cause().clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_finalizer_that_hangs_is_terminated() {
+    let error = close_with(FunctionId::plain::<_, ()>(hang).unwrap(), SHORT);
+
+    assert_eq!(ended_by(error), LostCause::Signal(libc::SIGTERM));
+}
+
+fn a_worker_that_ignores_sigterm_is_killed() {
+    let stubborn = || {
+        // SAFETY: SIG_IGN is a valid disposition.
+        unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+        hang();
+    };
+
+    let error = close_with(FunctionId::plain::<_, ()>(stubborn).unwrap(), SHORT);
+
+    assert_eq!(ended_by(error), LostCause::Signal(libc::SIGKILL));
+}
+
+fn a_finalizer_that_dies_is_a_loss() {
+    let error = close_with(FunctionId::plain::<_, ()>(kill_self).unwrap(), LONG);
+
+    assert!(matches!(error, CloseError::Lost(_)), "{error:?}");
+}
+
+fn spin() {
+    loop {
+        core::hint::spin_loop();
+    }
+}
+
+/// Starts a worker, tells its number, keeps it busy for ever.
+pub(crate) fn be_a_parent() -> ! {
+    let mut proxy = launch();
+    println!("{}", proxy.pid());
+    let _ = proxy.call(1, FunctionId::plain::<_, ()>(spin).unwrap(), &[]);
+    unreachable!()
+}
+
+/// Whether a process has ended; whoever inherited it may not have reaped it.
+fn has_ended(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).map_or(true, |stat| stat.contains(" Z "))
+}
+
+fn a_busy_worker_dies_with_its_parent() {
+    let mut parent = Command::new(std::env::current_exe().unwrap())
+        .env(PARENT, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let worker: u32 = line.trim().parse().unwrap();
+    std::thread::sleep(Duration::from_millis(100));
+    assert!(!has_ended(worker));
+
+    let killed = Instant::now();
+    parent.kill().unwrap();
+    while !has_ended(worker) {
+        if killed.elapsed() > Duration::from_secs(1) {
+            // SAFETY: kill touches no memory; the orphan runs, so its number is its own.
+            unsafe { libc::kill(worker.try_into().unwrap(), libc::SIGKILL) };
+            panic!("worker {worker} became an orphan");
+        }
+        std::thread::yield_now();
+    }
+
+    println!("    the orphan lived for {:?}", killed.elapsed());
+    parent.wait().unwrap();
+}

@@ -1,0 +1,76 @@
+//! What a pool costs while it has nothing, or little, to do. A test program of its own with one
+//! test: it counts the threads of the whole process and their wake-ups.
+
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::{Arc, Barrier};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use asyncpal::ThreadPool;
+
+/// The threads whose name starts with `prefix`, each with its voluntary context switches.
+fn threads(prefix: &str) -> BTreeMap<String, u64> {
+    let status = |task: fs::DirEntry| fs::read_to_string(task.path().join("status")).ok();
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
+    let statuses = tasks.filter_map(|task| status(task.expect("readable")));
+    statuses
+        .map(|status| {
+            let field = |name| {
+                let line = status.lines().find_map(|line| line.strip_prefix(name));
+                line.expect("a field of every status").trim().to_owned()
+            };
+            let id = format!("{} {}", field("Name:"), field("Pid:"));
+            (id, field("voluntary_ctxt_switches:").parse().expect("a number"))
+        })
+        .filter(|(name, _)| name.starts_with(prefix))
+        .collect()
+}
+
+/// A burst that needs all eight workers at once.
+fn burst(pool: &ThreadPool) {
+    let all_here = Arc::new(Barrier::new(8));
+    let handles: Vec<_> = (0..8)
+        .map(|_| {
+            let all_here = all_here.clone();
+            pool.submit(move || all_here.wait().is_leader()).expect("open")
+        })
+        .collect();
+    handles.into_iter().for_each(|handle| {
+        handle.collect().expect("no panic");
+    });
+}
+
+#[test]
+fn a_trickle_shrinks_the_pool_and_an_idle_pool_costs_nothing() {
+    let pool = ThreadPool::builder()
+        .name("trickle")
+        .max_workers(8)
+        .idle_timeout(Duration::from_secs(1))
+        .build()
+        .expect("valid");
+    burst(&pool);
+    assert_eq!(threads("trickle").len(), 8);
+
+    // While all eight are idle, none wakes: their timers are the only ones.
+    sleep(Duration::from_millis(100));
+    let before = threads("trickle");
+    sleep(Duration::from_millis(500));
+    assert_eq!(threads("trickle"), before, "no voluntary context switch while idle");
+
+    // 20 tiny tasks per second, one at a time.
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(2) {
+        pool.run(|| ()).expect("no panic");
+        sleep(Duration::from_millis(50));
+    }
+    let left = threads("trickle");
+    assert!(left.len() <= 2, "{left:?}");
+
+    // Then nothing: down to none.
+    sleep(Duration::from_millis(1500));
+    assert_eq!(threads("trickle").len(), 0);
+    assert_eq!(pool.count_workers(), 0);
+}
