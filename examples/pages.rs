@@ -22,6 +22,7 @@ const FILES: [&str; 4] = ["README.md", "Cargo.toml", "src/lib.rs", "examples/pag
 
 /// Load web pages concurrently and report each as it is done.
 #[derive(Parser)]
+#[command(name = "pages")]
 struct Arguments {
     /// Give up on a page after this many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]

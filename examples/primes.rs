@@ -22,6 +22,7 @@ const NUMBERS: [u64; 6] = [
 
 /// Test numbers for primality in worker processes.
 #[derive(Parser)]
+#[command(name = "primes")]
 struct Arguments {
     /// Whole numbers [default: one per line from standard input, if that is not a terminal; six
     /// large ones if it is, or is empty]

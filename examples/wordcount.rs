@@ -23,6 +23,7 @@ type Counts = HashMap<String, u64>;
 
 /// Count the words of all text files under some directories, except in `target` and `.git`.
 #[derive(Parser)]
+#[command(name = "wordcount")]
 struct Arguments {
     /// Directories to search
     #[arg(value_name = "DIRECTORY", default_value = env!("CARGO_MANIFEST_DIR"))]

@@ -1,4 +1,6 @@
-#![doc = include_str!("../README.md")]
+// The README's programs need threads and processes; they are compiled and run with all features.
+#![cfg_attr(feature = "process", doc = include_str!("../README.md"))]
+#![cfg_attr(not(feature = "process"), doc = "Thread and process pools for sporadic workloads.")]
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,107 +1,48 @@
-//! probe
+//! Models of the engine: the production worker loop `work` and `Executor::submit` on the checker's
+//! threads.
+//!
+//! # Claims
+//! - **I2** of the census, end to end: what is submitted runs, whatever the worker was about to
+//!   do: go idle, retire, be recycled, be renewed (`growth`).
+//! - A caller that waits before it submits again finds the worker free; a task that waits for a
+//!   later one is not in its way while a slot is free (`growth`).
+//! - **C6**: whatever spawn or initializer fails, every submit is settled (`failure`).
+//! - The fence of the lifecycle: a submit against `close` is settled; the queue is empty when the
+//!   engine goes (**X3**); a stub's canceller keeps the engine (`ending`).
+//!
+//! Settled means: it ran, it was cancelled and its handle says so, or it was given back; once; and
+//! its job was dropped. What hangs is reported as a deadlock.
+//!
+//! A model that states its own bound would take minutes with more.
 #![cfg(asyncpal_loom)]
-#![allow(unreachable_pub)]
+#![expect(unreachable_pub, reason = "the modules of one test file see each other only")]
 
+#[path = "executor/ending.rs"]
+mod ending;
+#[path = "executor/failure.rs"]
+mod failure;
+#[path = "executor/growth.rs"]
+mod growth;
 #[path = "executor/kind.rs"]
 mod kind;
 #[path = "executor/park.rs"]
 mod park;
 
-use kind::{Fate, Pool, Script, fate, wait};
-use core::sync::atomic::Ordering::Relaxed;
-use loom::sync::Notify;
-use loom::thread;
-use loom_tests::model;
+use kind::{Ended, Pool};
+use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
 
-#[test]
-fn one_task() {
-    model("one_task", || {
-        let pool = Pool::new(1, Script::default());
-        assert_eq!(fate(pool.submit()), Fate::Ran);
-        pool.end().with_fates(&[Fate::Ran]);
-    });
+/// Calls `f` with the pool, on another thread.
+fn beside<T: 'static>(pool: &Arc<Pool>, f: impl FnOnce(&Pool) -> T + 'static) -> JoinHandle<T> {
+    let pool = Arc::clone(pool);
+    thread::spawn(move || f(&pool))
 }
 
-#[test]
-fn a_task_that_waits_for_a_later_one_is_not_in_its_way() {
-    model("a_task_that_waits_for_a_later_one_is_not_in_its_way", || {
-        let pool = Pool::new(2, Script::default());
-        let [first_runs, later_ran] = [(); 2].map(|()| Arc::new(Notify::new()));
-        let first = pool.submit_work({
-            let first_runs = Arc::clone(&first_runs);
-            move || first_runs.notify()
-        });
-        first_runs.wait();
-
-        let waiting = pool.submit_work({
-            let later_ran = Arc::clone(&later_ran);
-            move || later_ran.wait()
-        });
-        thread::yield_now();
-        let later = pool.submit_work(move || later_ran.notify());
-
-        assert_eq!(fate(later), Fate::Ran);
-        drop((first, waiting));
-        pool.end();
-    });
+fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().expect("no caller panics")
 }
 
-#[test]
-fn a_caller_that_waits_before_it_submits_again_needs_one_worker() {
-    model("a_caller_that_waits_before_it_submits_again_needs_one_worker", || {
-        let pool = Pool::new(2, Script::default());
-        assert_eq!(fate(pool.submit()), Fate::Ran);
-        assert_eq!(fate(pool.submit()), Fate::Ran);
-        assert_eq!(pool.record.spawns.load(Relaxed), 1);
-        pool.end();
-    });
-}
-
-#[test]
-fn two_submitters_one_worker() {
-    model("two_submitters_one_worker", || {
-        let pool = Arc::new(Pool::new(1, Script::default()));
-        let other = {
-            let pool = Arc::clone(&pool);
-            thread::spawn(move || fate(pool.submit()))
-        };
-        let mine = fate(pool.submit());
-        let theirs = other.join().unwrap();
-        Arc::into_inner(pool).unwrap().end().with_fates(&[mine, theirs]);
-    });
-}
-
-#[test]
-fn stalled() {
-    for step in 0..14 {
-        let verdict = std::panic::catch_unwind(|| {
-            loom_tests::model_bounded(&format!("stalled at {step}"), Some(1), move || {
-                let pool = Pool::new(2, Script::default());
-                let [first_runs, later_ran] = [(); 2].map(|()| Arc::new(Notify::new()));
-                let gate = loom::sync::Arc::new(Notify::new());
-                let first = pool.submit_work({
-                    let first_runs = Arc::clone(&first_runs);
-                    let gate = gate.clone();
-                    move || {
-                        asyncpal_core::sync::stall::arm(step, gate);
-                        first_runs.notify()
-                    }
-                });
-                first_runs.wait();
-
-                let waiting = pool.submit_work({
-                    let later_ran = Arc::clone(&later_ran);
-                    move || later_ran.wait()
-                });
-                gate.notify();
-                let later = pool.submit_work(move || later_ran.notify());
-
-                assert_eq!(fate(later), Fate::Ran);
-                drop((first, waiting));
-                pool.end();
-            })
-        });
-        println!("step {step}: {}", verdict.is_ok());
-    }
+/// Ends a pool that all other threads have left.
+fn end(pool: Arc<Pool>) -> Ended {
+    Arc::into_inner(pool).expect("the other callers were joined").end()
 }

@@ -13,6 +13,8 @@
 )]
 
 pub mod error;
+mod launch;
+mod processes;
 #[doc(hidden)]
 pub mod remote;
 mod sys;
@@ -24,6 +26,11 @@ mod panics;
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub mod parker;
+#[cfg(not(target_os = "linux"))]
+mod parker {
+    //! The parker of slots that never have a worker.
+    pub use asyncpal_std::kind::ThreadParker as ProcessParker;
+}
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub mod proxy;
@@ -38,4 +45,7 @@ pub mod proxy;
 #[path = "worker_main_elsewhere.rs"]
 mod worker_main;
 
+pub use error::{LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost};
+pub use processes::{ProcessPool, Processes};
+pub use wire::payload::{Arguments, Payload};
 pub use worker_main::init;

@@ -28,9 +28,13 @@
 #![forbid(unsafe_code)]
 
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::OnceLock;
 use std::time::Instant;
+
+use asyncpal_core::clock::Instant as Moment;
+use asyncpal_core::park::{self, Park};
+use asyncpal_std::kind::StdClock;
 
 use crate::sys::eventfd::EventFd;
 use crate::sys::poll::{self, Watch};
@@ -40,10 +44,12 @@ const PARKED: u32 = 1;
 const NOTIFIED: u32 = 2;
 
 /// A parker that can also watch one descriptor.
+///
+/// Its eventfd is made by the first `park`, so a slot that never had a worker costs no descriptor.
 #[derive(Debug)]
 pub struct ProcessParker {
     state: AtomicU32,
-    wake: EventFd,
+    wake: OnceLock<EventFd>,
 }
 
 /// Why [`ProcessParker::park`] returned.
@@ -56,23 +62,38 @@ pub enum Unparked {
     TimedOut,
     /// The watched descriptor is readable; for a worker's exit descriptor: the worker has ended.
     Watched,
+    /// The operating system has no descriptor left for the parker: it cannot wait.
+    Refused,
+}
+
+impl Default for ProcessParker {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl ProcessParker {
     /// A parker that owes no wake.
-    ///
-    /// # Errors
-    ///
-    /// The operating system has no descriptor left.
-    pub fn new() -> io::Result<Self> {
-        Ok(Self { state: AtomicU32::new(EMPTY), wake: EventFd::new()? })
+    pub fn new() -> Self {
+        Self { state: AtomicU32::new(EMPTY), wake: OnceLock::new() }
+    }
+
+    /// The eventfd. Only the owner makes it.
+    fn wake(&self) -> Option<&EventFd> {
+        if self.wake.get().is_none() {
+            let made = EventFd::new().ok()?;
+            let _ = self.wake.set(made);
+        }
+        self.wake.get()
     }
 
     /// Wakes the owner, or lets its next [`park`](Self::park) return at once. It is a system call only if it waits.
     pub fn unpark(&self) {
-        // ORDERING: Release, E1. Nothing is read here.
+        // ORDERING: Release, E1. Nothing is read here; the eventfd brings its own edge.
         if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
-            self.wake.raise();
+            if let Some(wake) = self.wake.get() {
+                wake.raise();
+            }
         }
     }
 
@@ -80,18 +101,17 @@ impl ProcessParker {
     ///
     /// Only one thread, the owner, may park at a time. A wake that was owed is reported first.
     pub fn park(&self, watch: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Unparked {
+        let Some(wake) = self.wake() else { return Unparked::Refused };
         loop {
             // ORDERING: Relaxed on both sides: P3 acquires what the wake carries, also when P1 fails.
             let parked =
                 self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed);
-            let mut watches = [
-                Watch::readable(self.wake.as_fd()),
-                watch.map_or_else(Watch::never, Watch::readable),
-            ];
+            let mut watches =
+                [Watch::readable(wake.as_fd()), watch.map_or_else(Watch::never, Watch::readable)];
             // A failed poll (no memory) looks like a stale raise: the wait starts anew.
             let ready = parked.is_err() || poll::wait(&mut watches, deadline).unwrap_or(true);
             if watches[0].is_ready() {
-                self.wake.clear();
+                wake.clear();
             }
             // ORDERING: Acquire, E1.
             if self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED {
@@ -107,6 +127,20 @@ impl ProcessParker {
     }
 }
 
+impl Park for ProcessParker {
+    fn park(&self, deadline: Option<Moment>) -> park::Unparked {
+        match Self::park(self, None, deadline.map(|moment| StdClock.to_std(moment))) {
+            Unparked::TimedOut => park::Unparked::TimedOut,
+            Unparked::Refused => park::Unparked::SeatLost,
+            Unparked::Woken | Unparked::Watched => park::Unparked::Woken,
+        }
+    }
+
+    fn unpark(&self) {
+        Self::unpark(self);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
@@ -118,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_wake_before_the_park_is_kept() {
-        let parker = ProcessParker::new().unwrap();
+        let parker = ProcessParker::new();
 
         parker.unpark();
         parker.unpark();
@@ -129,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_watched_descriptor_ends_the_wait() {
-        let parker = ProcessParker::new().unwrap();
+        let parker = ProcessParker::new();
         let pipe = Pipe::open().unwrap();
         assert_eq!(
             parker.park(Some(pipe.reader.as_fd()), Some(Instant::now())),
@@ -145,7 +179,7 @@ mod tests {
 
     #[test]
     fn two_threads_hand_a_wake_to_and_fro() {
-        let parkers = [(); 2].map(|()| Arc::new(ProcessParker::new().unwrap()));
+        let parkers = [(); 2].map(|()| Arc::new(ProcessParker::new()));
         let [own, other] = parkers.clone();
         let ponger = thread::spawn(move || {
             for _ in 0..20_000 {

@@ -11,70 +11,27 @@ use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
+use asyncpal_core::park;
+
 use crate::error::{
     CallError, CloseError, HandshakeError, LaunchError, LostCause, RemoteError, RemoteErrorKind,
     WorkerLost,
 };
+use crate::parker::{ProcessParker, Unparked};
 use crate::remote::FunctionId;
 use crate::sys::child::{Child, Status};
 use crate::sys::object;
 use crate::sys::spawn::{self, spawn};
-use crate::wire::frame::{
-    DEFAULT_MAX_FRAME_BYTES, Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED,
-};
+use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
 use crate::wire::message::{Failure, Hello, Init, PROTOCOL_VERSION};
 use crate::worker_main::init_has_run;
 
 use link::{Event, Link, Outgoing};
 
+pub use crate::launch::{Launch, Reply};
+
 /// How long a worker that hung up, or was told that its time is over, may take to be gone.
 const ENDING_WITHIN: Duration = Duration::from_secs(1);
-
-/// How to start a worker.
-#[derive(Clone, Debug)]
-pub struct Launch {
-    /// The worker's name: in `ps`, in errors.
-    pub name: String,
-    /// The largest arguments and the largest result, encoded; 4 GiB at most.
-    pub max_frame_bytes: usize,
-    /// A function without arguments to run before the first task.
-    pub initializer: Option<FunctionId>,
-    /// A function without arguments to run when the worker is closed.
-    pub finalizer: Option<FunctionId>,
-    /// How long the process may take to say HELLO, and then READY if there is no initializer.
-    pub handshake_timeout: Duration,
-    /// How long the initializer may run; it is user code, as tasks are, and by default may take its time.
-    pub initializer_timeout: Option<Duration>,
-    /// How long a worker may take to end when it is closed, finalizer included; then once more after SIGTERM.
-    pub grace: Duration,
-}
-
-impl Launch {
-    /// A worker of this name, without initializer and finalizer.
-    pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
-            initializer: None,
-            finalizer: None,
-            handshake_timeout: Duration::from_secs(30),
-            initializer_timeout: None,
-            grace: Duration::from_secs(5),
-        }
-    }
-}
-
-/// What a task came to.
-#[derive(Debug)]
-#[must_use]
-pub enum Reply {
-    /// It returned; these are the result's bytes.
-    Result(Vec<u8>),
-    /// It returned an error, or could not be called.
-    Error(RemoteError),
-    /// It panicked.
-    Panic(RemoteError),
-}
 
 /// One worker process. Dropped, it is killed with its process group and reaped.
 #[derive(Debug)]
@@ -95,14 +52,8 @@ impl Proxy {
     ///
     /// See [`LaunchError`]. No process is left behind.
     pub fn launch(launch: &Launch) -> Result<Self, LaunchError> {
-        if !init_has_run() {
-            return Err(LaunchError::InitMissing);
-        }
-        let mut proxy =
-            Self::start(launch).map_err(|error| match std::fs::metadata("/proc/self/exe") {
-                Ok(_) => LaunchError::Spawn(error),
-                Err(missing) => LaunchError::Proc(missing),
-            })?;
+        Self::precheck()?;
+        let mut proxy = Self::start(launch).map_err(LaunchError::Spawn)?;
         proxy.greet(launch)?;
         Ok(proxy)
     }
@@ -120,6 +71,31 @@ impl Proxy {
     /// Whether no loss of the worker has been noticed yet.
     pub fn is_alive(&self) -> bool {
         self.lost.is_none()
+    }
+
+    /// Whether a worker could ever be started here: `Err` says why not.
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError::InitMissing`], [`LaunchError::Proc`].
+    pub fn precheck() -> Result<(), LaunchError> {
+        if !init_has_run() {
+            return Err(LaunchError::InitMissing);
+        }
+        std::fs::metadata("/proc/self/exe").map(drop).map_err(LaunchError::Proc)
+    }
+
+    /// Sleeps in the parker of the worker's slot; a worker that ends meanwhile is reaped at once.
+    pub fn park(&mut self, parker: &ProcessParker, deadline: Option<Instant>) -> park::Unparked {
+        match parker.park(Some(self.exit_fd()), deadline) {
+            Unparked::Woken => park::Unparked::Woken,
+            Unparked::TimedOut => park::Unparked::TimedOut,
+            Unparked::Refused => park::Unparked::SeatLost,
+            Unparked::Watched => {
+                let _ = self.check();
+                park::Unparked::SeatLost
+            }
+        }
     }
 
     /// A descriptor that is readable once the worker has ended: for the owner to watch while it is idle.

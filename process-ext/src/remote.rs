@@ -17,7 +17,7 @@ use core::ptr::NonNull;
 use crate::error::{DecodeError, EncodeError, UnnamedFunction};
 use crate::sys::object;
 use crate::wire::message::Failure;
-use crate::wire::payload::{Arguments, Payload, decode_chunk, encode_results};
+use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 
 /// A function that can be called in a worker: an `fn` item, or a closure that captures nothing.
 ///
@@ -112,19 +112,21 @@ impl FunctionId {
         Self::of::<F>(run_fallible::<F, Args, T, E>)
     }
 
-    /// Many calls of one function: [`encode_chunk`](crate::wire::payload::encode_chunk) in,
-    /// [`decode_results`](crate::wire::payload::decode_results) out.
+    /// One function of one argument, applied to many items:
+    /// [`encode_items`](crate::wire::payload::encode_items) in,
+    /// [`decode_items`](crate::wire::payload::decode_items) out.
     ///
     /// # Errors
     ///
     /// The function is not part of the main executable.
-    pub fn chunk<F, Args>(_function: F) -> Result<Self, UnnamedFunction>
+    pub fn chunk<F, A, T>(_function: F) -> Result<Self, UnnamedFunction>
     where
-        F: RemoteFn<Args, Output: Payload>,
-        Args: Arguments,
+        F: RemoteFn<(A,), Output = T>,
+        A: Payload,
+        T: Payload,
     {
         const { assert_captures_nothing::<F>() }
-        Self::of::<F>(run_chunk::<F, Args>)
+        Self::of::<F>(run_chunk::<F, A, T>)
     }
 
     /// The number that travels.
@@ -213,16 +215,17 @@ where
     }
 }
 
-fn run_chunk<F, Args>(input: &[u8], output: &mut Vec<u8>) -> Outcome
+fn run_chunk<F, A, T>(input: &[u8], output: &mut Vec<u8>) -> Outcome
 where
-    F: RemoteFn<Args, Output: Payload>,
-    Args: Arguments,
+    F: RemoteFn<(A,), Output = T>,
+    A: Payload,
+    T: Payload,
 {
-    match decode_chunk::<Args>(input) {
-        Ok(calls) => {
+    match decode_items::<A>(input) {
+        Ok(items) => {
             let function = conjure::<F>();
-            let results: Vec<_> = calls.into_iter().map(|args| function.call(args)).collect();
-            returned(encode_results(&results, output))
+            let results: Vec<_> = items.into_iter().map(|item| function.call((item,))).collect();
+            returned(encode_items(&results, output))
         }
         Err(error) => unreadable(&error),
     }
@@ -281,7 +284,7 @@ mod tests {
     #[test]
     fn arguments_that_cannot_be_read_are_a_failure_and_not_a_panic() {
         let build = SameBuild::prove(object::identity()).unwrap();
-        let id = FunctionId::chunk::<_, (u64,)>(double).unwrap();
+        let id = FunctionId::chunk::<_, u64, u64>(double).unwrap();
 
         let outcome = build.function(id.offset()).unwrap()(&[0xff; 20], &mut Vec::new());
 

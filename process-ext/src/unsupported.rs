@@ -2,7 +2,14 @@
 
 #![forbid(unsafe_code)]
 
-use crate::error::LaunchError;
+use std::time::Instant;
+
+use asyncpal_core::park::Unparked;
+
+use crate::error::{CallError, CloseError, LaunchError};
+pub use crate::launch::{Launch, Reply};
+use crate::parker::ProcessParker;
+use crate::remote::FunctionId;
 
 /// A worker that cannot exist here.
 #[derive(Debug)]
@@ -14,7 +21,49 @@ impl Proxy {
     /// # Errors
     ///
     /// Always [`LaunchError::Unsupported`].
-    pub fn launch() -> Result<Self, LaunchError> {
+    pub fn precheck() -> Result<(), LaunchError> {
         Err(LaunchError::Unsupported)
+    }
+
+    /// As [`precheck`](Self::precheck).
+    ///
+    /// # Errors
+    ///
+    /// Always [`LaunchError::Unsupported`].
+    pub fn launch(_launch: &Launch) -> Result<Self, LaunchError> {
+        Err(LaunchError::Unsupported)
+    }
+
+    /// Never called: there is no proxy.
+    pub fn is_alive(&self) -> bool {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub fn call(
+        &mut self,
+        _task_id: u64,
+        _function: FunctionId,
+        _payload: &[u8],
+    ) -> Result<Reply, CallError> {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    pub fn park(&mut self, _parker: &ProcessParker, _deadline: Option<Instant>) -> Unparked {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    pub fn close(self) -> Result<(), CloseError> {
+        match self {}
     }
 }

@@ -3,7 +3,6 @@
 use core::any::Any;
 use core::error::Error;
 use core::fmt;
-use std::io;
 
 use asyncpal_core::error::Outcome;
 
@@ -296,7 +295,7 @@ pub enum BuildError {
     /// This kind of pool does not exist on this platform.
     Unsupported,
     /// The operating system refuses what the pool needs.
-    System(io::Error),
+    System(BoxError),
     /// The initializer or finalizer cannot be called by a worker.
     Hook(BoxError),
 }
@@ -323,8 +322,7 @@ impl fmt::Display for BuildError {
 impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::System(error) => Some(error),
-            Self::Hook(error) => Some(&**error),
+            Self::System(error) | Self::Hook(error) => Some(&**error),
             _ => None,
         }
     }

@@ -155,6 +155,13 @@ impl ThreadParker {
     }
 }
 
+/// A parker that does not spin.
+impl Default for ThreadParker {
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
+
 impl Park for ThreadParker {
     fn park(&self, deadline: Option<Instant>) -> Unparked {
         let spin = || self.credit.as_ref().is_some_and(|c| c.spin(|| self.token.is_there()));

@@ -35,6 +35,8 @@ pub struct Script {
     pub opening: Opening,
     /// What a worker does before it is gone.
     pub finalizer: Option<Box<dyn Fn() + Send + Sync>>,
+    /// A new thread may take arbitrarily long to start; here it takes longer than the model.
+    pub workers_never_start: bool,
 }
 
 impl Default for Script {
@@ -45,6 +47,7 @@ impl Default for Script {
             tasks_per_worker: usize::MAX,
             opening: |_| Ok(()),
             finalizer: None,
+            workers_never_start: false,
         }
     }
 }
@@ -55,10 +58,9 @@ pub struct Record {
     threads: Mutex<Vec<JoinHandle<()>>>,
     timeouts: AtomicUsize,
     opened: AtomicUsize,
-    pub spawns: AtomicUsize,
-    pub failed_spawns: AtomicUsize,
-    pub broken: AtomicUsize,
-    pub runs: AtomicUsize,
+    spawns: AtomicUsize,
+    failed_spawns: AtomicUsize,
+    runs: AtomicUsize,
     jobs: AtomicUsize,
     dropped_jobs: AtomicUsize,
     engine_gone: AtomicBool,
@@ -109,6 +111,9 @@ impl WorkerKind for ModelKind {
             return Err(Cause::Spawn);
         }
         self.record.spawns.fetch_add(1, Relaxed);
+        if self.script.workers_never_start {
+            return Ok(());
+        }
         let engine = engine.clone();
         let thread = thread::spawn(move || work(&engine, slot));
         self.record.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
@@ -143,9 +148,7 @@ impl WorkerKind for ModelKind {
         Ok(())
     }
 
-    fn broken(&self, _: Cause) {
-        self.record.broken.fetch_add(1, Relaxed);
-    }
+    fn broken(&self, _: Cause) {}
 
     fn repeat(&self, cause: &Cause) -> Cause {
         *cause
@@ -199,7 +202,7 @@ pub type TaskHandle = Handle<(), Cause>;
 /// An executor, what happens to its workers, and what happened.
 pub struct Pool {
     pub executor: Executor<ModelKind>,
-    pub record: Arc<Record>,
+    record: Arc<Record>,
 }
 
 impl Pool {
@@ -217,10 +220,7 @@ impl Pool {
         self.submit_errand(Some(Box::new(work)))
     }
 
-    fn submit_errand(
-        &self,
-        work: Option<Box<dyn FnOnce() + Send>>,
-    ) -> Result<TaskHandle, Refusal> {
+    fn submit_errand(&self, work: Option<Box<dyn FnOnce() + Send>>) -> Result<TaskHandle, Refusal> {
         self.record.jobs.fetch_add(1, Relaxed);
         let errand = Errand { record: Arc::clone(&self.record), work };
         self.executor.submit(errand).map_err(|rejected| match rejected.reason {
@@ -232,30 +232,43 @@ impl Pool {
 
     /// The owner goes; waits until every worker is gone.
     pub fn end(self) -> Ended {
-        let Self { executor, record } = self;
-        drop(executor);
+        let ended = self.drop_owner();
         loop {
-            let thread = record.threads.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let thread = ended.0.threads.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(thread) = thread else { break };
             thread.join().expect("no worker panics");
         }
-        assert!(record.engine_gone.load(Relaxed), "the engine leaked");
-        let jobs = record.jobs.load(Relaxed);
-        assert_eq!(record.dropped_jobs.load(Relaxed), jobs, "a job leaked");
-        Ended { record }
+        ended.assert_all_gone();
+        ended
+    }
+
+    /// The owner goes, and nobody is waited for.
+    pub fn drop_owner(self) -> Ended {
+        drop(self.executor);
+        Ended(self.record)
     }
 }
 
-/// The record of a pool that is gone with all its workers.
-pub struct Ended {
-    record: Arc<Record>,
-}
+/// The record of a pool whose owner is gone.
+pub struct Ended(Arc<Record>);
 
 impl Ended {
+    /// Checks that neither the engine nor a job is left.
+    pub fn assert_all_gone(&self) {
+        assert!(self.0.engine_gone.load(Relaxed), "the engine leaked");
+        let jobs = self.0.jobs.load(Relaxed);
+        assert_eq!(self.0.dropped_jobs.load(Relaxed), jobs, "a job leaked");
+    }
+
     /// Checks that as many jobs ran as callers were told.
     pub fn with_fates(&self, fates: &[Fate]) {
         let ran = fates.iter().filter(|&&fate| fate == Fate::Ran).count();
-        assert_eq!(self.record.runs.load(Relaxed), ran, "callers were told {fates:?}");
+        assert_eq!(self.0.runs.load(Relaxed), ran, "callers were told {fates:?}");
+    }
+
+    /// How many workers were spawned.
+    pub fn spawns(&self) -> usize {
+        self.0.spawns.load(Relaxed)
     }
 }
 

@@ -66,48 +66,26 @@ pub trait Arguments: sealed::Tuple {
 
 impl<T: sealed::Tuple> Arguments for T {}
 
-/// Appends the input of a chunk: the arguments of many calls of one function.
+/// Appends many values: the items of a chunk, or their results.
 ///
 /// # Errors
 ///
-/// An argument refuses to be written.
-pub fn encode_chunk<Args: Arguments>(calls: &[Args], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    put_count(out, calls.len());
-    calls.iter().try_for_each(|call| call.put_all(out))
+/// A value refuses to be written.
+pub fn encode_items<T: Payload>(items: &[T], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    put_count(out, items.len());
+    T::put_slice(items, out)
 }
 
-/// Reads the input of a chunk.
+/// Reads many values.
 ///
 /// # Errors
 ///
-/// The bytes are no such chunk.
-pub fn decode_chunk<Args: Arguments>(mut input: &[u8]) -> Result<Vec<Args>, DecodeError> {
+/// The bytes are no such values.
+pub fn decode_items<T: Payload>(mut input: &[u8]) -> Result<Vec<T>, DecodeError> {
     let count = take_count(&mut input)?;
-    let calls = take_many(count, Args::MIN_BYTES, &mut input, Args::take_all)?;
+    let items = T::take_vec(count, &mut input)?;
     finish(input)?;
-    Ok(calls)
-}
-
-/// Appends the output of a chunk: one result per call, in order.
-///
-/// # Errors
-///
-/// A result refuses to be written.
-pub fn encode_results<T: Payload>(results: &[T], out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    put_count(out, results.len());
-    T::put_slice(results, out)
-}
-
-/// Reads the output of a chunk.
-///
-/// # Errors
-///
-/// The bytes are no such results.
-pub fn decode_results<T: Payload>(mut input: &[u8]) -> Result<Vec<T>, DecodeError> {
-    let count = take_count(&mut input)?;
-    let results = T::take_vec(count, &mut input)?;
-    finish(input)?;
-    Ok(results)
+    Ok(items)
 }
 
 mod sealed {

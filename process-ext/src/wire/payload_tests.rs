@@ -44,13 +44,13 @@ fn arguments_survive_the_journey() {
 fn chunks_survive_the_journey() {
     let calls: Vec<(u64, String)> = (0..100).map(|i| (i, i.to_string())).collect();
     let mut bytes = Vec::new();
-    encode_chunk(&calls, &mut bytes).unwrap();
-    assert_eq!(decode_chunk::<(u64, String)>(&bytes).unwrap(), calls);
+    encode_items(&calls, &mut bytes).unwrap();
+    assert_eq!(decode_items::<(u64, String)>(&bytes).unwrap(), calls);
 
     let results: Vec<i64> = (-50..50).collect();
     bytes.clear();
-    encode_results(&results, &mut bytes).unwrap();
-    assert_eq!(decode_results::<i64>(&bytes).unwrap(), results);
+    encode_items(&results, &mut bytes).unwrap();
+    assert_eq!(decode_items::<i64>(&bytes).unwrap(), results);
 }
 
 #[test]
@@ -60,10 +60,9 @@ fn a_claimed_count_that_cannot_be_true_is_refused_at_once() {
 
     assert!(Vec::<u8>::decode(&bytes).is_err());
     assert!(String::decode(&bytes).is_err());
-    assert!(decode_chunk::<()>(&bytes).is_err());
-    assert!(decode_chunk::<(u64, u64)>(&bytes).is_err());
-    assert!(decode_results::<()>(&bytes).is_err());
-    assert!(decode_results::<u64>(&bytes).is_err());
+    assert!(decode_items::<()>(&bytes).is_err());
+    assert!(decode_items::<(u64, u64)>(&bytes).is_err());
+    assert!(decode_items::<u64>(&bytes).is_err());
 }
 
 #[cfg(not(feature = "serde"))]

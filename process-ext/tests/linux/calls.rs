@@ -3,7 +3,7 @@
 use asyncpal_process::error::CallError;
 use asyncpal_process::proxy::{Launch, Proxy, Reply};
 use asyncpal_process::remote::FunctionId;
-use asyncpal_process::wire::payload::{decode_results, encode_chunk};
+use asyncpal_process::wire::payload::{decode_items, encode_items};
 
 use super::{Trials, call, encoded, exists, launch, trials};
 
@@ -70,17 +70,21 @@ fn values_larger_than_both_pipes_do_not_deadlock() {
     assert!(call(&mut proxy, echo, (bytes.clone(),)) == bytes);
 }
 
+fn sum_pair((a, b): (u64, u64)) -> u64 {
+    a + b
+}
+
 fn a_chunk_calls_the_function_once_per_item() {
     let mut proxy = launch();
     let items: Vec<(u64, u64)> = (0..100_000).map(|i| (i, 2 * i)).collect();
     let mut input = Vec::new();
-    encode_chunk(&items, &mut input).unwrap();
+    encode_items(&items, &mut input).unwrap();
 
-    let function = FunctionId::chunk::<_, (u64, u64)>(sum).unwrap();
+    let function = FunctionId::chunk::<_, (u64, u64), u64>(sum_pair).unwrap();
     let reply = proxy.call(1, function, &input).unwrap();
 
     let Reply::Result(output) = reply else { panic!("{reply:?}") };
-    let results: Vec<u64> = decode_results(&output).unwrap();
+    let results: Vec<u64> = decode_items(&output).unwrap();
     assert!(results.iter().copied().eq((0..100_000).map(|i| 3 * i)));
 }
 

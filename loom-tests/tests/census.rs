@@ -1,0 +1,246 @@
+//! Models of the census alone, with a queue that is a number.
+//!
+//! # Claims
+//! - **I2**: no task is left behind while its worker goes idle (C2, C3), retires (C5), leaves (C9)
+//!   or could not be spawned (C6). A task that is left behind is reported as a deadlock.
+//! - **F1 ↔ F2**, **F1 ↔ F3**: the number is Relaxed, so nothing but the fences orders it against
+//!   the word.
+//! - **I3**: a wake that is owed to a worker which retires is not lost.
+//! - **I4**, **C7**: a slot's fields are its worker's alone, and pass from worker to worker.
+#![cfg(asyncpal_loom)]
+#![expect(unreachable_pub, reason = "the modules of one test file see each other only")]
+
+#[path = "executor/park.rs"]
+mod park;
+
+use asyncpal_core::census::{AfterPush, Bank, Census, Leaving};
+use asyncpal_core::clock::Instant;
+use asyncpal_core::park::{Park, Unparked};
+use core::sync::atomic::AtomicUsize as Uncounted;
+use loom::cell::UnsafeCell;
+use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use loom::thread::{self, JoinHandle};
+use loom_tests::model;
+use park::ModelPark;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A pool whose tasks are all alike. `std`'s atomics are not seen by the checker: they add no step
+/// and order nothing.
+struct Toy {
+    census: Census<[Bank; 1]>,
+    queue: AtomicUsize,
+    seats: Vec<Seat>,
+    /// Tasks that have not run.
+    left: Uncounted,
+    all_ran: ModelPark,
+    stop: AtomicUsize,
+    timeouts: Uncounted,
+    failing_spawns: Uncounted,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct Seat {
+    parker: ModelPark,
+    /// The checker reports two threads in it.
+    fields: UnsafeCell<()>,
+}
+
+/// What a model varies.
+#[derive(Clone, Copy)]
+struct Setting {
+    slots: usize,
+    timeouts: usize,
+    failing_spawns: usize,
+}
+
+const CALM: Setting = Setting { slots: 1, timeouts: 0, failing_spawns: 0 };
+
+impl Toy {
+    fn new(setting: Setting, tasks: usize) -> Arc<Self> {
+        let bank = Bank::new(asyncpal_core::sync::AtomicUsize::new(0));
+        let seat = || Seat { parker: ModelPark::new(), fields: UnsafeCell::new(()) };
+        Arc::new(Self {
+            census: Census::new([bank], setting.slots),
+            queue: AtomicUsize::new(0),
+            seats: (0..setting.slots).map(|_| seat()).collect(),
+            left: Uncounted::new(tasks),
+            all_ran: ModelPark::new(),
+            stop: AtomicUsize::new(0),
+            timeouts: Uncounted::new(setting.timeouts),
+            failing_spawns: Uncounted::new(setting.failing_spawns),
+            threads: Mutex::default(),
+        })
+    }
+
+    fn submit(self: &Arc<Self>) {
+        self.queue.fetch_add(1, Relaxed);
+        self.call_for_worker();
+    }
+
+    /// As the engine's; a submitter here never gives up.
+    fn call_for_worker(self: &Arc<Self>) {
+        loop {
+            let wanted = || self.queue.load(Relaxed) > self.census.awake().count();
+            match self.census.after_push(wanted) {
+                AfterPush::Leave => return,
+                AfterPush::Wake(slot) => return self.seats[slot].parker.unpark(),
+                AfterPush::Spawn(slot) if spend(&self.failing_spawns) => {
+                    self.census.leave(slot);
+                    if self.queue.load(Relaxed) == 0 {
+                        return;
+                    }
+                }
+                AfterPush::Spawn(slot) => {
+                    let toy = Arc::clone(self);
+                    let thread = thread::spawn(move || toy.work(slot));
+                    self.threads().push(thread);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn work(self: &Arc<Self>, slot: usize) {
+        self.seats[slot].fields.with_mut(|_| ());
+        self.serve(slot);
+        self.seats[slot].fields.with_mut(|_| ());
+        self.census.leave(slot);
+        if self.queue.load(Relaxed) > 0 {
+            self.call_for_worker();
+        }
+    }
+
+    fn serve(&self, slot: usize) {
+        loop {
+            if self.run_one() {
+                continue;
+            }
+            if self.stop.load(Relaxed) > 0 {
+                return;
+            }
+            self.census.go_idle(slot);
+            if self.run_one() {
+                let _ = self.census.leave_idle(slot);
+                continue;
+            }
+            if !self.sleep(slot) {
+                return;
+            }
+        }
+    }
+
+    /// False if the worker leaves.
+    fn sleep(&self, slot: usize) -> bool {
+        loop {
+            let deadline = spend(&self.timeouts).then_some(Instant::from_nanos(0));
+            match self.seats[slot].parker.park(deadline) {
+                Unparked::Woken if !self.census.is_idle(slot) => return true,
+                Unparked::Woken if self.stop.load(Relaxed) == 0 => {}
+                _ => return self.census.after_timeout(slot) == Leaving::Claimed,
+            }
+        }
+    }
+
+    fn run_one(&self) -> bool {
+        let mut seen = self.queue.load(Relaxed);
+        while seen > 0 {
+            match self.queue.compare_exchange(seen, seen - 1, Relaxed, Relaxed) {
+                Ok(_) => {
+                    if self.left.fetch_sub(1, Relaxed) == 1 {
+                        self.all_ran.unpark();
+                    }
+                    return true;
+                }
+                Err(now) => seen = now,
+            }
+        }
+        false
+    }
+
+    fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until every task has run, then sends the workers home.
+    fn end(&self) {
+        self.all_ran.wait();
+        self.stop.store(1, Relaxed);
+        for seat in &self.seats {
+            seat.parker.unpark();
+        }
+        loop {
+            let thread = self.threads().pop();
+            let Some(thread) = thread else { break };
+            thread.join().expect("no worker panics");
+        }
+        assert_eq!(self.census.live(), 0);
+        assert_eq!(self.census.idle(), 0);
+    }
+}
+
+/// Takes one from what the model may spend.
+fn spend(budget: &Uncounted) -> bool {
+    budget.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok()
+}
+
+/// One thread submits two tasks.
+fn one_submitter(setting: Setting) {
+    let toy = Toy::new(setting, 2);
+
+    toy.submit();
+    toy.submit();
+
+    toy.end();
+}
+
+/// Two threads submit a task each.
+fn two_submitters(setting: Setting) {
+    let toy = Toy::new(setting, 2);
+    let other = {
+        let toy = Arc::clone(&toy);
+        thread::spawn(move || toy.submit())
+    };
+
+    toy.submit();
+
+    other.join().expect("no submitter panics");
+    toy.end();
+}
+
+#[test]
+fn no_task_is_left_behind_by_a_worker_that_goes_idle() {
+    model("no_task_is_left_behind_by_a_worker_that_goes_idle", || one_submitter(CALM));
+}
+
+#[test]
+fn no_task_of_two_submitters_is_left_behind_by_one_worker() {
+    model("no_task_of_two_submitters_is_left_behind_by_one_worker", || two_submitters(CALM));
+}
+
+#[test]
+fn no_task_of_two_submitters_is_left_behind_by_two_workers() {
+    model("no_task_of_two_submitters_is_left_behind_by_two_workers", || {
+        two_submitters(Setting { slots: 2, ..CALM });
+    });
+}
+
+#[test]
+fn a_retiring_worker_takes_the_wake_it_is_owed_or_leaves_its_slot_to_another() {
+    model("a_retiring_worker_takes_the_wake_it_is_owed_or_leaves_its_slot_to_another", || {
+        one_submitter(Setting { timeouts: 1, ..CALM });
+    });
+}
+
+#[test]
+fn a_worker_that_retires_against_two_submitters_leaves_no_task_behind() {
+    model("a_worker_that_retires_against_two_submitters_leaves_no_task_behind", || {
+        two_submitters(Setting { timeouts: 1, ..CALM });
+    });
+}
+
+#[test]
+fn a_spawner_that_fails_looks_after_who_relied_on_it() {
+    model("a_spawner_that_fails_looks_after_who_relied_on_it", || {
+        two_submitters(Setting { failing_spawns: 1, ..CALM });
+    });
+}

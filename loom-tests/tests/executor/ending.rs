@@ -1,0 +1,89 @@
+//! Close, drop, join against submit and cancel: every submit is settled, the engine goes last.
+
+use crate::kind::{Fate, Pool, Refusal, Script, fate, wait};
+use crate::{beside, end, join};
+use loom_tests::{model, model_bounded};
+use std::sync::Arc;
+
+const SETTLED: [Fate; 3] = [Fate::Ran, Fate::Cancelled(None), Fate::GivenBack(Refusal::Closed)];
+
+#[test]
+fn a_submit_against_close_is_settled() {
+    model("a_submit_against_close_is_settled", || {
+        let pool = Arc::new(Pool::new(1, Script::default()));
+        let other = beside(&pool, |pool| fate(pool.submit()));
+
+        pool.executor.close();
+
+        let fates = [join(other)];
+        end(pool).with_fates(&fates);
+        assert!(SETTLED.contains(&fates[0]), "{fates:?}");
+    });
+}
+
+#[test]
+fn a_submit_against_close_is_settled_while_a_worker_is_at_any_step() {
+    model_bounded(
+        "a_submit_against_close_is_settled_while_a_worker_is_at_any_step",
+        Some(1),
+        || {
+            let pool = Arc::new(Pool::new(1, Script::default()));
+            let first = pool.submit();
+            let other = beside(&pool, |pool| fate(pool.submit()));
+
+            pool.executor.close();
+
+            let fates = [fate(first), join(other)];
+            end(pool).with_fates(&fates);
+            assert!(fates.iter().all(|fate| SETTLED.contains(fate)), "{fates:?}");
+        },
+    );
+}
+
+#[test]
+fn a_task_outlives_its_owner_settled() {
+    model("a_task_outlives_its_owner_settled", || {
+        let pool = Pool::new(1, Script::default());
+        let handle = pool.submit().expect("the pool is open");
+
+        let ended = pool.end();
+
+        let fates = [wait(handle)];
+        ended.with_fates(&fates);
+        assert!(SETTLED.contains(&fates[0]), "{fates:?}");
+    });
+}
+
+#[test]
+fn a_task_submitted_while_the_workers_are_renewed_runs() {
+    model_bounded("a_task_submitted_while_the_workers_are_renewed_runs", Some(1), || {
+        let pool = Arc::new(Pool::new(1, Script::default()));
+        let first = pool.submit();
+        let other = beside(&pool, |pool| fate(pool.submit()));
+
+        pool.executor.renew_workers();
+
+        let fates = [fate(first), join(other)];
+        assert_eq!(fates, [Fate::Ran; 2]);
+        end(pool).with_fates(&fates);
+    });
+}
+
+/// The engine is touched by a canceller whose stub the owner has popped: the stub's reference
+/// keeps it.
+#[test]
+fn a_canceller_keeps_the_engine_when_its_owner_goes() {
+    model("a_canceller_keeps_the_engine_when_its_owner_goes", || {
+        let pool = Pool::new(1, Script { workers_never_start: true, ..Script::default() });
+        let handle = pool.submit().expect("the pool is open");
+        let canceller = loom::thread::spawn(move || {
+            handle.cancel();
+            wait(handle)
+        });
+
+        let record = pool.drop_owner();
+
+        assert_eq!(join(canceller), Fate::Cancelled(None));
+        record.assert_all_gone();
+    });
+}

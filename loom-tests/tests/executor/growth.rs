@@ -1,0 +1,152 @@
+//! Workers come, go idle, retire, are recycled: every task runs.
+
+use crate::kind::{Fate, Pool, Script, fate};
+use crate::{beside, end, join};
+use loom::sync::Notify;
+use loom::thread;
+use loom_tests::{model, model_bounded};
+use std::sync::Arc;
+
+/// Two tasks of one caller, the second while the worker may be at any step.
+fn two_submits(max_workers: usize, script: Script) -> usize {
+    let pool = Pool::new(max_workers, script);
+
+    let tasks = [pool.submit(), pool.submit()];
+
+    let fates = tasks.map(fate);
+    assert_eq!(fates, [Fate::Ran; 2]);
+    let ended = pool.end();
+    ended.with_fates(&fates);
+    ended.spawns()
+}
+
+/// Two callers with a task each.
+fn two_submitters(max_workers: usize, script: Script) {
+    let pool = Arc::new(Pool::new(max_workers, script));
+    let other = beside(&pool, |pool| fate(pool.submit()));
+
+    let mine = fate(pool.submit());
+
+    let fates = [mine, join(other)];
+    assert_eq!(fates, [Fate::Ran; 2]);
+    end(pool).with_fates(&fates);
+}
+
+#[test]
+fn a_task_submitted_while_the_worker_goes_idle_runs() {
+    model("a_task_submitted_while_the_worker_goes_idle_runs", || {
+        two_submits(1, Script::default());
+    });
+}
+
+#[test]
+fn the_tasks_of_two_submitters_run_on_one_worker() {
+    model_bounded("the_tasks_of_two_submitters_run_on_one_worker", Some(1), || {
+        two_submitters(1, Script::default());
+    });
+}
+
+#[test]
+fn the_tasks_of_two_submitters_run_on_two_workers() {
+    model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(1), || {
+        two_submitters(2, Script::default());
+    });
+}
+
+#[test]
+fn a_task_submitted_while_the_worker_retires_runs() {
+    model("a_task_submitted_while_the_worker_retires_runs", || {
+        two_submits(1, Script { timeouts: 1, ..Script::default() });
+    });
+}
+
+#[test]
+fn the_tasks_of_two_submitters_run_while_the_worker_retires() {
+    model_bounded("the_tasks_of_two_submitters_run_while_the_worker_retires", Some(1), || {
+        two_submitters(1, Script { timeouts: 1, ..Script::default() });
+    });
+}
+
+#[test]
+fn a_recycled_worker_leaves_the_next_task_to_a_successor() {
+    model("a_recycled_worker_leaves_the_next_task_to_a_successor", || {
+        let spawns = two_submits(1, Script { tasks_per_worker: 1, ..Script::default() });
+
+        assert!(spawns >= 2);
+    });
+}
+
+#[test]
+fn a_caller_that_waits_before_it_submits_again_makes_no_second_worker() {
+    model("a_caller_that_waits_before_it_submits_again_makes_no_second_worker", || {
+        let pool = Pool::new(2, Script::default());
+
+        let fates = [(); 2].map(|()| fate(pool.submit()));
+
+        let ended = pool.end();
+        ended.with_fates(&fates);
+        assert_eq!(fates, [Fate::Ran; 2]);
+        assert_eq!(ended.spawns(), 1);
+    });
+}
+
+/// The worker finds the first task when it has announced itself idle and was claimed for the
+/// second: the wake that it owes must go on to another worker, or the second task is stuck behind
+/// the first although a slot is free.
+#[test]
+fn a_task_that_waits_for_a_later_one_is_not_in_its_way() {
+    model_bounded("a_task_that_waits_for_a_later_one_is_not_in_its_way", Some(2), || {
+        let pool = Pool::new(2, Script::default());
+        let [worker_is_there, later_ran] = [(); 2].map(|()| Arc::new(Notify::new()));
+        let first = pool.submit_work({
+            let worker_is_there = Arc::clone(&worker_is_there);
+            move || worker_is_there.notify()
+        });
+        worker_is_there.wait();
+
+        let waiting = pool.submit_work({
+            let later_ran = Arc::clone(&later_ran);
+            move || later_ran.wait()
+        });
+        thread::yield_now();
+        let later = pool.submit_work(move || later_ran.notify());
+
+        assert_eq!(fate(later), Fate::Ran);
+        drop((first, waiting));
+        pool.end();
+    });
+}
+
+/// The finalizer of the worker that leaves waits for the second task.
+fn second_task_frees_finalizer(script: Script) {
+    let second_ran = Arc::new(Notify::new());
+    let once = std::sync::atomic::AtomicBool::new(true);
+    let finalizer = {
+        let second_ran = Arc::clone(&second_ran);
+        move || {
+            if once.swap(false, core::sync::atomic::Ordering::Relaxed) {
+                second_ran.wait();
+            }
+        }
+    };
+    let pool = Pool::new(2, Script { finalizer: Some(Box::new(finalizer)), ..script });
+    let first = pool.submit();
+    let second = pool.submit_work(move || second_ran.notify());
+    assert_eq!(fate(second), Fate::Ran);
+    drop(first);
+    pool.end();
+}
+
+#[test]
+fn probe_finalizer_retire() {
+    model("probe_finalizer_retire", || {
+        second_task_frees_finalizer(Script { timeouts: 1, ..Script::default() });
+    });
+}
+
+#[test]
+fn probe_finalizer_recycle() {
+    model("probe_finalizer_recycle", || {
+        second_task_frees_finalizer(Script { tasks_per_worker: 1, ..Script::default() });
+    });
+}

@@ -1,0 +1,55 @@
+//! How a worker is started, and what comes back from it.
+
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+
+use crate::error::RemoteError;
+use crate::remote::FunctionId;
+use crate::wire::frame::DEFAULT_MAX_FRAME_BYTES;
+
+/// How to start a worker.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The worker's name: in `ps`, in errors.
+    pub name: String,
+    /// The largest arguments and the largest result, encoded; 4 GiB at most.
+    pub max_frame_bytes: usize,
+    /// A function without arguments to run before the first task.
+    pub initializer: Option<FunctionId>,
+    /// A function without arguments to run when the worker is closed.
+    pub finalizer: Option<FunctionId>,
+    /// How long the process may take to say HELLO, and then READY if there is no initializer.
+    pub handshake_timeout: Duration,
+    /// How long the initializer may run; it is user code, as tasks are, and by default may take its time.
+    pub initializer_timeout: Option<Duration>,
+    /// How long a worker may take to end when it is closed, finalizer included; then once more after SIGTERM.
+    pub grace: Duration,
+}
+
+impl Launch {
+    /// A worker of this name, without initializer and finalizer.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+            initializer: None,
+            finalizer: None,
+            handshake_timeout: Duration::from_secs(30),
+            initializer_timeout: None,
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What a task came to.
+#[derive(Debug)]
+#[must_use]
+pub enum Reply {
+    /// It returned; these are the result's bytes.
+    Result(Vec<u8>),
+    /// It returned an error, or could not be called.
+    Error(RemoteError),
+    /// It panicked.
+    Panic(RemoteError),
+}

@@ -1,0 +1,325 @@
+//! Processes as workers: each is a thread that owns a child.
+
+use core::fmt;
+use std::sync::Arc;
+
+use asyncpal_core::clock::Instant;
+use asyncpal_core::park::Unparked;
+use asyncpal_core::task::Job;
+use asyncpal_std::kind::{
+    Accepts, Chunk, Failure, Fallible, Kind, OpenError, OpenFailure, Setup, StdClock, TakesHook,
+    With,
+};
+use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
+
+use crate::error::{CallError, CloseError, DecodeError, EncodeError, LaunchError, UnnamedFunction};
+use crate::parker::ProcessParker;
+use crate::proxy::{Launch, Proxy, Reply};
+use crate::remote::{FunctionId, RemoteFn};
+use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
+
+/// A pool of child processes that run functions of this program.
+///
+/// What it takes: function items, and closures that capture nothing. Arguments and results are
+/// [`Payload`]s and travel as bytes. A worker that dies fails the task that it was running, and no
+/// other.
+///
+/// [`init`](crate::init) must be the first line of `main`.
+///
+/// # Examples
+///
+/// ```no_run
+/// use asyncpal_process::ProcessPool;
+///
+/// fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     asyncpal_process::init();
+///     let pool = ProcessPool::builder().max_workers(2).build()?;
+///     let handle = pool.submit_with(square, (12,))?;
+///     assert_eq!(handle.collect()?, 144);
+///     Ok(())
+/// }
+/// ```
+pub type ProcessPool = Pool<Processes>;
+
+/// The kind of a [`ProcessPool`].
+#[derive(Debug)]
+pub struct Processes {
+    initializer: Option<FunctionId>,
+    finalizer: Option<FunctionId>,
+}
+
+/// A worker's child.
+#[derive(Debug)]
+pub struct ProcessSeat {
+    launch: Launch,
+    proxy: Proxy,
+    /// Names the tasks of this seat on the wire.
+    task_id: u64,
+}
+
+impl Kind for Processes {
+    type Seat = ProcessSeat;
+    type Parker = ProcessParker;
+    type Hook = FunctionId;
+
+    const INLINE: bool = false;
+
+    fn default_max_workers() -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+
+    fn new(setup: Setup<Self>) -> Result<Self, BuildError> {
+        Proxy::precheck().map_err(|error| match error {
+            LaunchError::InitMissing => BuildError::InitMissing,
+            LaunchError::Unsupported => BuildError::Unsupported,
+            error => BuildError::System(error.into()),
+        })?;
+        Ok(Self { initializer: setup.initializer, finalizer: setup.finalizer })
+    }
+
+    fn parker(&self) -> ProcessParker {
+        ProcessParker::default()
+    }
+
+    fn open(&self, worker: &str) -> Result<ProcessSeat, OpenError<OpenFailure>> {
+        let mut launch = Launch::new(worker);
+        launch.initializer = self.initializer;
+        launch.finalizer = self.finalizer;
+        match Proxy::launch(&launch) {
+            Ok(proxy) => Ok(ProcessSeat { launch, proxy, task_id: 0 }),
+            Err(LaunchError::Initializer(error)) => Err(OpenError::Initializer(error.into())),
+            Err(error) => Err(OpenError::Spawn(error.into())),
+        }
+    }
+
+    fn is_sound(&self, seat: &ProcessSeat) -> bool {
+        seat.proxy.is_alive()
+    }
+
+    fn park(
+        &self,
+        seat: &mut ProcessSeat,
+        parker: &ProcessParker,
+        deadline: Option<Instant>,
+    ) -> Unparked {
+        seat.proxy.park(parker, deadline.map(|moment| StdClock.to_std(moment)))
+    }
+
+    fn close(&self, seat: ProcessSeat) -> Result<(), OpenFailure> {
+        match seat.proxy.close() {
+            // A worker that was lost has failed its task already, or was idle.
+            Ok(()) | Err(CloseError::Lost(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl ProcessSeat {
+    /// Runs a call. A child that turns out to have died before it read the call is replaced, once:
+    /// the call was not started.
+    fn exchange(&mut self, function: FunctionId, payload: &[u8]) -> Result<Vec<u8>, TaskError> {
+        self.task_id += 1;
+        let mut reply = self.proxy.call(self.task_id, function, payload);
+        if let Err(CallError::NotStarted(_)) = reply {
+            match Proxy::launch(&self.launch) {
+                Ok(proxy) => {
+                    self.proxy = proxy;
+                    reply = self.proxy.call(self.task_id, function, payload);
+                }
+                Err(error) => return Err(TaskError::Failed(error.into())),
+            }
+        }
+        match reply {
+            Ok(Reply::Result(bytes)) => Ok(bytes),
+            Ok(Reply::Error(error) | Reply::Panic(error)) => Err(TaskError::Failed(error.into())),
+            // The loss itself: its text says who was lost and how.
+            Err(CallError::Lost(lost) | CallError::NotStarted(lost)) => {
+                Err(TaskError::Failed(lost.into()))
+            }
+            Err(error) => Err(TaskError::Failed(error.into())),
+        }
+    }
+}
+
+/// A call on its way to a process: which function, its encoded arguments, how the result is read.
+/// It keeps the call itself, to give it back if the pool does not take it.
+pub struct ProcessJob<C, T> {
+    call: C,
+    function: FunctionId,
+    payload: Vec<u8>,
+    read: fn(&[u8]) -> Result<T, DecodeError>,
+}
+
+impl<C, T> ProcessJob<C, T> {
+    fn new(
+        call: C,
+        function: Result<FunctionId, UnnamedFunction>,
+        encode: impl FnOnce(&C, &mut Vec<u8>) -> Result<(), EncodeError>,
+        read: fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<Self, (C, PoolError)> {
+        let function = match function {
+            Ok(function) => function,
+            Err(error) => return Err((call, PoolError::Encode(Arc::new(error)))),
+        };
+        let mut payload = Vec::new();
+        match encode(&call, &mut payload) {
+            Ok(()) => Ok(Self { call, function, payload, read }),
+            Err(error) => Err((call, PoolError::Encode(Arc::new(error)))),
+        }
+    }
+}
+
+impl<C: Send, T: Send> Job<ProcessSeat, Failure> for ProcessJob<C, T> {
+    type Output = T;
+
+    fn run(self, seat: &mut ProcessSeat) -> Result<T, Failure> {
+        drop(self.call);
+        let bytes = seat.exchange(self.function, &self.payload)?;
+        (self.read)(&bytes).map_err(|error| Box::new(TaskError::Failed(error.into())))
+    }
+}
+
+impl<C, T> fmt::Debug for ProcessJob<C, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProcessJob")
+            .field("function", &self.function)
+            .field("payload_bytes", &self.payload.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<F, T> Accepts<F> for Processes
+where
+    F: Fn() -> T + Copy + Send + 'static,
+    T: Payload + Send,
+{
+    type Output = T;
+    type Job = ProcessJob<F, T>;
+
+    fn job(call: F) -> Result<Self::Job, (F, PoolError)> {
+        ProcessJob::new(call, FunctionId::plain::<F, ()>(call), |_, _| Ok(()), T::decode)
+    }
+
+    fn call(job: Self::Job) -> F {
+        job.call
+    }
+}
+
+impl<F, A> Accepts<With<F, A>> for Processes
+where
+    F: RemoteFn<A, Output: Payload + Send>,
+    A: Arguments + Send,
+{
+    type Output = F::Output;
+    type Job = ProcessJob<With<F, A>, F::Output>;
+
+    fn job(call: With<F, A>) -> Result<Self::Job, (With<F, A>, PoolError)> {
+        let function = FunctionId::plain::<F, A>(call.function);
+        let encode = |call: &With<F, A>, out: &mut _| call.arguments.encode(out);
+        ProcessJob::new(call, function, encode, <F::Output as Payload>::decode)
+    }
+
+    fn call(job: Self::Job) -> With<F, A> {
+        job.call
+    }
+}
+
+impl<F, T, E> Accepts<Fallible<F>> for Processes
+where
+    F: Fn() -> Result<T, E> + Copy + Send + 'static,
+    T: Payload + Send,
+    E: Into<OpenFailure> + 'static,
+{
+    type Output = T;
+    type Job = ProcessJob<Fallible<F>, T>;
+
+    fn job(call: Fallible<F>) -> Result<Self::Job, (Fallible<F>, PoolError)> {
+        let function = FunctionId::fallible::<F, (), T, E>(call.0);
+        ProcessJob::new(call, function, |_, _| Ok(()), T::decode)
+    }
+
+    fn call(job: Self::Job) -> Fallible<F> {
+        job.call
+    }
+}
+
+impl<F, A, T, E> Accepts<Fallible<With<F, A>>> for Processes
+where
+    F: RemoteFn<A, Output = Result<T, E>>,
+    A: Arguments + Send,
+    T: Payload + Send,
+    E: Into<OpenFailure> + 'static,
+{
+    type Output = T;
+    type Job = ProcessJob<Fallible<With<F, A>>, T>;
+
+    fn job(call: Fallible<With<F, A>>) -> Result<Self::Job, (Fallible<With<F, A>>, PoolError)> {
+        let function = FunctionId::fallible::<F, A, T, E>(call.0.function);
+        let encode = |call: &Fallible<With<F, A>>, out: &mut _| call.0.arguments.encode(out);
+        ProcessJob::new(call, function, encode, T::decode)
+    }
+
+    fn call(job: Self::Job) -> Fallible<With<F, A>> {
+        job.call
+    }
+}
+
+impl<F, A, T> Accepts<Chunk<F, A>> for Processes
+where
+    F: Fn(A) -> T + Copy + Send + Sync + 'static,
+    A: Payload + Send,
+    T: Payload + Send,
+{
+    type Output = Vec<T>;
+    type Job = ProcessJob<Chunk<F, A>, Vec<T>>;
+
+    fn job(call: Chunk<F, A>) -> Result<Self::Job, (Chunk<F, A>, PoolError)> {
+        let function = FunctionId::chunk::<F, A, T>(*call.function);
+        let encode = |call: &Chunk<F, A>, out: &mut _| encode_items(&call.items, out);
+        ProcessJob::new(call, function, encode, decode_items)
+    }
+
+    fn call(job: Self::Job) -> Chunk<F, A> {
+        job.call
+    }
+}
+
+impl<F, R> TakesHook<F> for Processes
+where
+    F: Fn() -> R + Copy + Send + 'static,
+    R: RemoteHook<F>,
+{
+    fn hook(f: F) -> Result<FunctionId, BuildError> {
+        R::name(f).map_err(|error| BuildError::Hook(error.into()))
+    }
+}
+
+/// What an initializer or finalizer of a process pool returns: nothing, or a `Result`.
+pub trait RemoteHook<F> {
+    /// Names the function.
+    ///
+    /// # Errors
+    ///
+    /// It is not part of the main executable.
+    fn name(f: F) -> Result<FunctionId, UnnamedFunction>;
+}
+
+impl<F: Fn() + Copy + Send + 'static> RemoteHook<F> for () {
+    fn name(f: F) -> Result<FunctionId, UnnamedFunction> {
+        FunctionId::plain::<F, ()>(f)
+    }
+}
+
+impl<F, E> RemoteHook<F> for Result<(), E>
+where
+    F: Fn() -> Self + Copy + Send + 'static,
+    E: Into<OpenFailure> + 'static,
+{
+    fn name(f: F) -> Result<FunctionId, UnnamedFunction> {
+        FunctionId::fallible::<F, (), (), E>(f)
+    }
+}
