@@ -1,11 +1,12 @@
 //! The end of the program while a pool is open. Each test starts this program again as a child
 //! that ends in some way; the child's tasks say what became of them on stdout.
 
+use core::time::Duration;
 use std::env;
 use std::process::{Command, Output, exit};
 use std::sync::mpsc;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use asyncpal::ThreadPool;
 use libtest_mimic::{Arguments, Failed, Trial};

@@ -1,11 +1,12 @@
 //! Handles: results, errors, waiting, cancelling, callbacks, `.await`.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use core::future::Future;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 use std::sync::{Arc, Mutex, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::task::Wake;
 
 use asyncpal::{Handle, Status, TaskError, ThreadPool};
 
@@ -44,8 +45,8 @@ fn the_error_of_a_fallible_task_is_its_failure() {
 
     assert_eq!(good.collect().expect("in range"), 12);
     let error = bad.collect().expect_err("out of range");
-    let source = std::error::Error::source(&error).expect("the task's own error");
-    assert!(source.is::<std::num::ParseIntError>());
+    let source = core::error::Error::source(&error).expect("the task's own error");
+    assert!(source.is::<core::num::ParseIntError>());
 }
 
 #[test]

@@ -3,11 +3,12 @@
 
 #![cfg(target_os = "linux")]
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Barrier};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use asyncpal::ThreadPool;
 

@@ -1,9 +1,9 @@
 //! The life of a pool: join, shutdown, drop, break.
 
-use std::error::Error;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use core::error::Error;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
 use std::sync::{Arc, mpsc};
-use std::time::Duration;
 
 use asyncpal::{BrokenCause, PoolError, TaskError, ThreadPool};
 
@@ -113,13 +113,15 @@ fn submit_after_close_gives_the_task_back() {
 fn shutdown_against_submits_loses_no_task() {
     for _ in 0..300 {
         let pool = ThreadPool::builder().max_workers(2).build().expect("valid");
-        let ran = AtomicUsize::new(0);
-        let ran: &'static AtomicUsize = Box::leak(Box::new(ran));
+        let ran = Arc::new(AtomicUsize::new(0));
 
         std::thread::scope(|scope| {
             let submits = scope.spawn(|| {
-                let task = || ran.fetch_add(1, Ordering::SeqCst);
-                (0..50).map_while(|_| pool.submit(task).ok()).collect::<Vec<_>>()
+                let task = || {
+                    let ran = ran.clone();
+                    move || ran.fetch_add(1, Ordering::SeqCst)
+                };
+                (0..50).map_while(|_| pool.submit(task()).ok()).collect::<Vec<_>>()
             });
             pool.shutdown();
             let handles = submits.join().expect("no panic");
@@ -133,7 +135,7 @@ fn shutdown_against_submits_loses_no_task() {
 #[test]
 fn dropping_a_pool_ends_its_threads_and_their_locals() {
     thread_local! {
-        static LOCAL: std::cell::RefCell<Option<Arc<()>>> = const { std::cell::RefCell::new(None) };
+        static LOCAL: core::cell::RefCell<Option<Arc<()>>> = const { core::cell::RefCell::new(None) };
     }
     let token = Arc::new(());
     let pool = ThreadPool::builder().max_workers(3).build().expect("valid");

@@ -1,9 +1,9 @@
 //! Map, wait, collect, as_done.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::time::Duration;
 
 use asyncpal::{TaskError, ThreadPool, as_done, collect, wait};
 

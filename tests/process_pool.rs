@@ -1,10 +1,11 @@
 //! Process pools, on real child processes. The workers are this test program, so its `main` calls
 //! `init` first, and the tests run one at a time: they count the program's children.
 
-use std::error::Error;
+use core::error::Error;
+use core::time::Duration;
 use std::process::Command;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use std::{env, fs, io, process};
 
 use asyncpal::process::{LostCause, RemoteError, WorkerLost};
@@ -262,9 +263,9 @@ fn a_failing_initializer_breaks_the_pool() {
 }
 
 fn initializer_and_finalizer_run_in_the_worker() {
-    static PREPARED: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    static PREPARED: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
     fn prepare() {
-        PREPARED.store(process::id(), std::sync::atomic::Ordering::Relaxed);
+        PREPARED.store(process::id(), core::sync::atomic::Ordering::Relaxed);
     }
     fn spoil() {
         panic!("no salt");
@@ -273,7 +274,7 @@ fn initializer_and_finalizer_run_in_the_worker() {
         ProcessPool::builder().initializer(prepare).finalizer(spoil).build().expect("`init` ran");
 
     let prepared =
-        pool.run(|| PREPARED.load(std::sync::atomic::Ordering::Relaxed) == process::id());
+        pool.run(|| PREPARED.load(core::sync::atomic::Ordering::Relaxed) == process::id());
     assert!(prepared.expect("no panic"));
     pool.join();
 

@@ -15,5 +15,6 @@ pub mod executor;
 pub mod lifecycle;
 pub mod park;
 pub mod queue;
+pub mod spin;
 pub mod sync;
 pub mod task;

@@ -63,6 +63,7 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation(usize);
 
+#[cfg(feature = "alloc")]
 impl Generation {
     /// As a word, to be kept in an atomic.
     pub(crate) const fn to_word(self) -> usize {

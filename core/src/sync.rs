@@ -26,8 +26,24 @@ mod imp {
     /// How often a thread looks again before it takes the long way round.
     pub const SPINS: usize = 32;
 
+    /// How often a waiting thread looks before it sleeps: a few microseconds.
+    pub const LOOKS: usize = 100;
+
     /// Items per block of an engine's queue: blocks of 1 KiB on 64-bit targets.
     pub const BLOCK_SLOTS: usize = 126;
+
+    /// The last use of something shared: every other must happen before it.
+    ///
+    /// Nothing at all here; the checker, which does not see memory being freed, takes it as a write.
+    pub trait LastUse {
+        /// Call it where the memory is freed.
+        #[inline(always)]
+        fn last_use(&mut self) {}
+    }
+
+    impl LastUse for AtomicUsize {}
+    impl<T> LastUse for AtomicPtr<T> {}
+    impl<T> LastUse for UnsafeCell<T> {}
 
     /// `core`'s cell behind the checker's interface: every access says whether it writes.
     #[derive(Debug)]
@@ -64,11 +80,41 @@ mod imp {
     pub use loom::cell::UnsafeCell;
     pub use loom::sync::Arc;
 
-    /// The checker explores every moment at which the value may arrive; looking again adds none.
-    pub const SPINS: usize = 0;
+    /// The checker explores every moment at which the value may arrive; looking once is enough.
+    pub const SPINS: usize = 1;
+
+    /// A look more before a sleep adds no behaviour, only executions.
+    pub const LOOKS: usize = 0;
 
     /// Small blocks: a model reaches their boundary, and every atomic costs the checker.
     pub const BLOCK_SLOTS: usize = 2;
+
+    /// The last use of something shared: every other must happen before it.
+    pub trait LastUse {
+        /// Call it where the memory is freed.
+        fn last_use(&mut self);
+    }
+
+    impl LastUse for AtomicUsize {
+        #[track_caller]
+        fn last_use(&mut self) {
+            self.0.with_mut(|_| ());
+        }
+    }
+
+    impl<T> LastUse for AtomicPtr<T> {
+        #[track_caller]
+        fn last_use(&mut self) {
+            self.0.with_mut(|_| ());
+        }
+    }
+
+    impl<T> LastUse for UnsafeCell<T> {
+        #[track_caller]
+        fn last_use(&mut self) {
+            self.with_mut(|_| ());
+        }
+    }
 
     /// A fence, counted.
     pub fn fence(order: Ordering) {

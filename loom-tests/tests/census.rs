@@ -56,6 +56,10 @@ struct Setting {
 const CALM: Setting = Setting { slots: 1, timeouts: 0, failing_spawns: 0 };
 
 impl Toy {
+    #[expect(
+        clippy::arc_with_non_send_sync,
+        reason = "loom's cells are not Sync, and its threads do not ask for it"
+    )]
     fn new(setting: Setting, tasks: usize) -> Arc<Self> {
         let bank = Bank::new(asyncpal_core::sync::AtomicUsize::new(0));
         let seat = || Seat { parker: ModelPark::new(), fields: UnsafeCell::new(()) };

@@ -13,7 +13,7 @@ use asyncpal_core::task::{Durations, Handle as CoreHandle, ObserverId, Registrat
 use crate::clock::Deadline;
 use crate::error::{Failure, TaskError};
 use crate::inline::run_here;
-use crate::parker::Bed;
+use crate::parker::{Bed, spin};
 
 /// The caller's end of a task that returns a `T`.
 ///
@@ -97,10 +97,10 @@ impl<T> Handle<T> {
         if self.is_done() || (deadline.is_never() && self.run_here()) {
             return true;
         }
+        if spin(|| self.is_done()) {
+            return true;
+        }
         Bed::with(|bed| {
-            if bed.spin(|| self.is_done()) {
-                return true;
-            }
             let waker = bed.waker();
             match self.core.register(waker) {
                 Registration::Done => true,

@@ -25,8 +25,6 @@ pub struct Setup<K: Kind> {
     pub initializer: Option<K::Hook>,
     /// Called by each worker after its last task.
     pub finalizer: Option<K::Hook>,
-    /// Whether waiting threads may spin for a few microseconds.
-    pub spin: bool,
 }
 
 /// Threads, processes: what differs between pools. Each worker is a thread; what it sits on while

@@ -12,20 +12,23 @@
 //! - **P3** leaving a token (Release) / taking it (Acquire): what the waker did is seen.
 //!
 //! # Spinning
-//! Before it sleeps a thread looks for the token a few microseconds long, but only while that has
-//! lately paid off, and never on one processor. Credit is full after a hit and falls by one with
-//! every miss; without credit every 32nd wait is tried all the same, to notice a change.
+//! A caller looks for the end of its task a few microseconds long before it sleeps, but only while
+//! that has lately paid off, and never on one processor. Workers do the same in the worker loop,
+//! before they announce themselves idle.
 //!
 //! # Progress
 //! `unpark` is wait-free but for the lock that guards the thread's handle, which it takes only
 //! round a system call.
 
+use core::cell::Cell;
 use core::task::Waker;
 use std::task::Wake;
 use std::thread::{self, Thread};
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::{Park, Unparked};
+use asyncpal_core::spin::Credit;
+use asyncpal_core::sync::LOOKS;
 
 use crate::clock::Deadline;
 use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock};
@@ -47,11 +50,6 @@ impl Token {
     fn leave(&self) -> bool {
         // ORDERING: Release, P3. Acquire: the sleeper's handle is read next.
         self.0.swap(TOKEN, Ordering::AcqRel) == ASLEEP
-    }
-
-    fn is_there(&self) -> bool {
-        // ORDERING: Relaxed: a hint.
-        self.0.load(Ordering::Relaxed) == TOKEN
     }
 
     /// Takes the token; false if there is none.
@@ -91,49 +89,8 @@ impl Token {
     }
 }
 
-/// Whether spinning has lately paid off. Only its owner writes.
-#[derive(Debug)]
-struct Credit(AtomicUsize);
-
-impl Credit {
-    const FULL: usize = 8;
-    const PROBE: usize = 32;
-    /// Looks per wait: a few microseconds.
-    const SPINS: usize = 100;
-
-    const fn new() -> Self {
-        Self(AtomicUsize::new(Self::FULL))
-    }
-
-    /// Looks for `done` for a while, if that is likely to pay off.
-    fn spin(&self, done: impl Fn() -> bool) -> bool {
-        if !several_processors() {
-            return false;
-        }
-        // ORDERING: Relaxed: the owner's own word.
-        let credit = self.0.load(Ordering::Relaxed);
-        // Values above FULL count the waits without credit down to the next probe.
-        if credit > Self::FULL + 1 {
-            self.0.store(credit - 1, Ordering::Relaxed);
-            return false;
-        }
-        for _ in 0..Self::SPINS {
-            if done() {
-                self.0.store(Self::FULL, Ordering::Relaxed);
-                return true;
-            }
-            core::hint::spin_loop();
-        }
-        let left = match credit {
-            1..=Self::FULL => credit - 1,
-            _ => 0,
-        };
-        self.0.store(if left == 0 { Self::FULL + Self::PROBE } else { left }, Ordering::Relaxed);
-        false
-    }
-}
-
-fn several_processors() -> bool {
+/// Whether spinning can pay off at all: not if the other side waits for this processor.
+pub(crate) fn several_processors() -> bool {
     static SEVERAL: OnceLock<bool> = OnceLock::new();
     *SEVERAL.get_or_init(|| thread::available_parallelism().is_ok_and(|n| n.get() > 1))
 }
@@ -144,28 +101,24 @@ pub struct ThreadParker {
     token: Token,
     /// The thread that sleeps, or slept last.
     sleeper: Mutex<Option<Thread>>,
-    /// `None`: never spin.
-    credit: Option<Credit>,
 }
 
 impl ThreadParker {
     /// A parker without a token.
-    pub fn new(spin: bool) -> Self {
-        Self { token: Token::new(), sleeper: Mutex::new(None), credit: spin.then(Credit::new) }
+    pub const fn new() -> Self {
+        Self { token: Token::new(), sleeper: Mutex::new(None) }
     }
 }
 
-/// A parker that does not spin.
 impl Default for ThreadParker {
     fn default() -> Self {
-        Self::new(false)
+        Self::new()
     }
 }
 
 impl Park for ThreadParker {
     fn park(&self, deadline: Option<Instant>) -> Unparked {
-        let spin = || self.credit.as_ref().is_some_and(|c| c.spin(|| self.token.is_there()));
-        if self.token.take() || (spin() && self.token.take()) {
+        if self.token.take() {
             return Unparked::Woken;
         }
         let this = thread::current();
@@ -186,12 +139,34 @@ impl Park for ThreadParker {
     }
 }
 
+/// Looks for `done` for a few microseconds, if that has lately paid off for this thread.
+pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
+    thread_local! {
+        static CREDIT: Cell<Credit> = const { Cell::new(Credit::new()) };
+    }
+    if !several_processors() {
+        return false;
+    }
+    let mut credit = CREDIT.get();
+    let may_spin = credit.ask();
+    CREDIT.set(credit);
+    if !may_spin {
+        return false;
+    }
+    let paid_off = (0..LOOKS).any(|_| {
+        core::hint::spin_loop();
+        done()
+    });
+    credit.settle(paid_off);
+    CREDIT.set(credit);
+    paid_off
+}
+
 /// A calling thread that waits for tasks.
 #[derive(Debug)]
 struct Sleeper {
     token: Token,
     thread: Thread,
-    credit: Credit,
 }
 
 impl Wake for Sleeper {
@@ -216,11 +191,7 @@ pub(crate) struct Bed {
 
 impl Bed {
     fn new() -> Self {
-        let sleeper = Arc::new(Sleeper {
-            token: Token::new(),
-            thread: thread::current(),
-            credit: Credit::new(),
-        });
+        let sleeper = Arc::new(Sleeper { token: Token::new(), thread: thread::current() });
         Self { waker: Waker::from(sleeper.clone()), sleeper }
     }
 
@@ -238,11 +209,6 @@ impl Bed {
         &self.waker
     }
 
-    /// Looks for `done` for a few microseconds, if that has lately paid off.
-    pub(crate) fn spin(&self, done: impl Fn() -> bool) -> bool {
-        self.sleeper.credit.spin(done)
-    }
-
     /// Sleeps until the waker is used, or until the deadline: then false.
     pub(crate) fn sleep(&self, deadline: Deadline) -> bool {
         self.sleeper.token.sleep(deadline)
@@ -255,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_token_left_before_the_park_is_taken_by_it() {
-        let parker = ThreadParker::new(false);
+        let parker = ThreadParker::new();
 
         parker.unpark();
         parker.unpark();
@@ -267,7 +233,7 @@ mod tests {
 
     #[test]
     fn a_parker_wakes_whoever_sleeps_in_it_now() {
-        let parker = Arc::new(ThreadParker::new(true));
+        let parker = Arc::new(ThreadParker::new());
         for _ in 0..100 {
             let theirs = parker.clone();
             let sleeper = thread::spawn(move || theirs.park(None));

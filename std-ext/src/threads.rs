@@ -72,7 +72,7 @@ impl Kind for Threads {
     }
 
     fn parker(&self) -> ThreadParker {
-        ThreadParker::new(self.setup.spin)
+        ThreadParker::new()
     }
 
     fn open(&self, _worker: &str) -> Result<ThreadSeat, OpenError<OpenFailure>> {

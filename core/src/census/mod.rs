@@ -55,7 +55,7 @@ use crossbeam_utils::CachePadded;
 use self::policy::{BANK, Word};
 use crate::sync::{AtomicUsize, Ordering, fence};
 
-/// Storage for the words: one per [`BANK`] slots.
+/// Storage for one word: that of 32 slots (16 on targets with 32-bit words).
 pub type Bank = CachePadded<AtomicUsize>;
 
 /// What a submitter must do after its push.

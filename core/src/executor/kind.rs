@@ -56,6 +56,12 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// whenever the worker is woken.
     fn keep_alive(&self) -> Option<Duration>;
 
+    /// Whether a worker without a task may look for one for a few microseconds before it sleeps,
+    /// while that has lately paid off.
+    fn may_spin(&self) -> bool {
+        false
+    }
+
     /// Sleeps until a token, the deadline, or the loss of the seat.
     fn park(
         &self,

@@ -21,6 +21,8 @@
 //!
 //! # Edges
 //! - **X3** claim (Release) / counting (Acquire): who counts a claim counts its submit.
+//! - **X4 ↔ F1** fence in `take_leave` / fence in `after_push`: a submitter sees that the worker is
+//!   busy for good, or the worker sees the task.
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor.rs`

@@ -27,7 +27,7 @@ impl<K: WorkerKind> Executor<K> {
     ///
     /// [`Rejected`] gives the job back: the pool is not open, or nobody lives to run it and no
     /// worker could be spawned.
-    pub fn submit<J: Job<K::Seat, K::Failure>>(&self, job: J) -> Submitted<K, J> {
+    pub fn submit<J: Job<K::Seat, K::Failure> + 'static>(&self, job: J) -> Submitted<K, J> {
         let engine = &self.engine;
         if let Some(reason) = engine.refusal() {
             return Err(Rejected { job, reason });

@@ -1,9 +1,10 @@
 //! The worker loop: the one that runs on threads, over child processes, on bare metal and under
 //! the model checker.
 //!
-//! A worker that finds the queue empty announces itself idle *before* it publishes the outcome of
-//! its last task, so that the caller which that outcome wakes finds it free, and does not spawn
-//! another. It announces itself gone only when its finalizer has ended.
+//! A worker counts as *looking* (X2) before it publishes the outcome of a task, so that the caller
+//! which that outcome wakes does not spawn another worker for its next task. It looks a few
+//! microseconds longer while that has lately paid off, announces itself idle, looks once more, and
+//! sleeps. It announces itself gone only when its finalizer has ended.
 
 use super::kind::{OpenError, WorkerKind};
 use super::{Engine, Entry, Ticks};
@@ -12,48 +13,39 @@ use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
 use crate::park::Unparked;
 use crate::queue::Consumer;
-use crate::sync::{Arc, BLOCK_SLOTS, Ordering};
+use crate::spin::Credit;
+use crate::sync::{Arc, BLOCK_SLOTS, LOOKS, Ordering, fence, spin_loop};
 use crate::task::{Claimed, Finished, Popped};
 
 /// Works in `slot` until there is no more to do there. Called once per successful
 /// [`WorkerKind::spawn`], on the new thread of execution.
 pub fn work<K: WorkerKind>(engine: &Arc<Engine<K>>, slot: usize) {
-    let cause = match engine.kind.open(slot) {
+    match engine.kind.open(slot) {
         Ok(mut seat) => {
-            Worker::new(engine, slot).serve(&mut seat);
+            let mut worker = Worker::new(engine, slot);
+            worker.serve(&mut seat);
             if let Err(cause) = engine.kind.close(slot, seat) {
                 engine.fail(cause);
             }
-            None
+            worker.depart();
         }
         Err(OpenError::Initializer(cause)) => {
             engine.fail(cause);
-            None
+            engine.give_up(slot, None);
         }
-        Err(OpenError::Spawn(cause)) => Some(cause),
-    };
-    Engine::depart(engine, slot, cause);
+        Err(OpenError::Spawn(cause)) => engine.give_up(slot, Some(&cause)),
+    }
     engine.kind.departed(slot);
 }
 
 impl<K: WorkerKind> Engine<K> {
-    /// C9, or C6 on the worker's side if it could not start because of `cause`.
-    fn depart(this: &Arc<Self>, slot: usize, cause: Option<K::Failure>) {
-        // Not busy for its successor; whoever counts on this worker meanwhile is seen below, F3.
-        this.seats[slot].ticks.set_looking();
-        this.census.leave(slot);
-        if !this.lifecycle.is_open() {
-            // Nobody may be left to meet what a late submit pushed.
-            this.drain(None);
-        } else if this.pending() > 0 {
-            let hopeless = match cause {
-                // Others who live look at the queue before they sleep.
-                Some(cause) => (this.census.live() == 0).then_some(cause),
-                None => Self::call_for_worker(this).err(),
-            };
-            if let Some(cause) = hopeless {
-                this.drain(Some(&cause));
-            }
+    /// C6 on the side of a worker that could not start.
+    fn give_up(&self, slot: usize, cause: Option<&K::Failure>) {
+        self.census.leave(slot);
+        // Others who live look at the queue before they sleep. A queue with nobody is hopeless:
+        // the spawner counted on this worker.
+        if !self.lifecycle.is_open() || self.census.live() == 0 {
+            self.drain(cause);
         }
     }
 }
@@ -61,6 +53,8 @@ impl<K: WorkerKind> Engine<K> {
 /// What a worker does next.
 enum Next<K: WorkerKind> {
     Run(Claimed<K::Seat, K::Failure>),
+    /// A task came just now.
+    Look,
     /// It is announced idle.
     Sleep,
     /// It is announced busy, for good.
@@ -68,7 +62,7 @@ enum Next<K: WorkerKind> {
 }
 
 struct Worker<'e, K: WorkerKind> {
-    engine: &'e Engine<K>,
+    engine: &'e Arc<Engine<K>>,
     slot: usize,
     born: Generation,
     consumer: Consumer<'e, Entry<K>, BLOCK_SLOTS>,
@@ -77,11 +71,13 @@ struct Worker<'e, K: WorkerKind> {
     /// When it ended, if that was just now.
     ended: Option<Instant>,
     tasks: usize,
+    /// Somebody claimed this worker while it was idle, and it found a task by itself.
+    claimed: bool,
+    credit: Credit,
 }
 
 impl<'e, K: WorkerKind> Worker<'e, K> {
     fn new(engine: &'e Arc<Engine<K>>, slot: usize) -> Self {
-        let engine: &'e Engine<K> = engine;
         Self {
             engine,
             slot,
@@ -91,6 +87,8 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
             finished: None,
             ended: None,
             tasks: 0,
+            claimed: false,
+            credit: Credit::new(),
         }
     }
 
@@ -99,20 +97,16 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
         loop {
             match self.next() {
                 Next::Run(task) => {
-                    self.run(task, seat);
-                    if !self.engine.kind.may_go_on(seat, self.tasks) {
-                        self.ticks().set_busy();
+                    if !self.run(task, seat) {
                         break;
                     }
                 }
                 Next::Sleep => {
-                    // Announced idle: now the outcome may wake its caller.
-                    self.finished = None;
-                    self.ended = None;
                     if !self.sleep(seat) {
                         break;
                     }
                 }
+                Next::Look => {}
                 Next::Leave => break,
             }
         }
@@ -123,20 +117,38 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
         if let Some(task) = self.pop() {
             return Next::Run(task);
         }
+        // Looking already, X2: now the outcome may wake its caller.
+        self.finished = None;
+        self.ended = None;
+        if let Some(task) = self.linger() {
+            return Next::Run(task);
+        }
         if self.engine.lifecycle.wants_rid_of(self.born) {
-            self.ticks().set_busy();
-            return Next::Leave;
+            return if self.take_leave() { Next::Leave } else { Next::Look };
         }
         self.engine.census.go_idle(self.slot);
         // F2 is behind: a submitter has seen this worker idle, or this look finds its task.
         match self.pop() {
             Some(task) => {
-                // If it was claimed, the wake that is owed comes later, as a stale token.
-                let _ = self.engine.census.leave_idle(self.slot);
+                // The wake itself comes later, as a stale token.
+                self.claimed = self.engine.census.leave_idle(self.slot) == Leaving::Claimed;
                 Next::Run(task)
             }
             None => Next::Sleep,
         }
+    }
+
+    /// Looks for a task for a few microseconds, if that is likely to pay off.
+    fn linger(&mut self) -> Option<Claimed<K::Seat, K::Failure>> {
+        if !self.engine.kind.may_spin() || !self.credit.ask() {
+            return None;
+        }
+        let task = (0..LOOKS).find_map(|_| {
+            spin_loop();
+            self.pop()
+        });
+        self.credit.settle(task.is_some());
+        task
     }
 
     /// The next pending task. Stubs are discarded; so is everything once the pool is not open.
@@ -152,9 +164,16 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
         }
     }
 
-    fn run(&mut self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) {
+    /// Runs a task; false if it was this worker's last.
+    fn run(&mut self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) -> bool {
         self.ticks().claim();
         self.finished = None;
+        if core::mem::take(&mut self.claimed) {
+            // A submitter claimed this worker for a task that may be another one than this: the
+            // wake goes on to somebody else, or that task is stuck behind this one. It cannot fail
+            // for want of a live worker: this one lives.
+            let _ = Engine::call_for_worker(self.engine);
+        }
         let clock = self.engine.kind.clock();
         let started = self.ended.take().unwrap_or_else(|| clock.now());
         let finished = task.run(seat);
@@ -163,11 +182,17 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
         self.finished = Some(finished);
         self.ended = Some(ended);
         self.tasks += 1;
-        self.ticks().set_looking();
+        let goes_on = self.engine.kind.may_go_on(seat, self.tasks);
+        if goes_on {
+            // Not before: nobody may count on a worker that is about to leave.
+            self.ticks().set_looking();
+        }
+        goes_on
     }
+
     /// Sleeps until there may be something to do; false if the worker must leave.
     fn sleep(&mut self, seat: &mut K::Seat) -> bool {
-        let Engine { kind, census, lifecycle, seats, .. } = self.engine;
+        let Engine { kind, census, lifecycle, seats, .. } = &**self.engine;
         let idle_since = kind.clock().now();
         loop {
             let deadline = kind.keep_alive().and_then(|time| idle_since.after(time));
@@ -177,16 +202,41 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
                 // A stale token, or a new keep-alive.
                 Unparked::Woken if !lifecycle.wants_rid_of(self.born) => {}
                 Unparked::Woken | Unparked::TimedOut | Unparked::SeatLost => {
-                    // Busy first: who sees the bit gone must not count on this worker.
-                    self.ticks().set_busy();
-                    match census.after_timeout(self.slot) {
-                        Leaving::Left => return false,
-                        Leaving::Claimed => {
-                            self.ticks().set_looking();
-                            return true;
-                        }
-                    }
+                    return match census.after_timeout(self.slot) {
+                        Leaving::Left => !self.take_leave(),
+                        Leaving::Claimed => true,
+                    };
                 }
+            }
+        }
+    }
+
+    /// Announces this worker busy, for good, so that nobody counts on it while its finalizer runs;
+    /// false if a task came meanwhile, whose submitter may have counted on it.
+    fn take_leave(&self) -> bool {
+        self.ticks().set_busy();
+        // ORDERING: SeqCst, X4: a submitter sees that this worker is busy, or this worker sees its
+        // task.
+        fence(Ordering::SeqCst);
+        let leaves = self.consumer.is_empty();
+        if !leaves {
+            self.ticks().set_looking();
+        }
+        leaves
+    }
+
+    /// C9.
+    fn depart(self) {
+        let engine = self.engine;
+        // Not busy for its successor; whoever counts on this worker meanwhile is seen below, F3.
+        self.ticks().set_looking();
+        engine.census.leave(self.slot);
+        if !engine.lifecycle.is_open() {
+            // Nobody may be left to meet what a late submit pushed.
+            engine.drain(None);
+        } else if !self.consumer.is_empty() {
+            if let Err(cause) = Engine::call_for_worker(engine) {
+                engine.drain(Some(&cause));
             }
         }
     }

@@ -15,9 +15,10 @@
 //! - **B1** A block is freed when its tokens reach zero, and whoever may touch it holds one.
 //! - **B2** A block is born with one token per slot, and a large number for each end of the queue.
 //!   An end that moves on exchanges its large number for the overflow tickets it handed out.
-//! - **B3** A word's count does not overflow while fewer threads than `MAX_COUNT - SLOTS` are
-//!   inside the queue at once: a thread takes at most one overflow ticket per block and end
-//!   (65 000 threads on 64-bit targets, 897 on 32-bit).
+//! - **B3** A word's count does not overflow while fewer threads than half of `MAX_COUNT` are inside
+//!   the queue at once (32 000 on 64-bit targets, 500 on 32-bit). A push takes one overflow ticket
+//!   and then moves the tail. A consumer takes one per block; many that come and go while nothing is
+//!   pushed take more, and the one that gets ticket `MANY` links a block without an item.
 //!
 //! # Edges
 //! - **Q3** giving a token back (Release) / freeing (Acquire): every access to the block happens
@@ -27,7 +28,7 @@ use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicPtr, AtomicUsize, LastUse, Ordering, fence};
 
 /// What a slot holds while no item is in it.
 pub(super) const EMPTY: *mut () = ptr::null_mut();
@@ -37,6 +38,8 @@ pub(super) const POISONED: *mut () = ptr::without_provenance_mut(1);
 const ALIGN: usize = 1024;
 const SHIFT: u32 = if usize::BITS >= 64 { 6 } else { 0 };
 const MAX_COUNT: usize = (ALIGN << SHIFT) - 1;
+/// Tickets after which an end moves on even if there is nothing to move on to.
+pub(super) const MANY: usize = MAX_COUNT / 2;
 /// An end's hold on a block: more than there can be tickets.
 const HOLD: usize = 1 << 20;
 
@@ -96,7 +99,12 @@ impl<const SLOTS: usize> Block<SLOTS> {
     /// # Safety
     ///
     /// `block` came from [`allocate`](Self::allocate), is not used again, and holds no item.
-    pub(super) unsafe fn free(block: NonNull<Self>) {
+    pub(super) unsafe fn free(mut block: NonNull<Self>) {
+        // SAFETY: the block is initialised and used by nobody else.
+        let Self { slots, next, tokens } = unsafe { block.as_mut() };
+        slots.iter_mut().for_each(LastUse::last_use);
+        next.last_use();
+        tokens.last_use();
         // SAFETY: the block is initialised and used by nobody else.
         unsafe { block.drop_in_place() };
         // SAFETY: it was allocated with this layout.

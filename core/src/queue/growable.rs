@@ -50,7 +50,7 @@ use core::ptr::NonNull;
 use crossbeam_utils::CachePadded;
 
 use super::Pointer;
-use super::block::{Block, EMPTY, POISONED, Word};
+use super::block::{Block, EMPTY, MANY, POISONED, Word};
 use crate::sync::{AtomicUsize, Ordering, SPINS, spin_loop};
 
 /// A growable multi-producer, multi-consumer queue; consuming goes through a [`Consumer`].
@@ -88,8 +88,8 @@ impl<P: Pointer, const SLOTS: usize> Queue<P, SLOTS> {
             if word.count() < SLOTS {
                 // SAFETY: B1: the ticket is a token of this block.
                 let slot = unsafe { &block.as_ref().slots[word.count()] };
-                // ORDERING: Release, Q1. Relaxed on failure: the slot is poisoned, nothing is read.
-                let put = slot.compare_exchange(EMPTY, item, Ordering::Release, Ordering::Relaxed);
+                // ORDERING: Release, Q1. Acquire on failure, Q3: the token that the poisoner made.
+                let put = slot.compare_exchange(EMPTY, item, Ordering::Release, Ordering::Acquire);
                 if put.is_ok() {
                     // The slot's token passes to the consumer with the item.
                     return;
@@ -232,12 +232,24 @@ impl<P: Pointer, const SLOTS: usize> Consumer<'_, P, SLOTS> {
                 }
             } else {
                 // ORDERING: Acquire, Q2: the thread moves both ends there, for all to use.
-                let next = NonNull::new(block_ref.next.load(Ordering::Acquire))?;
+                let Some(next) = NonNull::new(block_ref.next.load(Ordering::Acquire)) else {
+                    if ticket < MANY {
+                        return None;
+                    }
+                    // B3.
+                    self.queue.link_next(block, POISONED);
+                    continue;
+                };
                 // I2: `tail` first. Else a consumer could overtake it and poison a whole block.
                 self.queue.move_on(&self.queue.tail, block, Word::new(next, 1));
                 self.queue.move_on(&self.queue.head, block, Word::new(next, 0));
             }
         }
+    }
+
+    /// True if at one moment of the call the queue was empty; false if that is not certain.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.peek(), Peek::Empty)
     }
 
     /// Looks at the head without taking a ticket. Certain of emptiness only if the head is in the
@@ -272,21 +284,23 @@ impl<P: Pointer, const SLOTS: usize> Consumer<'_, P, SLOTS> {
         let slot = &block.slots[ticket];
         for _ in 0..SPINS {
             // ORDERING: Acquire, Q1: the item.
-            if let Some(item) = NonNull::new(slot.load(Ordering::Acquire)) {
-                return Some(item);
+            let found = slot.load(Ordering::Acquire);
+            if found != EMPTY && found != POISONED {
+                return NonNull::new(found);
             }
             spin_loop();
         }
         // The slot's token goes to the producer that will find the poison, so this thread needs
         // another one, made while it still has the slot's.
         block.take_token();
-        // ORDERING: Relaxed on success: the poison carries nothing. Acquire on failure, Q1: the
-        // item.
-        match slot.compare_exchange(EMPTY, POISONED, Ordering::Relaxed, Ordering::Acquire) {
+        // ORDERING: Release on success, Q3: the token made above is counted before the producer
+        // gives the slot's back. Acquire on failure, Q1: the item.
+        match slot.compare_exchange(EMPTY, POISONED, Ordering::Release, Ordering::Acquire) {
             Ok(_) => None,
-            Err(item) => {
+            Err(found) => {
                 self.held.as_mut().expect("a ticket is held").tokens += 1;
-                NonNull::new(item)
+                // B3: the first slot of a block that was linked without an item is born poisoned.
+                NonNull::new(found).filter(|_| found != POISONED)
             }
         }
     }

@@ -32,7 +32,7 @@ use super::observers::Observers;
 use super::state::{End, Goodbye, Snapshot, State};
 use crate::clock::Instant;
 use crate::queue::Pointer;
-use crate::sync::{AtomicPtr, UnsafeCell};
+use crate::sync::{AtomicPtr, LastUse, UnsafeCell};
 
 /// What a worker with a seat of type `S` can run; a failure is an `E`.
 pub trait Job<S, E>: Send {
@@ -199,7 +199,13 @@ impl<S, E, J: Job<S, E>, A: Account> Types<S, E, J, A> {
 
     unsafe fn free(task: NonNull<Header>) {
         // SAFETY: the caller is the last (S3), and the task came from a box.
-        let task = unsafe { Box::from_raw(task.cast::<Task<J, J::Output, E>>().as_ptr()) };
+        let mut task = unsafe { Box::from_raw(task.cast::<Task<J, J::Output, E>>().as_ptr()) };
+        let Header { state, observers, waker, times, .. } = &mut task.header;
+        state.last_use();
+        observers.last_use();
+        waker.last_use();
+        times.last_use();
+        task.stage.last_use();
         // SAFETY: as above.
         unsafe { Observers::free(&task.header.observers) };
     }

@@ -11,6 +11,9 @@ mod handle;
 mod observers;
 #[cfg(feature = "alloc")]
 mod state;
+#[cfg(all(asyncpal_loom, feature = "alloc"))]
+#[doc(hidden)]
+pub mod testing;
 
 #[cfg(feature = "alloc")]
 pub(crate) use cell::{Account, Claimed, Popped, new_task};

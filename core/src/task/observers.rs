@@ -25,7 +25,7 @@ use alloc::boxed::Box;
 use core::ptr;
 
 use super::Status;
-use crate::sync::{AtomicPtr, AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{AtomicPtr, AtomicUsize, LastUse, Ordering, UnsafeCell};
 
 /// What is called with the status in which the task ended.
 pub(super) type Callback = Box<dyn FnOnce(Status) + Send>;
@@ -89,10 +89,10 @@ impl Observers {
         unsafe { &*list }
     }
 
-    /// The list in `place`, if it was made.
+    /// The list in `place`, if it was made: for a thread that knows of a callback in it.
     pub(super) fn get(place: &AtomicPtr<Self>) -> Option<&Self> {
-        // ORDERING: Acquire: the list is initialised.
-        let list = place.load(Ordering::Acquire);
+        // ORDERING: Relaxed: the caller knows of the callback by E2, or made the list itself.
+        let list = place.load(Ordering::Relaxed);
         // SAFETY: as in `get_or_make`.
         unsafe { list.as_ref() }
     }
@@ -188,9 +188,12 @@ impl Drop for Observers {
     fn drop(&mut self) {
         // ORDERING: Relaxed: the list is this thread's alone.
         let mut at = self.head.load(Ordering::Relaxed);
+        self.head.last_use();
         while !at.is_null() {
             // SAFETY: every node came from a box and is reached once.
-            let node = unsafe { Box::from_raw(at) };
+            let mut node = unsafe { Box::from_raw(at) };
+            node.word.last_use();
+            node.content.last_use();
             at = node.next;
         }
     }

@@ -53,7 +53,7 @@
 //! `loom-tests/tests/task.rs`
 
 use super::Status;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, LastUse, Ordering};
 
 const PHASE: usize = 0b111;
 const PENDING: usize = 0;
@@ -106,7 +106,8 @@ impl Snapshot {
 
     pub(super) const fn status(self) -> Status {
         match self.phase() {
-            PENDING => Status::Pending,
+            // Until it is published, a cancellation is nobody's business but the canceller's.
+            PENDING | CANCELLING => Status::Pending,
             RUNNING => Status::Running,
             COMPLETED => Status::Completed,
             FAILED => Status::Failed,
@@ -196,6 +197,11 @@ impl State {
         Self(AtomicUsize::new(PENDING))
     }
 
+    /// E3: every other use happens before this one.
+    pub(super) fn last_use(&mut self) {
+        self.0.last_use();
+    }
+
     /// A look that may read what the phase guards.
     pub(super) fn get(&self) -> Snapshot {
         // ORDERING: Acquire, E1; and E3 for a handle that finds itself alone.
@@ -271,9 +277,9 @@ impl State {
     /// T7 for a task that is not over, so that its outcome falls to the resolver, S4. `Err` with
     /// the end if it is over: the outcome is the handle's, and goes before the handle does.
     pub(super) fn abandon(&self) -> Result<(), Snapshot> {
-        // ORDERING: AcqRel, E3. Nobody else's goodbye can complete the set now: an unresolved
-        // task has its resolver, or its entry, still to come.
-        self.update(Ordering::AcqRel, |s| Snapshot(s).end().is_none().then_some(s | HANDLE_GONE))
+        // ORDERING: Release, E3. Not Acquire: this goodbye never frees, since an unresolved task has
+        // its resolver still to come.
+        self.update(Ordering::Release, |s| Snapshot(s).end().is_none().then_some(s | HANDLE_GONE))
             .map(drop)
     }
 
@@ -319,8 +325,9 @@ impl State {
 
     /// A callback stands in the list. Returns whether the task was over already.
     pub(super) fn observe(&self) -> bool {
-        // ORDERING: Release, E2: the callback. Acquire, E1: an end that was there is read.
-        let before = self.0.fetch_or(OBSERVED, Ordering::AcqRel);
+        // ORDERING: Release, E2: the callback. Not Acquire: of an end that was there only the
+        // status is used.
+        let before = self.0.fetch_or(OBSERVED, Ordering::Release);
         Snapshot(before).end().is_some()
     }
 }

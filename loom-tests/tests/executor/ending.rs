@@ -21,6 +21,22 @@ fn a_submit_against_close_is_settled() {
     });
 }
 
+/// Nobody but the closer and the submitter itself looks after the task.
+#[test]
+fn a_submit_against_close_is_settled_before_its_worker_starts() {
+    model("a_submit_against_close_is_settled_before_its_worker_starts", || {
+        let script = Script { workers_never_start: true, ..Script::default() };
+        let pool = Arc::new(Pool::new(1, script));
+        let other = beside(&pool, |pool| fate(pool.submit()));
+
+        pool.executor.close();
+
+        let fates = [join(other)];
+        end(pool).with_fates(&fates);
+        assert!(SETTLED.contains(&fates[0]), "{fates:?}");
+    });
+}
+
 #[test]
 fn a_submit_against_close_is_settled_while_a_worker_is_at_any_step() {
     model_bounded(
@@ -66,6 +82,20 @@ fn a_task_submitted_while_the_workers_are_renewed_runs() {
         let fates = [fate(first), join(other)];
         assert_eq!(fates, [Fate::Ran; 2]);
         end(pool).with_fates(&fates);
+    });
+}
+
+#[test]
+fn a_renewed_worker_leaves_whatever_it_was_about_to_do() {
+    model("a_renewed_worker_leaves_whatever_it_was_about_to_do", || {
+        let pool = Pool::new(1, Script::default());
+        let task = pool.submit();
+
+        pool.executor.renew_workers();
+
+        pool.join_workers();
+        assert_eq!(fate(task), Fate::Ran);
+        pool.end();
     });
 }
 

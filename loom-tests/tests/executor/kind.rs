@@ -11,7 +11,7 @@ use asyncpal_core::executor::{Engine, Executor, OpenError, Rejection, WorkerKind
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::{Handle, Job};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use loom::thread::{self, JoinHandle};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +64,17 @@ pub struct Record {
     jobs: AtomicUsize,
     dropped_jobs: AtomicUsize,
     engine_gone: AtomicBool,
+}
+
+impl Record {
+    /// Waits until every worker that was spawned is gone.
+    fn join_workers(&self) {
+        loop {
+            let thread = self.threads.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(thread) = thread else { return };
+            thread.join().expect("no worker panics");
+        }
+    }
 }
 
 pub struct ModelKind {
@@ -230,14 +241,15 @@ impl Pool {
         })
     }
 
+    /// Waits until every worker is gone, of its own accord.
+    pub fn join_workers(&self) {
+        self.record.join_workers();
+    }
+
     /// The owner goes; waits until every worker is gone.
     pub fn end(self) -> Ended {
         let ended = self.drop_owner();
-        loop {
-            let thread = ended.0.threads.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            let Some(thread) = thread else { break };
-            thread.join().expect("no worker panics");
-        }
+        ended.0.join_workers();
         ended.assert_all_gone();
         ended
     }
@@ -282,7 +294,8 @@ pub fn fate(submitted: Result<TaskHandle, Refusal>) -> Fate {
 
 /// Waits for a task.
 pub fn wait(mut handle: TaskHandle) -> Fate {
-    let (parker, waker) = ModelPark::with_waker();
+    let parker = Arc::new(ModelPark::new());
+    let waker = Waker::from(Arc::clone(&parker));
     let mut context = Context::from_waker(&waker);
     loop {
         match handle.poll_outcome(&mut context) {

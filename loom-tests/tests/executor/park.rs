@@ -5,7 +5,6 @@
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::{Park, Unparked};
-use core::task::Waker;
 use loom::sync::atomic::{
     AtomicUsize,
     Ordering::{AcqRel, Acquire, Relaxed},
@@ -29,12 +28,6 @@ pub struct ModelPark {
 impl ModelPark {
     pub fn new() -> Self {
         Self { word: AtomicUsize::new(EMPTY), sleeper: Mutex::new(None) }
-    }
-
-    /// A parker and what wakes it.
-    pub fn with_waker() -> (Arc<Self>, Waker) {
-        let parker = Arc::new(Self::new());
-        (Arc::clone(&parker), Waker::from(parker))
     }
 
     /// Waits for a token.

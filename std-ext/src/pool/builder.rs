@@ -7,6 +7,7 @@ use super::Pool;
 use super::roster::Terms;
 use crate::error::BuildError;
 use crate::kind::{Kind, Setup, TakesHook};
+use crate::parker::several_processors;
 use crate::sync::{AtomicUsize, Ordering};
 
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -150,12 +151,12 @@ impl<K: Kind> Builder<K> {
             name: name.clone(),
             initializer: self.initializer.transpose()?,
             finalizer: self.finalizer.transpose()?,
-            spin: self.spin,
         })?;
         let terms = Terms {
             name,
             stack_size: self.stack_size,
             max_tasks_per_worker: self.max_tasks_per_worker,
+            spin: self.spin && several_processors(),
         };
         Ok(Pool::open(kind, terms, max_workers, self.idle_timeout, self.grace))
     }

@@ -19,6 +19,8 @@ pub(super) struct Terms {
     pub(super) name: String,
     pub(super) stack_size: Option<usize>,
     pub(super) max_tasks_per_worker: Option<usize>,
+    /// Whether workers may spin before they sleep.
+    pub(super) spin: bool,
 }
 
 /// The worker kind of every pool: operating-system threads on seats of kind `K`.
@@ -156,6 +158,10 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn may_go_on(&self, seat: &K::Seat, tasks: usize) -> bool {
         self.terms.max_tasks_per_worker.is_none_or(|most| tasks < most) && self.kind.is_sound(seat)
+    }
+
+    fn may_spin(&self) -> bool {
+        self.terms.spin
     }
 
     fn keep_alive(&self) -> Option<Duration> {

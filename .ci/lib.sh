@@ -1,0 +1,85 @@
+# What `run` and `deep` share. Sourced, from the root of the repository.
+# shellcheck shell=bash
+
+# The versions that are installed where the tool is missing or another version.
+readonly CARGO_FUZZ=0.13.2 CARGO_HACK=0.6.46
+
+# Warnings that must be errors are told so below: flags from outside would only rebuild everything.
+unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS
+export CI=true CARGO_TERM_PROGRESS_WHEN=never DEBIAN_FRONTEND=noninteractive
+exec </dev/null
+
+# A folder per set of compiler flags, below the one where everything else is built.
+target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
+readonly target
+
+done_steps=()
+current=
+
+# step NAME COMMAND…: runs a command; the first that fails ends the script.
+step() {
+    current=$1
+    shift
+    printf '\n=== %s\n' "$current"
+    local started=$SECONDS
+    "$@"
+    done_steps+=("$(printf '%5d s  %s' $((SECONDS - started)) "$current")")
+    current=
+}
+
+# The table at the end, for the trap on EXIT.
+report() {
+    local status=$? failed=0
+    printf '\n=== steps\n'
+    [[ ${#done_steps[@]} -eq 0 ]] || printf '%s\n' "${done_steps[@]}"
+    printf '%5d s  in all\n' "$SECONDS"
+    if [[ $status -ne 0 ]]; then
+        failed=1
+        printf 'FAILED: %s (status %d)\n' "${current:-outside a step}" "$status"
+    fi
+    printf '%d passed, %d failed\n' "${#done_steps[@]}" "$failed"
+}
+
+fail() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# apt_install PACKAGE…: installs those that are missing.
+apt_install() {
+    local package missing=() as_root=()
+    for package in "$@"; do
+        dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null |
+            grep -q 'install ok installed' || missing+=("$package")
+    done
+    [[ ${#missing[@]} -gt 0 ]] || return 0
+    [[ $EUID -eq 0 ]] || as_root=(sudo --preserve-env=DEBIAN_FRONTEND)
+    "${as_root[@]}" apt-get update --quiet --quiet
+    "${as_root[@]}" apt-get install --quiet --quiet --yes --no-install-recommends "${missing[@]}"
+}
+
+# cargo_install NAME VERSION: installs `cargo NAME` unless it is there in this version.
+cargo_install() {
+    if [[ $(cargo "$1" --version 2>/dev/null) != "cargo-$1 $2" ]]; then
+        CARGO_TARGET_DIR=$target/ci/tools cargo install --quiet --locked "cargo-$1@$2"
+    fi
+}
+
+tools() {
+    apt_install build-essential procps
+    rustup toolchain list | grep -q '^nightly' || rustup toolchain install --profile minimal nightly
+    rustup component add clippy rustfmt
+    cargo_install fuzz "$CARGO_FUZZ"
+    cargo_install hack "$CARGO_HACK"
+    rustc --version
+    rustc +nightly --version
+}
+
+# readme_command START: the command in README.md that starts so, in the array `command`.
+readme_command() {
+    local line
+    line=$(grep -oE -m 1 "$1( [A-Za-z0-9_-]+)*" README.md | head -n 1) ||
+        fail "README.md has no command that starts with \`$1\`"
+    read -ra command <<<"$line"
+    printf '$ %s\n' "$line"
+}

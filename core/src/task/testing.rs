@@ -1,0 +1,74 @@
+//! Tasks without an engine, for the models of this module.
+
+use super::cell::{Account, Popped, TaskRef, new_task};
+use super::{Handle, Job};
+use crate::clock::Instant;
+use crate::sync::{Arc, AtomicUsize, LastUse, Ordering};
+
+/// Stands for the engine: it must be alive whenever a task touches it.
+#[derive(Debug)]
+pub struct Home {
+    withdrawn: AtomicUsize,
+}
+
+impl Home {
+    /// A home without tasks.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { withdrawn: AtomicUsize::new(0) })
+    }
+
+    /// How many tasks were cancelled or claimed inline.
+    pub fn withdrawals(&self) -> usize {
+        self.withdrawn.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.withdrawn.last_use();
+    }
+}
+
+// SAFETY: the home lives in an `Arc`, whose count `retain` and `release` change.
+unsafe impl Account for Home {
+    fn withdrawn(&self) {
+        self.withdrawn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Instant {
+        // A use of the home, which the checker must see.
+        self.withdrawn.load(Ordering::Relaxed);
+        Instant::from_nanos(0)
+    }
+
+    unsafe fn retain(this: *const Self) {
+        // SAFETY: the pointer came from an `Arc` that is alive.
+        unsafe { Arc::increment_strong_count(this) };
+    }
+
+    unsafe fn release(this: *const Self) {
+        // SAFETY: the count was incremented by `retain`.
+        unsafe { Arc::decrement_strong_count(this) };
+    }
+}
+
+/// A task of `job`: its entry, as if just popped, and its handle.
+pub fn task<E, J: Job<(), E>>(job: J, home: &Arc<Home>) -> (TaskRef<(), E>, Handle<J::Output, E>) {
+    new_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0))
+}
+
+/// What a worker does with an entry; false if it was a stub. The caller has the home.
+pub fn work<E>(entry: TaskRef<(), E>) -> bool {
+    match entry.claim() {
+        Popped::Claimed(task) => {
+            drop(task.run(&mut ()));
+            true
+        }
+        Popped::Stub => false,
+    }
+}
+
+/// What a shutdown does with an entry. The caller has the home.
+pub fn cancel<E>(entry: TaskRef<(), E>, cause: Option<E>) {
+    entry.cancel(cause);
+}

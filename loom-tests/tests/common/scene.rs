@@ -1,0 +1,153 @@
+//! The scene of the queue's models: a queue, items that are watched, a thread that stops.
+
+use crate::ends::Ends;
+use crate::memory::watched;
+use asyncpal_core::queue::{Pointer, Queue};
+use asyncpal_core::sync::{UnsafeCell, stall};
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use loom::sync::{Arc, Notify};
+use loom::thread::{self, JoinHandle};
+use std::rc::Rc;
+
+/// Where a thread stops.
+pub(crate) struct Stop {
+    pub(crate) step: usize,
+    pub(crate) gate: Arc<Notify>,
+    /// Executions in which it did.
+    pub(crate) stopped: std::sync::Arc<AtomicUsize>,
+}
+
+impl Stop {
+    pub(crate) fn during(self, f: impl FnOnce()) {
+        stall::arm(self.step, self.gate);
+        f();
+        if !stall::disarm() {
+            self.stopped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// A queue, what becomes of its items, and a gate for a thread that is to stop.
+///
+/// Threads share it by a plain `Rc`: loom runs them all on one thread of the system, and an `Arc` of
+/// loom's would add steps to the model. The model's main thread joins the others and drops it.
+pub(crate) struct Scene<const SLOTS: usize> {
+    pub(crate) queue: Queue<Item, SLOTS>,
+    pub(crate) ends: Ends,
+    pub(crate) gate: Arc<Notify>,
+}
+
+impl<const SLOTS: usize> Scene<SLOTS> {
+    /// One execution, after which no item and no block may be left.
+    pub(crate) fn play(kept: usize, execution: impl FnOnce(&Rc<Self>)) -> usize {
+        watched(kept, || {
+            let (queue, ends, gate) = (Queue::new(), Ends::default(), Arc::new(Notify::new()));
+            execution(&Rc::new(Self { queue, ends, gate }));
+        })
+    }
+
+    pub(crate) fn push(&self, numbers: impl IntoIterator<Item = usize>) {
+        for number in numbers {
+            self.queue.push(Item::new(number, &self.ends));
+        }
+    }
+
+    pub(crate) fn pop(&self, at_most: usize) -> Vec<usize> {
+        let mut consumer = self.queue.consumer();
+        (0..at_most).filter_map(|_| consumer.pop()).map(Item::open).collect()
+    }
+
+    pub(crate) fn pop_all(&self) -> Vec<usize> {
+        let mut consumer = self.queue.consumer();
+        core::iter::from_fn(|| consumer.pop()).map(Item::open).collect()
+    }
+
+    pub(crate) fn on_a_thread<T: 'static>(
+        self: &Rc<Self>,
+        f: impl FnOnce(&Self) -> T + 'static,
+    ) -> JoinHandle<T> {
+        let scene = self.clone();
+        thread::spawn(move || f(&scene))
+    }
+
+    pub(crate) fn push_from_a_thread<const N: usize>(
+        self: &Rc<Self>,
+        numbers: [usize; N],
+    ) -> JoinHandle<()> {
+        self.on_a_thread(move |scene| scene.push(numbers))
+    }
+
+    pub(crate) fn pop_on_a_thread(self: &Rc<Self>, at_most: usize) -> JoinHandle<Vec<usize>> {
+        self.on_a_thread(move |scene| scene.pop(at_most))
+    }
+
+    /// Checks what consumers got: all of `pushed`, each once, and no consumer got two items of one
+    /// producer in the wrong order.
+    ///
+    /// Items of one producer share their tens.
+    pub(crate) fn settle<const N: usize>(&self, popped: [Vec<usize>; N], pushed: &[usize]) {
+        for consumer in &popped {
+            for (at, earlier) in consumer.iter().enumerate() {
+                let later = &consumer[at + 1..];
+                assert!(
+                    later.iter().all(|later| later / 10 != earlier / 10 || later > earlier),
+                    "{consumer:?} came out in the wrong order"
+                );
+            }
+        }
+        let mut all = popped.concat();
+        all.sort_unstable();
+        assert_eq!(all, pushed);
+        assert!(pushed.iter().all(|&number| self.ends.of(number) == 1), "an item ended twice");
+    }
+}
+
+/// An item whose content the checker watches (Q1) and whose end is counted.
+pub(crate) struct Item(Box<Content>);
+
+struct Content {
+    number: usize,
+    /// Written before the push.
+    written: UnsafeCell<usize>,
+    ends: Ends,
+}
+
+impl Item {
+    pub(crate) fn new(number: usize, ends: &Ends) -> Self {
+        Self(Box::new(Content { number, written: UnsafeCell::new(number), ends: ends.clone() }))
+    }
+
+    pub(crate) fn open(self) -> usize {
+        // SAFETY: an item has one owner.
+        let written = self.0.written.with(|written| unsafe { *written });
+        assert_eq!(written, self.0.number);
+        written
+    }
+}
+
+impl Drop for Item {
+    fn drop(&mut self) {
+        self.0.ends.note(self.0.number);
+    }
+}
+
+// SAFETY: a box's content has words in it, so its address is aligned to at least 4; it is taken
+// apart and put together again without running `drop`.
+unsafe impl Pointer for Item {
+    fn into_raw(self) -> NonNull<()> {
+        let item = core::mem::ManuallyDrop::new(self);
+        // SAFETY: the wrapper is never looked at again.
+        let content = unsafe { core::ptr::read(&item.0) };
+        NonNull::from(Box::leak(content)).cast()
+    }
+
+    unsafe fn from_raw(raw: NonNull<()>) -> Self {
+        // SAFETY: by the caller's promise the box was leaked by `into_raw` and is taken back once.
+        Self(unsafe { Box::from_raw(raw.cast().as_ptr()) })
+    }
+}
+
+pub(crate) fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().expect("no thread of a model panics")
+}

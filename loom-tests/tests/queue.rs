@@ -1,0 +1,323 @@
+//! The growable queue: what comes out, what is freed, and who waits for whom.
+//!
+//! | claim of `queue` | models |
+//! |---|---|
+//! | each item comes out once, in order (I1, I2) | `every_item_comes_out_once_…`, `two_producers_and_a_consumer_…` |
+//! | Q1: what came before the push is seen after the pop | every model: an item's content is a checked cell |
+//! | Q2: a block is initialised for all who reach it | every model: the checker rejects an access that its making does not precede |
+//! | Q3, B1: a block is freed once, after its last use | every model: its memory is watched |
+//! | I3: an address means one block while it is compared | `recycled_addresses_…` |
+//! | progress: a stopped thread takes nothing from the others | `a_…_stopped_at_any_step_…` |
+//! | no false emptiness | `a_pop_after_a_push_…`, `a_pop_after_a_fence_…`, and the stopped threads' |
+#![cfg(asyncpal_loom)]
+
+#[path = "common/ends.rs"]
+mod ends;
+#[path = "common/memory.rs"]
+mod memory;
+#[path = "common/scene.rs"]
+mod scene;
+
+use asyncpal_core::queue::Queue;
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use ends::Ends;
+use loom::sync::Arc;
+use loom::thread;
+use loom_tests::{model, model_bounded};
+use memory::{ALL, watched};
+use scene::{Item, Scene, Stop, join};
+use std::rc::Rc;
+
+#[test]
+fn every_item_comes_out_once_and_in_its_producers_order() {
+    model_bounded("every_item_comes_out_once_and_in_its_producers_order", Some(1), || {
+        Scene::<2>::play(ALL, |scene| {
+            let producers = [scene.push_from_a_thread([1, 2]), scene.push_from_a_thread([11, 12])];
+            let consumer = scene.pop_on_a_thread(2);
+
+            let mine = scene.pop(2);
+
+            for producer in producers {
+                join(producer);
+            }
+            scene.settle([mine, join(consumer), scene.pop_all()], &[1, 2, 11, 12]);
+        });
+    });
+}
+
+#[test]
+fn two_producers_and_a_consumer_meet_at_every_block() {
+    model("two_producers_and_a_consumer_meet_at_every_block", || {
+        Scene::<1>::play(ALL, |scene| {
+            let producers = [scene.push_from_a_thread([1, 2]), scene.push_from_a_thread([11, 12])];
+
+            let mine = scene.pop(3);
+
+            for producer in producers {
+                join(producer);
+            }
+            scene.settle([mine, scene.pop_all()], &[1, 2, 11, 12]);
+        });
+    });
+}
+
+#[test]
+fn two_consumers_meet_at_the_end_of_a_block() {
+    model("two_consumers_meet_at_the_end_of_a_block", || {
+        Scene::<1>::play(ALL, |scene| {
+            scene.push([1, 2]);
+            let consumer = scene.pop_on_a_thread(2);
+            let producer = scene.push_from_a_thread([3]);
+
+            let mine = scene.pop(2);
+
+            join(producer);
+            scene.settle([mine, join(consumer), scene.pop_all()], &[1, 2, 3]);
+        });
+    });
+}
+
+#[test]
+fn what_came_before_the_push_is_seen_after_the_pop() {
+    model_bounded("what_came_before_the_push_is_seen_after_the_pop", None, || {
+        Scene::<2>::play(ALL, |scene| {
+            let producer = scene.push_from_a_thread([1]);
+
+            let mine = scene.pop(2);
+
+            join(producer);
+            scene.settle([mine, scene.pop_all()], &[1]);
+        });
+    });
+}
+
+#[test]
+fn what_came_before_the_push_of_a_block_is_seen_after_the_pop() {
+    model_bounded("what_came_before_the_push_of_a_block_is_seen_after_the_pop", Some(4), || {
+        Scene::<1>::play(ALL, |scene| {
+            let producer = scene.push_from_a_thread([1, 2]);
+
+            let mine = scene.pop(2);
+
+            join(producer);
+            scene.settle([mine, scene.pop_all()], &[1, 2]);
+        });
+    });
+}
+
+#[test]
+fn a_pop_after_a_push_is_not_empty_handed_wherever_the_consumer_was() {
+    model("a_pop_after_a_push_is_not_empty_handed_wherever_the_consumer_was", || {
+        Scene::<1>::play(ALL, |scene| {
+            scene.push([1, 2]);
+            let mut consumer = scene.queue.consumer();
+            let mut mine = vec![consumer.pop().expect("two items are there").open()];
+            let other = scene.on_a_thread(|scene| {
+                let first = scene.pop(1);
+                scene.push([3, 4]);
+                first
+            });
+            mine.extend(consumer.pop().map(Item::open));
+
+            let theirs = join(other);
+
+            // 3 and 4 were pushed before, and nobody else pops.
+            let rest = 4 - mine.len() - theirs.len();
+            mine.extend((0..rest).map(|_| consumer.pop().expect("another item is there").open()));
+            assert!(consumer.pop().is_none());
+            drop(consumer);
+            scene.settle([mine, theirs], &[1, 2, 3, 4]);
+        });
+    });
+}
+
+#[test]
+fn a_pop_after_a_fence_sees_the_push_or_the_pusher_sees_the_popper() {
+    for popped_before in 0..=2 {
+        let name = "a_pop_after_a_fence_sees_the_push_or_the_pusher_sees_the_popper";
+        model_bounded(name, Some(4), move || {
+            Scene::<2>::play(ALL, |scene| {
+                let mut consumer = scene.queue.consumer();
+                scene.push(1..=popped_before);
+                let before = (0..popped_before).map(|_| consumer.pop().expect("pushed").open());
+                let before = before.collect();
+                let idle = Arc::new(loom::sync::atomic::AtomicUsize::new(0));
+                let producer = {
+                    let idle = idle.clone();
+                    scene.on_a_thread(move |scene| {
+                        scene.push([9]);
+                        loom::sync::atomic::fence(Ordering::SeqCst);
+                        idle.load(Ordering::Relaxed) == 1
+                    })
+                };
+
+                idle.store(1, Ordering::Relaxed);
+                loom::sync::atomic::fence(Ordering::SeqCst);
+                let found = consumer.pop().map(Item::open);
+                drop(consumer);
+
+                let seen = join(producer);
+                assert!(seen || found.is_some(), "a sleeper that nobody wakes");
+                let all = (1..=popped_before).chain([9]).collect::<Vec<_>>();
+                scene.settle([before, found.into_iter().collect(), scene.pop_all()], &all);
+            });
+        });
+    }
+}
+
+#[test]
+fn recycled_addresses_confuse_nobody() {
+    static REUSED: AtomicBool = AtomicBool::new(false);
+    model("recycled_addresses_confuse_nobody", || {
+        let reused = Scene::<1>::play(0, |scene| {
+            let mut consumer = scene.queue.consumer();
+            scene.push([1]);
+            let mut mine = vec![consumer.pop().expect("pushed").open()];
+            let other = scene.on_a_thread(|scene| {
+                let mut consumer = scene.queue.consumer();
+                let mut theirs = Vec::new();
+                for number in 2..=4 {
+                    scene.push([number]);
+                    theirs.extend(consumer.pop().map(Item::open));
+                }
+                theirs
+            });
+            mine.extend(consumer.pop().map(Item::open));
+
+            let theirs = join(other);
+
+            scene.push([5]);
+            mine.push(consumer.pop().expect("the only popper").open());
+            drop(consumer);
+            scene.settle([mine, theirs, scene.pop_all()], &[1, 2, 3, 4, 5]);
+        });
+        REUSED.fetch_or(reused > 0, Ordering::Relaxed);
+    });
+    assert!(
+        REUSED.load(Ordering::Relaxed),
+        "no address was recycled: the model misses its subject"
+    );
+}
+
+#[test]
+fn a_producer_stopped_at_any_step_holds_up_nobody() {
+    for [pushed, popped] in [[0, 0], [1, 0], [2, 0], [1, 1]] {
+        stop_a_producer::<1>(pushed, popped);
+    }
+    for [pushed, popped] in [[1, 0], [1, 1], [2, 2], [3, 3]] {
+        stop_a_producer::<2>(pushed, popped);
+    }
+    // Two tickets of the held block come after the first: the stopped one's and another's.
+    stop_a_producer::<3>(1, 1);
+}
+
+/// A producer stops after so many items were pushed and so many of them popped.
+fn stop_a_producer<const SLOTS: usize>(pushed: usize, popped: usize) {
+    let name = "a_producer_stopped_at_any_step_holds_up_nobody";
+    at_every_step(name, move |scene: &Rc<Scene<SLOTS>>, stop| {
+        let mut consumer = scene.queue.consumer();
+        scene.push(1..=pushed);
+        let mut mine = Vec::new();
+        mine.extend((0..popped).map(|_| consumer.pop().expect("it was pushed").open()));
+        let stopped = scene.on_a_thread(move |scene| stop.during(|| scene.push([11])));
+
+        for later in [8, 9] {
+            scene.push([later]);
+            while mine.last() != Some(&later) {
+                mine.push(consumer.pop().expect("a later item is there").open());
+            }
+        }
+
+        scene.gate.notify();
+        join(stopped);
+        drop(consumer);
+        let all = (1..=pushed).chain([8, 9, 11]).collect::<Vec<_>>();
+        scene.settle([mine, scene.pop_all()], &all);
+    });
+}
+
+#[test]
+fn a_consumer_stopped_at_any_step_takes_at_most_one_item_along() {
+    for [pushed, popped] in [[0, 0], [1, 0], [2, 0], [1, 1]] {
+        stop_a_consumer::<1>(pushed, popped);
+    }
+    for [pushed, popped] in [[1, 0], [1, 1], [2, 2], [3, 3]] {
+        stop_a_consumer::<2>(pushed, popped);
+    }
+}
+
+/// A consumer stops after so many items were pushed and so many of them popped.
+fn stop_a_consumer<const SLOTS: usize>(pushed: usize, popped: usize) {
+    let name = "a_consumer_stopped_at_any_step_takes_at_most_one_item_along";
+    at_every_step(name, move |scene: &Rc<Scene<SLOTS>>, stop| {
+        let mut consumer = scene.queue.consumer();
+        scene.push(1..=pushed);
+        let mut mine = Vec::new();
+        mine.extend((0..popped).map(|_| consumer.pop().expect("it was pushed").open()));
+        let stopped = scene.on_a_thread(move |scene| {
+            let mut theirs = Vec::new();
+            stop.during(|| theirs = scene.pop(1));
+            theirs
+        });
+
+        for later in [8, 9, 10] {
+            scene.push([later]);
+            mine.extend(core::iter::from_fn(|| consumer.pop()).map(Item::open));
+            let missed = pushed + later - 7 - mine.len();
+            assert!(missed <= 1, "{missed} items went with the stopped consumer");
+        }
+
+        scene.gate.notify();
+        let theirs = join(stopped);
+        drop(consumer);
+        let all = (1..=pushed).chain([8, 9, 10]).collect::<Vec<_>>();
+        scene.settle([mine, theirs, scene.pop_all()], &all);
+    });
+}
+
+#[test]
+fn a_dropped_queue_drops_each_item_once() {
+    for count in 0..=3 {
+        model_bounded("a_dropped_queue_drops_each_item_once", None, move || {
+            watched(ALL, || {
+                let ends = Ends::default();
+                let queue = Arc::new(Queue::<Item, 2>::new());
+                let producer = {
+                    let (queue, ends) = (queue.clone(), ends.clone());
+                    thread::spawn(move || {
+                        for number in 0..count {
+                            queue.push(Item::new(number, &ends));
+                        }
+                    })
+                };
+
+                join(producer);
+                drop(queue);
+
+                assert!((0..count).all(|number| ends.of(number) == 1));
+            });
+        });
+    }
+}
+
+/// Runs `f` once per atomic operation of what it runs during [`Stop::during`], each time with that
+/// operation as the one before which the thread stops, until there is none left.
+fn at_every_step<const SLOTS: usize>(
+    name: &str,
+    f: impl Fn(&Rc<Scene<SLOTS>>, Stop) + Clone + Send + Sync + 'static,
+) {
+    for step in 0.. {
+        let stopped = std::sync::Arc::new(AtomicUsize::new(0));
+        let (f, count) = (f.clone(), stopped.clone());
+        // One preemption takes the thread to its step; there it stops without one.
+        model_bounded(name, Some(1), move || {
+            Scene::play(ALL, |scene| {
+                f(scene, Stop { step, gate: scene.gate.clone(), stopped: count.clone() });
+            });
+        });
+        if stopped.load(Ordering::Relaxed) == 0 {
+            assert!(step > 2, "a push or a pop takes more steps than {step}");
+            return;
+        }
+    }
+}
