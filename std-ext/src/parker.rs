@@ -31,6 +31,7 @@ use asyncpal_core::spin::Credit;
 use asyncpal_core::sync::LOOKS;
 
 use crate::clock::Deadline;
+use crate::inline::CurrentWorker;
 use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock};
 
 const NO_TOKEN: usize = 0;
@@ -95,18 +96,26 @@ pub(crate) fn several_processors() -> bool {
     *SEVERAL.get_or_init(|| thread::available_parallelism().is_ok_and(|n| n.get() > 1))
 }
 
+/// No worker's serial number: they count from 1.
+const NOBODY: usize = 0;
+
 /// A slot's parker: whichever thread works there sleeps in it.
 #[derive(Debug)]
 pub struct ThreadParker {
     token: Token,
-    /// The thread that sleeps, or slept last.
+    /// The slot's worker, and its serial number: written when it sleeps for the first time.
     sleeper: Mutex<Option<Thread>>,
+    sleeper_serial: AtomicUsize,
 }
 
 impl ThreadParker {
     /// A parker without a token.
     pub const fn new() -> Self {
-        Self { token: Token::new(), sleeper: Mutex::new(None) }
+        Self {
+            token: Token::new(),
+            sleeper: Mutex::new(None),
+            sleeper_serial: AtomicUsize::new(NOBODY),
+        }
     }
 }
 
@@ -121,18 +130,20 @@ impl Park for ThreadParker {
         if self.token.take() {
             return Unparked::Woken;
         }
-        let this = thread::current();
-        let mut sleeper = lock(&self.sleeper);
-        if sleeper.as_ref().is_none_or(|known| known.id() != this.id()) {
-            *sleeper = Some(this);
+        let serial = CurrentWorker::get().map(|worker| worker.serial as usize);
+        // ORDERING: Relaxed: only the slot's worker reads and writes the number.
+        if serial.is_none_or(|serial| self.sleeper_serial.load(Ordering::Relaxed) != serial) {
+            *lock(&self.sleeper) = Some(thread::current());
+            self.sleeper_serial.store(serial.unwrap_or(NOBODY), Ordering::Relaxed);
         }
-        drop(sleeper);
         if self.token.sleep(Deadline::at(deadline)) { Unparked::Woken } else { Unparked::TimedOut }
     }
 
     fn unpark(&self) {
         if self.token.leave() {
-            if let Some(thread) = &*lock(&self.sleeper) {
+            // Out of the lock: the sleeper may be back before this thread goes on.
+            let sleeper = lock(&self.sleeper).clone();
+            if let Some(thread) = sleeper {
                 thread.unpark();
             }
         }
