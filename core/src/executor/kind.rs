@@ -87,7 +87,8 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// A failure like this one, for every task that it takes along.
     fn repeat(&self, cause: &Self::Failure) -> Self::Failure;
 
-    /// The worker is gone: the last thing that its thread says.
+    /// The worker is gone: the last thing that its thread says. By then a successor may have been
+    /// spawned for the slot.
     fn departed(&self, slot: usize);
 }
 

@@ -161,13 +161,18 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
-    /// X1.
+    /// X1. The counters wrap; their difference does not, as long as fewer than a quarter of all
+    /// words are pending (2³⁰ on targets with 32-bit words).
     fn pending(&self) -> usize {
+        const CLAIMS: usize = usize::MAX / Ticks::CLAIM;
         // ORDERING: Acquire, X3.
         let withdrawn = self.withdrawn.load(Ordering::Acquire);
-        let claims: usize = self.seats.iter().map(|seat| seat.ticks.read().0).sum();
+        let claims = self.seats.iter().map(|seat| seat.ticks.read().0);
+        let gone = claims.fold(withdrawn, usize::wrapping_add);
         // ORDERING: Relaxed: the edges above make it at least as new as what is subtracted.
-        self.submitted.load(Ordering::Relaxed).saturating_sub(withdrawn + claims)
+        let pending = self.submitted.load(Ordering::Relaxed).wrapping_sub(gone) & CLAIMS;
+        // Claims and withdrawals that came between the loads make it look negative.
+        if pending > CLAIMS / 2 { 0 } else { pending }
     }
 
     /// The policy of growth: one more worker is wanted if more tasks are pending than workers are

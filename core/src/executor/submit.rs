@@ -89,6 +89,11 @@ impl<K: WorkerKind> Engine<K> {
                     return Ok(());
                 }
                 AfterPush::Spawn(slot) => {
+                    if !this.lifecycle.is_open() {
+                        // Nobody is called for any more; the caller settles what it pushed.
+                        this.census.leave(slot);
+                        return Ok(());
+                    }
                     // ORDERING: Relaxed: this thread has the slot; the spawn hands it on.
                     let born = this.lifecycle.generation().to_word();
                     this.seats[slot].born.store(born, Ordering::Relaxed);

@@ -179,7 +179,9 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
         let finished = task.run(seat);
         let ended = clock.now();
         finished.ran(started, ended);
-        self.finished = Some(finished);
+        // Callbacks run, and outcomes nobody waits for are dropped, while this worker is still busy:
+        // no task counts on it meanwhile.
+        self.finished = finished.publish_loud();
         self.ended = Some(ended);
         self.tasks += 1;
         let goes_on = self.engine.kind.may_go_on(seat, self.tasks);

@@ -5,7 +5,8 @@ use core::fmt;
 use core::marker::PhantomData;
 use core::task::{Context, Poll, Waker};
 
-use super::cell::{Finished, Live};
+use super::entry::Finished;
+use super::live::Live;
 use super::observers::{ObserverId, Observers};
 use super::state::{Arm, Disarm, End};
 use super::{Durations, Status};

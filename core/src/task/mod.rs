@@ -1,12 +1,16 @@
 //! A task: what a user submits, once, with one outcome.
 //!
-//! `state` is the word and its transitions, `cell` the memory that the word guards, `handle` the
-//! caller's end, `observers` the callbacks.
+//! `state` is the word and its transitions, `cell` the memory that the word guards, `live` what the
+//! parties do with it, `entry` the queue's end, `handle` the caller's end, `observers` the callbacks.
 
 #[cfg(feature = "alloc")]
 mod cell;
 #[cfg(feature = "alloc")]
+mod entry;
+#[cfg(feature = "alloc")]
 mod handle;
+#[cfg(feature = "alloc")]
+mod live;
 #[cfg(feature = "alloc")]
 mod observers;
 #[cfg(feature = "alloc")]
@@ -16,9 +20,13 @@ mod state;
 pub mod testing;
 
 #[cfg(feature = "alloc")]
-pub(crate) use cell::{Account, Claimed, Popped, new_task};
+pub(crate) use cell::Account;
 #[cfg(feature = "alloc")]
-pub use cell::{Finished, Job, TaskRef};
+pub use cell::Job;
+#[cfg(feature = "alloc")]
+pub(crate) use entry::{Claimed, Popped, new_task};
+#[cfg(feature = "alloc")]
+pub use entry::{Finished, TaskRef};
 #[cfg(feature = "alloc")]
 pub use handle::{Handle, Registered, Registration};
 #[cfg(feature = "alloc")]

@@ -1,6 +1,7 @@
 //! Tasks without an engine, for the models of this module.
 
-use super::cell::{Account, Popped, TaskRef, new_task};
+use super::cell::Account;
+use super::entry::{Popped, TaskRef, new_task};
 use super::{Handle, Job};
 use crate::clock::Instant;
 use crate::sync::{Arc, AtomicUsize, LastUse, Ordering};
@@ -19,6 +20,7 @@ impl Home {
 
     /// How many tasks were cancelled or claimed inline.
     pub fn withdrawals(&self) -> usize {
+        // ORDERING: Relaxed: the model asks when all is over.
         self.withdrawn.load(Ordering::Relaxed)
     }
 }
@@ -32,11 +34,13 @@ impl Drop for Home {
 // SAFETY: the home lives in an `Arc`, whose count `retain` and `release` change.
 unsafe impl Account for Home {
     fn withdrawn(&self) {
+        // ORDERING: Relaxed: counted only.
         self.withdrawn.fetch_add(1, Ordering::Relaxed);
     }
 
     fn now(&self) -> Instant {
         // A use of the home, which the checker must see.
+        // ORDERING: Relaxed: the value is not used.
         self.withdrawn.load(Ordering::Relaxed);
         Instant::from_nanos(0)
     }

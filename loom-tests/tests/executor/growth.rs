@@ -99,7 +99,7 @@ fn a_caller_that_waits_before_it_submits_again_makes_no_second_worker() {
 fn a_task_that_waits_for_a_later_one_is_not_in_its_way() {
     // The worker has found the queue empty and is about to announce itself idle: to stop it there
     // saves the checker a preemption. Any step from 5 on leads there.
-    const STEP: usize = 8;
+    const STEP: usize = 6;
 
     model_bounded("a_task_that_waits_for_a_later_one_is_not_in_its_way", Some(1), || {
         let pool = Pool::new(2, Script::default());

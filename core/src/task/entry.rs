@@ -1,0 +1,130 @@
+//! The queue's reference to a task, and what becomes of it when it is popped.
+
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ptr::NonNull;
+
+use super::Handle;
+use super::cell::{Account, Header, Job, allocate};
+use super::live::Live;
+use super::state::End;
+use crate::clock::Instant;
+use crate::queue::Pointer;
+
+/// Makes a task of `job` whose home is `home`; returns its two references.
+pub(crate) fn new_task<S, E, J: Job<S, E>, A: Account>(
+    job: J,
+    home: *const A,
+    id: usize,
+    submitted: Instant,
+) -> (TaskRef<S, E>, Handle<J::Output, E>) {
+    let live = Live::new(allocate::<S, E, J, A>(job, home, id, submitted));
+    (TaskRef(live, PhantomData), Handle::new(live))
+}
+
+/// The queue's reference to a task, its *entry*. Dropping it cancels the task.
+pub struct TaskRef<S, E>(Live, PhantomData<fn(&mut S) -> E>);
+
+// SAFETY: the job and what it returns are `Send`; the rest of a task is made for sharing.
+unsafe impl<S, E: Send> Send for TaskRef<S, E> {}
+
+// SAFETY: a header starts with words, so its address is aligned to at least 4.
+unsafe impl<S, E: Send> Pointer for TaskRef<S, E> {
+    fn into_raw(self) -> NonNull<()> {
+        ManuallyDrop::new(self).0.address().cast()
+    }
+
+    unsafe fn from_raw(raw: NonNull<()>) -> Self {
+        Self(Live::new(raw.cast()), PhantomData)
+    }
+}
+
+/// What a popped entry was.
+#[must_use]
+pub(crate) enum Popped<S, E> {
+    /// A pending task, now this worker's.
+    Claimed(Claimed<S, E>),
+    /// What a cancellation or an inline claim left.
+    Stub,
+}
+
+impl<S, E> TaskRef<S, E> {
+    /// T1 or T6.
+    pub(crate) fn claim(self) -> Popped<S, E> {
+        if self.0.header().state.claim_popped() {
+            Popped::Claimed(Claimed(ManuallyDrop::new(self).0, PhantomData))
+        } else {
+            Popped::Stub
+        }
+    }
+
+    /// Cancels the task because of `cause`; nothing if it is a stub.
+    pub(crate) fn cancel(self, cause: Option<E>) {
+        self.0.cancel(cause, None);
+    }
+}
+
+impl<S, E> Drop for TaskRef<S, E> {
+    fn drop(&mut self) {
+        // Without an entry nobody would come to resolve a pending task.
+        self.0.cancel(None::<E>, None);
+        let Header { vtable, home, ref state, .. } = *self.0.header();
+        // SAFETY: the entry came out of the home's queue, or did not get in yet: the home is alive.
+        unsafe { (vtable.retain)(home) };
+        let (goodbye, canceller_at_accounts) = state.discard_entry();
+        if !canceller_at_accounts {
+            // SAFETY: retained above.
+            unsafe { (vtable.release)(home) };
+        }
+        self.0.after(goodbye);
+    }
+}
+
+/// A task that this worker must run.
+#[must_use]
+pub(crate) struct Claimed<S, E>(Live, PhantomData<fn(&mut S) -> E>);
+
+impl<S, E> Claimed<S, E> {
+    /// Runs it; its end is not published yet.
+    pub(crate) fn run(self, seat: &mut S) -> Finished {
+        // SAFETY: the types are those with which the task was made, kept since by `TaskRef`.
+        let end = unsafe { self.0.run(seat) };
+        Finished { task: self.0, end }
+    }
+}
+
+/// A task that has run and whose end is published when this is dropped.
+#[must_use]
+pub struct Finished {
+    task: Live,
+    end: End,
+}
+
+// SAFETY: a finished task's resolver may be any thread: outcome and callbacks are `Send`.
+unsafe impl Send for Finished {}
+
+impl Finished {
+    /// For a task that was claimed inline.
+    pub(super) fn new(task: Live, end: End) -> Self {
+        Self { task, end }
+    }
+
+    /// Publishes the end now if that runs users' code: callbacks, or the destructor of an outcome
+    /// without a handle. Gives a quiet one back, to be published when it suits.
+    pub(crate) fn publish_loud(self) -> Option<Self> {
+        let seen = self.task.header().state.get();
+        let loud = seen.is_observed() || seen.has_no_handle();
+        (!loud).then_some(self)
+    }
+
+    /// Notes when it ran.
+    pub(crate) fn ran(&self, started: Instant, ended: Instant) {
+        self.task.ran(started, ended);
+    }
+}
+
+impl Drop for Finished {
+    fn drop(&mut self) {
+        let _ = self.task.publish(self.end);
+    }
+}

@@ -1,0 +1,199 @@
+//! A live task: what its parties do with it, each step with the right that it needs.
+//!
+//! The rights are those of `state` (S1 to S5); the lifetime of the home is argued in `cell`.
+
+use core::mem::{ManuallyDrop, MaybeUninit};
+use core::ptr::{self, NonNull};
+use core::time::Duration;
+
+use super::cell::{Header, Task, take_job};
+use super::observers::Observers;
+use super::state::{End, Goodbye, Snapshot, State};
+use crate::clock::Instant;
+
+/// A task that is live: what its three parties do with it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Live(NonNull<Header>);
+
+impl Live {
+    /// The task at that address. The caller is one of its parties.
+    pub(super) fn new(task: NonNull<Header>) -> Self {
+        Self(task)
+    }
+
+    /// Its address.
+    pub(super) fn address(self) -> NonNull<Header> {
+        self.0
+    }
+
+    pub(super) fn header(&self) -> &Header {
+        // SAFETY: S3: a party that has not said goodbye keeps the task, and `Live` is used by
+        // parties only.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Runs the job. The caller claimed the task (T1, T2).
+    ///
+    /// # Safety
+    ///
+    /// `S` is the seat's type for which the task was made.
+    pub(super) unsafe fn run<S>(self, seat: &mut S) -> End {
+        // SAFETY: the caller claimed the task and vouches for the seat's type.
+        unsafe { (self.header().vtable.run)(self.0, ptr::from_mut(seat).cast()) }
+    }
+
+    /// Writes the durations of a task that ran. The caller is its resolver.
+    pub(super) fn ran(self, started: Instant, ended: Instant) {
+        self.header().times.with_mut(|times| {
+            // SAFETY: S1: the resolver alone touches the cell.
+            let times = unsafe { &mut *times };
+            let pending = started.since(Instant::from_nanos(times[0]));
+            *times = [as_nanos(pending), as_nanos(ended.since(started))];
+        });
+    }
+
+    /// The two durations. The caller saw an end.
+    pub(super) fn durations(self) -> [Duration; 2] {
+        // SAFETY: after the publication nobody writes them.
+        let times = self.header().times.with(|times| unsafe { *times });
+        times.map(Duration::from_nanos)
+    }
+
+    /// T3: cancels a pending task: drops its job, or gives it to `with_job`; false if the task is
+    /// not pending.
+    pub(super) fn cancel<E>(
+        self,
+        cause: Option<E>,
+        with_job: Option<&mut dyn FnMut(Self)>,
+    ) -> bool {
+        let header = self.header();
+        if !header.state.begin_cancel() {
+            return false;
+        }
+        let mut ending = Ending { task: self, end: End::Cancelled { with_cause: false } };
+        match with_job {
+            Some(with_job) => with_job(self),
+            // SAFETY: S1: this thread left pending.
+            None => unsafe { (header.vtable.drop_job)(self.0) },
+        }
+        if let Some(cause) = cause {
+            let cause = ManuallyDrop::new(cause);
+            // SAFETY: S1, the job is gone, and the failure is given up.
+            unsafe { (header.vtable.put_failure)(self.0, (&raw const cause).cast()) };
+            ending.end = End::Cancelled { with_cause: true };
+        }
+        true
+    }
+
+    /// Moves the job out of a task that this thread is cancelling.
+    ///
+    /// # Safety
+    ///
+    /// The task was made with these types.
+    pub(super) unsafe fn take_job<J, T, E>(self) -> J {
+        let task = self.0.cast::<Task<J, T, E>>();
+        // SAFETY: the caller vouches for the types.
+        let stage = unsafe { &task.as_ref().stage };
+        // SAFETY: S1: this thread left pending and has not touched the cell.
+        stage.with_mut(|stage| unsafe { take_job(stage) })
+    }
+
+    /// The entry of a withdrawn task is a stub. The caller knows that the home is alive.
+    pub(super) fn withdrawn(self) {
+        let header = self.header();
+        // SAFETY: see the module's documentation on the home's lifetime.
+        unsafe { (header.vtable.withdrawn)(header.home) };
+    }
+
+    /// The moment by the home's clock. The caller knows that the home is alive.
+    pub(super) fn now(self) -> Instant {
+        let header = self.header();
+        // SAFETY: see the module's documentation on the home's lifetime.
+        unsafe { (header.vtable.now)(header.home) }
+    }
+
+    /// T4, T5: publishes the end, tells the waiter and the callbacks. The value found.
+    pub(super) fn publish(self, end: End) -> Snapshot {
+        let header = self.header();
+        let before = header.state.publish(end);
+        if !State::must_settle(before) {
+            return before;
+        }
+        if before.is_waited_for() {
+            // SAFETY: S5: the end is published and `WAITER` was set, so the slot is the resolver's.
+            let waker = header.waker.with_mut(|waker| unsafe { (*waker).take() });
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+        if before.is_observed() {
+            if let Some(observers) = Observers::get(&header.observers) {
+                observers.run_all(header.state.get().status());
+            }
+        }
+        if before.has_no_handle() {
+            // SAFETY: S4: there is no handle, so the outcome is the resolver's.
+            unsafe { (header.vtable.drop_outcome)(self.0, end) };
+        }
+        self.after(header.state.settle());
+        before
+    }
+
+    /// Frees the task if that goodbye was the last.
+    pub(super) fn after(self, goodbye: Goodbye) {
+        if goodbye == Goodbye::Last {
+            self.free();
+        }
+    }
+
+    /// Frees the task. The caller is the last (S3).
+    pub(super) fn free(self) {
+        // SAFETY: S3.
+        unsafe { (self.header().vtable.free)(self.0) };
+    }
+
+    /// Drops the outcome of a task that is over. The caller has the right to it (S4).
+    pub(super) fn drop_outcome(self, end: End) {
+        // SAFETY: S4.
+        unsafe { (self.header().vtable.drop_outcome)(self.0, end) };
+    }
+
+    /// Moves the output (`FAILURE` false) or the failure out.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the right to the outcome (S4), `R` is its type, and it is moved out once.
+    pub(super) unsafe fn take_outcome<R, const FAILURE: bool>(self) -> R {
+        let vtable = self.header().vtable;
+        let take = if FAILURE { vtable.take_failure } else { vtable.take_output };
+        let mut to = MaybeUninit::<R>::uninit();
+        // SAFETY: by the caller's promise.
+        unsafe { take(self.0, to.as_mut_ptr().cast()) };
+        // SAFETY: it was just written.
+        unsafe { to.assume_init() }
+    }
+}
+
+/// A cancellation that must be published, whatever the job's destructor does.
+struct Ending {
+    task: Live,
+    end: End,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Header { vtable, home, .. } = *self.task.header();
+        let now = self.task.now();
+        self.task.ran(now, now);
+        self.task.withdrawn();
+        if self.task.publish(self.end).has_no_entry() {
+            // SAFETY: the entry was discarded while this thread was at its accounts, so a retained
+            // reference was left to it.
+            unsafe { (vtable.release)(home) };
+        }
+    }
+}
+
+fn as_nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
