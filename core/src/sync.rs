@@ -196,44 +196,49 @@ mod imp {
     counted_arithmetic!(fetch_add fetch_sub fetch_or fetch_and);
 
     pub mod stall {
-        //! A thread stopped for ever, at the step the model asks for.
+        //! A thread stopped for ever, or until the model lets it go on, at the step the model asks
+        //! for.
 
+        use alloc::collections::VecDeque;
         use core::cell::RefCell;
 
         use loom::sync::{Arc, Notify};
 
-        struct Armed {
+        struct Stop {
             steps_left: usize,
             gate: Arc<Notify>,
         }
 
         loom::thread_local! {
-            static ARMED: RefCell<Option<Armed>> = RefCell::new(None);
+            static STOPS: RefCell<VecDeque<Stop>> = RefCell::new(VecDeque::new());
         }
 
-        /// Stops the calling thread just before its `step`-th atomic operation from here on,
-        /// until `gate` is notified.
+        /// Stops the calling thread just before its `step`-th atomic operation from here on, or
+        /// from its last stop that was asked for, until `gate` is notified.
         pub fn arm(step: usize, gate: Arc<Notify>) {
-            ARMED.with(|armed| *armed.borrow_mut() = Some(Armed { steps_left: step, gate }));
+            STOPS.with(|stops| stops.borrow_mut().push_back(Stop { steps_left: step, gate }));
         }
 
         /// Ends the marking; true if the thread has not been stopped, i.e. the operation was over
         /// before the step was reached.
         pub fn disarm() -> bool {
-            ARMED.with(|armed| armed.borrow_mut().take().is_some())
+            STOPS.with(|stops| {
+                let mut stops = stops.borrow_mut();
+                let left = !stops.is_empty();
+                stops.clear();
+                left
+            })
         }
 
         pub(super) fn step() {
-            let gate = ARMED.with(|armed| {
-                let mut armed = armed.borrow_mut();
-                match armed.as_mut() {
-                    Some(marked) if marked.steps_left == 0 => armed.take().map(|a| a.gate),
-                    Some(marked) => {
-                        marked.steps_left -= 1;
-                        None
-                    }
-                    None => None,
+            let gate = STOPS.with(|stops| {
+                let mut stops = stops.borrow_mut();
+                let next = stops.front_mut()?;
+                if next.steps_left > 0 {
+                    next.steps_left -= 1;
+                    return None;
                 }
+                stops.pop_front().map(|stop| stop.gate)
             });
             if let Some(gate) = gate {
                 gate.wait();

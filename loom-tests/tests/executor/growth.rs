@@ -95,32 +95,42 @@ fn a_caller_that_waits_before_it_submits_again_makes_no_second_worker() {
 /// The worker finds the first task when it has announced itself idle and was claimed for the
 /// second: the wake that it owes must go on to another worker, or the second task is stuck behind
 /// the first although a slot is free.
+///
+/// That takes two submits at two moments of the worker's way to sleep, too many preemptions for the
+/// checker: so the worker is stopped at each pair of steps there.
 #[test]
 fn a_task_that_waits_for_a_later_one_is_not_in_its_way() {
-    // The worker has found the queue empty and is about to announce itself idle: to stop it there
-    // saves the checker a preemption. Any step from 5 on leads there.
-    const STEP: usize = 6;
+    // From its look at the queue to its announcement, and from there to its second look's end.
+    let pairs = (0..8).flat_map(|first| (4..10).map(move |second| (first, second)));
 
-    model_bounded("a_task_that_waits_for_a_later_one_is_not_in_its_way", Some(1), || {
-        let pool = Pool::new(2, Script::default());
-        let later_ran = Arc::new(Notify::new());
-        let gate = loom::sync::Arc::new(Notify::new());
-        let stalls = loom::sync::Arc::clone(&gate);
-        let first = pool.submit_work(move || stall::arm(STEP, stalls));
-        thread::yield_now();
+    for (first_stop, second_stop) in pairs {
+        let name = "a_task_that_waits_for_a_later_one_is_not_in_its_way";
+        model_bounded(name, Some(0), move || {
+            let pool = Pool::new(2, Script::default());
+            let later_ran = Arc::new(Notify::new());
+            let gates = [(); 2].map(|()| loom::sync::Arc::new(Notify::new()));
+            let stops = gates.clone();
+            let first = pool.submit_work(move || {
+                let [one, two] = stops;
+                stall::arm(first_stop, one);
+                stall::arm(second_stop, two);
+            });
+            thread::yield_now();
 
-        let waiting = pool.submit_work({
-            let later_ran = Arc::clone(&later_ran);
-            move || later_ran.wait()
+            let waiting = pool.submit_work({
+                let later_ran = Arc::clone(&later_ran);
+                move || later_ran.wait()
+            });
+            gates[0].notify();
+            thread::yield_now();
+            let later = pool.submit_work(move || later_ran.notify());
+            gates[1].notify();
+
+            assert_eq!(fate(later), Fate::Ran);
+            drop((first, waiting));
+            pool.end();
         });
-        gate.notify();
-        thread::yield_now();
-        let later = pool.submit_work(move || later_ran.notify());
-
-        assert_eq!(fate(later), Fate::Ran);
-        drop((first, waiting));
-        pool.end();
-    });
+    }
 }
 
 /// The finalizer of the first worker waits for the second task; there is a free slot.

@@ -37,7 +37,10 @@ impl Report {
         let text = String::from_utf8(mirror::read(&self.path)?)?;
         for line in text.lines() {
             let row = Row::parse(file, line).ok_or_else(|| format!("not a report line: {line}"))?;
-            self.rows.push(row);
+            match self.rows.iter_mut().find(|known| known.is_same_model(&row)) {
+                Some(known) => known.add(&row),
+                None => self.rows.push(row),
+            }
         }
         self.empty_the_file()
     }
@@ -53,6 +56,16 @@ impl Report {
 }
 
 impl Row {
+    /// One model may run many times, once per step at which it stops a thread.
+    fn is_same_model(&self, other: &Self) -> bool {
+        (&self.name, &self.bound, self.passed) == (&other.name, &other.bound, other.passed)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.executions += other.executions;
+        self.seconds += other.seconds;
+    }
+
     fn parse(file: &str, line: &str) -> Option<Self> {
         let mut fields = line.splitn(5, '\t');
         let passed = fields.next()? == "passed";
@@ -93,6 +106,18 @@ mod tests {
         assert_eq!(row.name, "census::a_wake_is_owed");
         assert_eq!((row.bound.as_str(), row.executions, row.passed), ("2", 195, true));
         assert_eq!(Row::parse("census", "passed\t2\tmany\t0.25\tx"), None);
+    }
+
+    #[test]
+    fn runs_of_one_model_make_one_row() {
+        let mut row = Row::parse("a", "passed\t1\t10\t1.5\tx").unwrap();
+        let again = Row::parse("a", "passed\t1\t5\t0.25\tx").unwrap();
+        let failed = Row::parse("a", "failed\t1\t5\t0.25\tx").unwrap();
+
+        assert!(row.is_same_model(&again) && !row.is_same_model(&failed));
+        row.add(&again);
+
+        assert_eq!((row.executions, row.seconds), (15, 1.75));
     }
 
     #[test]
