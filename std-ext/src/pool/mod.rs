@@ -26,6 +26,9 @@ use crate::watcher::{self, Drain};
 /// none. Tasks start first in, first out. Dropping the pool [shuts it down](Pool::shutdown); a pool
 /// that is still open when the program ends (return from `main`, a panic there, or
 /// `std::process::exit`) is shut down within its grace.
+///
+/// A task that panics fails with [`TaskError::Panicked`] and its worker goes on; under
+/// `panic = "abort"` a panic ends the program.
 pub struct Pool<K: Kind> {
     inner: Arc<Inner<K>>,
 }
