@@ -1,78 +1,85 @@
-//! Whether spinning has lately paid off.
+//! How long a caller looks for its outcome before it sleeps.
 //!
-//! Looking again for a few microseconds before a sleep saves two context switches if what is waited
-//! for is about to come, and is wasted if it is not. So it is done on credit: full after a hit, one
-//! less with every miss; without credit it is tried every 32nd time all the same, to notice a
-//! change.
+//! Looking for a few microseconds saves two context switches if the outcome is about to come, and is
+//! wasted if it is not. So it is done on credit: full after a hit, one less with every miss. Without
+//! credit every 32nd wait is a *trial*, long enough for a worker that must be woken first: after it
+//! caller and worker are both awake, and each finds the other by short looks.
 
-/// The credit of one thread that waits.
-#[derive(Clone, Copy, Debug)]
+use crate::sync::LOOKS;
+
+/// The credit of one waiting thread.
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Credit {
     left: u8,
-    /// Waits without credit until the next trial.
+    /// Waits until the next trial, if there is no credit.
     until_trial: u8,
 }
 
 impl Credit {
     const FULL: u8 = 8;
     const TRIAL_EVERY: u8 = 32;
+    /// A halted processor takes tens of microseconds to wake.
+    const TRIAL_LOOKS: usize = 40 * LOOKS;
 
-    /// Full credit.
+    /// No credit; the first wait is a trial.
     pub const fn new() -> Self {
-        Self { left: Self::FULL, until_trial: 0 }
+        Self { left: 0, until_trial: 0 }
     }
 
-    /// Whether to spin before this wait.
-    pub fn ask(&mut self) -> bool {
-        if self.left == 0 && self.until_trial > 0 {
-            self.until_trial -= 1;
-            return false;
+    /// How often to look before this wait.
+    pub fn looks(&mut self) -> usize {
+        if self.left > 0 {
+            return LOOKS;
         }
-        true
+        if self.until_trial > 0 {
+            self.until_trial -= 1;
+            return 0;
+        }
+        Self::TRIAL_LOOKS
     }
 
-    /// What came of it.
+    /// What came of it, if there was a look.
     pub fn settle(&mut self, paid_off: bool) {
         self.left = if paid_off { Self::FULL } else { self.left.saturating_sub(1) };
         self.until_trial = Self::TRIAL_EVERY - 1;
     }
 }
 
-impl Default for Credit {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(asyncpal_loom)))]
 mod tests {
     use super::*;
 
-    fn spins(credit: &mut Credit, waits: usize, pays_off: bool) -> usize {
-        let spins = (0..waits).filter(|_| {
-            let spins = credit.ask();
-            if spins {
+    /// The looks of so many waits, each of which ends as said.
+    fn waits(credit: &mut Credit, count: usize, pays_off: bool) -> Vec<usize> {
+        let wait = |_| {
+            let looks = credit.looks();
+            if looks > 0 {
                 credit.settle(pays_off);
             }
-            spins
-        });
-        spins.count()
+            looks
+        };
+        (0..count).map(wait).collect()
     }
 
     #[test]
-    fn misses_use_the_credit_up_until_only_trials_are_left() {
-        let mut credit = Credit::new();
+    fn without_credit_every_32nd_wait_is_a_long_trial() {
+        let looks = waits(&mut Credit::new(), 64, false);
 
-        assert_eq!(spins(&mut credit, 8, false), 8);
-        assert_eq!(spins(&mut credit, 320, false), 10);
+        let tried: Vec<_> = (0..64).filter(|&n| looks[n] > 0).collect();
+        assert_eq!(tried, [0, 32]);
+        assert_eq!(looks[32], Credit::TRIAL_LOOKS);
     }
 
     #[test]
-    fn one_hit_restores_the_credit() {
+    fn a_hit_gives_credit_for_eight_short_misses() {
         let mut credit = Credit::new();
-        spins(&mut credit, 100, false);
-        while spins(&mut credit, 1, true) == 0 {}
+        waits(&mut credit, 1, true);
 
-        assert_eq!(spins(&mut credit, 50, true), 50);
+        let looks = waits(&mut credit, 9, false);
+
+        assert_eq!(looks[..8], [LOOKS; 8]);
+        assert_eq!(looks[8], 0);
     }
+
+    use std::vec::Vec;
 }

@@ -12,9 +12,8 @@
 //! - **P3** leaving a token (Release) / taking it (Acquire): what the waker did is seen.
 //!
 //! # Spinning
-//! A caller looks for the end of its task a few microseconds long before it sleeps, but only while
-//! that has lately paid off, and never on one processor. Workers do the same in the worker loop,
-//! before they announce themselves idle.
+//! A caller looks for the end of its task before it sleeps, as long as its credit says, and never on
+//! one processor. Workers do the like in the worker loop, before they announce themselves idle.
 //!
 //! # Progress
 //! `unpark` is wait-free but for the lock that guards the thread's handle, which it takes only
@@ -28,7 +27,6 @@ use std::thread::{self, Thread};
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::spin::Credit;
-use asyncpal_core::sync::LOOKS;
 
 use crate::clock::Deadline;
 use crate::inline::CurrentWorker;
@@ -159,12 +157,12 @@ pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
         return false;
     }
     let mut credit = CREDIT.get();
-    let may_spin = credit.ask();
+    let looks = credit.looks();
     CREDIT.set(credit);
-    if !may_spin {
+    if looks == 0 {
         return false;
     }
-    let paid_off = (0..LOOKS).any(|_| {
+    let paid_off = (0..looks).any(|_| {
         core::hint::spin_loop();
         done()
     });

@@ -56,8 +56,7 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// whenever the worker is woken.
     fn keep_alive(&self) -> Option<Duration>;
 
-    /// Whether a worker without a task may look for one for a few microseconds before it sleeps,
-    /// while that has lately paid off.
+    /// Whether a worker without a task may look for one for a few microseconds before it sleeps.
     fn may_spin(&self) -> bool {
         false
     }

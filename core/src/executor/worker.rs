@@ -2,8 +2,8 @@
 //! the model checker.
 //!
 //! A worker counts as *looking* (X2) before it publishes the outcome of a task, so that the caller
-//! which that outcome wakes does not spawn another worker for its next task. It looks a few
-//! microseconds longer while that has lately paid off, announces itself idle, looks once more, and
+//! which that outcome wakes does not spawn another worker for its next task. If nobody had to be
+//! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
 
 use super::kind::{OpenError, WorkerKind};
@@ -13,7 +13,6 @@ use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
 use crate::park::Unparked;
 use crate::queue::Consumer;
-use crate::spin::Credit;
 use crate::sync::{Arc, BLOCK_SLOTS, LOOKS, Ordering, fence, spin_loop};
 use crate::task::{Claimed, Finished, Popped};
 
@@ -73,7 +72,6 @@ struct Worker<'e, K: WorkerKind> {
     tasks: usize,
     /// Somebody claimed this worker while it was idle, and it found a task by itself.
     claimed: bool,
-    credit: Credit,
 }
 
 impl<'e, K: WorkerKind> Worker<'e, K> {
@@ -88,7 +86,6 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
             ended: None,
             tasks: 0,
             claimed: false,
-            credit: Credit::new(),
         }
     }
 
@@ -118,10 +115,13 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
             return Next::Run(task);
         }
         // Looking already, X2: now the outcome may wake its caller.
-        self.finished = None;
+        let woke_somebody = self.finished.take().is_some_and(Finished::publish);
         self.ended = None;
-        if let Some(task) = self.linger() {
-            return Next::Run(task);
+        // Who sleeps takes longer to come back than this worker should look.
+        if !woke_somebody {
+            if let Some(task) = self.linger() {
+                return Next::Run(task);
+            }
         }
         if self.engine.lifecycle.wants_rid_of(self.born) {
             return if self.take_leave() { Next::Leave } else { Next::Look };
@@ -138,17 +138,16 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
         }
     }
 
-    /// Looks for a task for a few microseconds, if that is likely to pay off.
+    /// Looks for a task for a few microseconds: a caller that did not sleep is likely to submit the
+    /// next one at once.
     fn linger(&mut self) -> Option<Claimed<K::Seat, K::Failure>> {
-        if !self.engine.kind.may_spin() || !self.credit.ask() {
+        if !self.engine.kind.may_spin() {
             return None;
         }
-        let task = (0..LOOKS).find_map(|_| {
+        (0..LOOKS).find_map(|_| {
             spin_loop();
             self.pop()
-        });
-        self.credit.settle(task.is_some());
-        task
+        })
     }
 
     /// The next pending task. Stubs are discarded; so is everything once the pool is not open.

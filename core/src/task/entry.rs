@@ -114,7 +114,17 @@ impl Finished {
     pub(crate) fn publish_loud(self) -> Option<Self> {
         let seen = self.task.header().state.get();
         let loud = seen.is_observed() || seen.has_no_handle();
-        (!loud).then_some(self)
+        if loud {
+            self.publish();
+            return None;
+        }
+        Some(self)
+    }
+
+    /// Publishes the end; true if somebody slept and was woken.
+    pub(crate) fn publish(self) -> bool {
+        let this = ManuallyDrop::new(self);
+        this.task.publish(this.end).is_waited_for()
     }
 
     /// Notes when it ran.

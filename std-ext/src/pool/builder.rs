@@ -120,8 +120,8 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// Whether idle workers may look for work for a few microseconds before they sleep, while that
-    /// has lately paid off. Never done on a single processor. Default: yes.
+    /// Whether a worker without a task may look for one for a few microseconds before it sleeps.
+    /// Never done on a single processor. Default: yes.
     pub fn spin(mut self, spin: bool) -> Self {
         self.spin = spin;
         self
