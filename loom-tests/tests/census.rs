@@ -56,6 +56,10 @@ struct Setting {
 const CALM: Setting = Setting { slots: 1, timeouts: 0, failing_spawns: 0 };
 
 impl Toy {
+    fn awake(&self) -> usize {
+        (0..self.census.slots()).filter(|&slot| self.census.is_awake(slot)).count()
+    }
+
     #[expect(
         clippy::arc_with_non_send_sync,
         reason = "loom's cells are not Sync, and its threads do not ask for it"
@@ -84,7 +88,7 @@ impl Toy {
     /// As the engine's; a submitter here never gives up.
     fn call_for_worker(self: &Arc<Self>) {
         loop {
-            let wanted = || self.queue.load(Relaxed) > self.census.awake().count();
+            let wanted = || self.queue.load(Relaxed) > self.awake();
             match self.census.after_push(wanted) {
                 AfterPush::Leave => return,
                 AfterPush::Wake(slot) => return self.seats[slot].parker.unpark(),

@@ -190,9 +190,11 @@ impl<B: AsRef<[Bank]>> Census<B> {
         bank.load(Ordering::Relaxed) & Word::idle_bit(slot) != 0
     }
 
-    /// The workers that are awake: a snapshot.
-    pub fn awake(&self) -> impl Iterator<Item = usize> {
-        self.words().flat_map(|(base, _, word)| policy::slots(word.awake()).map(move |s| base + s))
+    /// Whether slot `slot` has a worker that is not idle: a snapshot.
+    pub fn is_awake(&self, slot: usize) -> bool {
+        let (bank, slot) = self.bank(slot);
+        // ORDERING: Relaxed: a snapshot; where it decides, F1 stands before it.
+        Word(bank.load(Ordering::Relaxed)).awake() & Word::live_bit(slot) != 0
     }
 
     /// How many workers live: a snapshot.

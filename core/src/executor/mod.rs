@@ -161,28 +161,39 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
-    /// X1. The counters wrap; their difference does not, as long as fewer than a quarter of all
-    /// words are pending (2³⁰ on targets with 32-bit words).
-    fn pending(&self) -> usize {
+    /// X1: tasks that were submitted and neither claimed nor withdrawn, and the workers that are
+    /// about to look for one (X2).
+    fn pending_and_looking(&self) -> (usize, usize) {
         const CLAIMS: usize = usize::MAX / Ticks::CLAIM;
         // ORDERING: Acquire, X3.
-        let withdrawn = self.withdrawn.load(Ordering::Acquire);
-        let claims = self.seats.iter().map(|seat| seat.ticks.read().0);
-        let gone = claims.fold(withdrawn, usize::wrapping_add);
+        let mut gone = self.withdrawn.load(Ordering::Acquire);
+        let mut looking = 0;
+        for (slot, seat) in self.seats.iter().enumerate() {
+            // Awake first: who goes idle after this look sees the task that the caller pushed.
+            let awake = self.census.is_awake(slot);
+            // One word for both: a worker is about to look, or has claimed; never counted twice,
+            // never missed.
+            let (claims, busy) = seat.ticks.read();
+            gone = gone.wrapping_add(claims);
+            looking += usize::from(awake && !busy);
+        }
         // ORDERING: Relaxed: the edges above make it at least as new as what is subtracted.
         let pending = self.submitted.load(Ordering::Relaxed).wrapping_sub(gone) & CLAIMS;
-        // Claims and withdrawals that came between the loads make it look negative.
-        if pending > CLAIMS / 2 { 0 } else { pending }
+        // The counters wrap; their difference does not, as long as fewer than a quarter of all words
+        // are pending (2³⁰ on targets with 32-bit words). Claims and withdrawals that came between
+        // the loads make it look negative.
+        (if pending > CLAIMS / 2 { 0 } else { pending }, looking)
+    }
+
+    fn pending(&self) -> usize {
+        self.pending_and_looking().0
     }
 
     /// The policy of growth: one more worker is wanted if more tasks are pending than workers are
     /// about to look.
     fn wants_worker(&self) -> bool {
-        // Pending is counted first: a claim between the two counts makes one worker too many,
-        // never one too few (a task stuck behind one that waits for it).
-        let pending = self.pending();
-        let looking = self.census.awake().filter(|&slot| !self.seats[slot].ticks.read().1);
-        pending > looking.count()
+        let (pending, looking) = self.pending_and_looking();
+        pending > looking
     }
 
     fn unpark(&self, slot: usize) {
