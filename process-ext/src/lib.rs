@@ -17,6 +17,8 @@ mod launch;
 mod processes;
 #[doc(hidden)]
 pub mod remote;
+#[cfg(target_os = "linux")]
+mod sync;
 mod sys;
 #[doc(hidden)]
 pub mod wire;

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{AtomicBool, Ordering};
 use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
 
