@@ -27,7 +27,6 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sync::{AtomicU32, Ordering};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -36,6 +35,7 @@ use asyncpal_core::clock::Instant as Moment;
 use asyncpal_core::park::{self, Park};
 use asyncpal_std::kind::StdClock;
 
+use crate::sync::{AtomicU32, Ordering};
 use crate::sys::eventfd::EventFd;
 use crate::sys::poll::{self, Watch};
 

@@ -5,13 +5,13 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sync::{AtomicBool, Ordering};
 use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
 
 use crate::error::DecodeError;
 use crate::panics;
 use crate::remote::{Outcome, SameBuild};
+use crate::sync::{AtomicBool, Ordering};
 use crate::sys::{object, pipe, worker};
 use crate::wire::exit;
 use crate::wire::frame::{
