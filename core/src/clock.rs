@@ -54,6 +54,7 @@ impl ManualClock {
 
     /// Moves the clock on. On a target with 32-bit words it goes round after 4.29 seconds.
     pub fn advance(&self, duration: Duration) {
+        // ORDERING: Relaxed: see the field.
         self.nanos.fetch_add(duration.as_nanos() as usize, Ordering::Relaxed);
     }
 }
@@ -66,6 +67,7 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> Instant {
+        // ORDERING: Relaxed: see the field.
         Instant(self.nanos.load(Ordering::Relaxed) as u64)
     }
 }

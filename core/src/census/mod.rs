@@ -128,6 +128,7 @@ impl<B: AsRef<[Bank]>> Census<B> {
             let mut somebody_lives = false;
             for (base, bank, mut word) in self.words() {
                 while let Some((slot, without)) = word.claim_idle() {
+                    // ORDERING: Relaxed: I3 needs only atomicity.
                     match exchange(bank, word, without, Ordering::Relaxed) {
                         Ok(()) => return AfterPush::Wake(base + slot),
                         Err(now) => word = now,
