@@ -5,7 +5,7 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
-use asyncpal_core::queue::{Consumer, Queue};
+use asyncpal_core::queue::{Consumer, GrowableQueue};
 use libfuzzer_sys::fuzz_target;
 use std::collections::VecDeque;
 
@@ -24,7 +24,7 @@ enum Operation {
 }
 
 fuzz_target!(|operations: Vec<Operation>| {
-    let queue = Queue::<Box<usize>, SLOTS>::new();
+    let queue = GrowableQueue::<Box<usize>, SLOTS>::new();
     let mut consumers: [Consumer<'_, _, SLOTS>; CONSUMERS] =
         core::array::from_fn(|_| queue.consumer());
     let mut model = VecDeque::new();

@@ -18,7 +18,7 @@ mod memory;
 #[path = "common/scene.rs"]
 mod scene;
 
-use asyncpal_core::queue::Queue;
+use asyncpal_core::queue::GrowableQueue;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use ends::Ends;
 use loom::sync::Arc;
@@ -281,7 +281,7 @@ fn a_dropped_queue_drops_each_item_once() {
         model_bounded("a_dropped_queue_drops_each_item_once", None, move || {
             watched(ALL, || {
                 let ends = Ends::default();
-                let queue = Arc::new(Queue::<Item, 2>::new());
+                let queue = Arc::new(GrowableQueue::<Item, 2>::new());
                 let producer = {
                     let (queue, ends) = (queue.clone(), ends.clone());
                     thread::spawn(move || {

@@ -44,7 +44,7 @@ use crate::census::{Bank, Census, banks_for};
 use crate::clock::{Clock, Instant};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::park::Park;
-use crate::queue::Queue;
+use crate::queue::GrowableQueue;
 use crate::sync::{Arc, AtomicUsize, BLOCK_SLOTS, Ordering, fence};
 use crate::task::{Account, TaskRef};
 
@@ -52,7 +52,7 @@ type Entry<K> = TaskRef<<K as WorkerKind>::Seat, <K as WorkerKind>::Failure>;
 
 /// What the workers of one pool share.
 pub struct Engine<K: WorkerKind> {
-    queue: Queue<Entry<K>, BLOCK_SLOTS>,
+    queue: GrowableQueue<Entry<K>, BLOCK_SLOTS>,
     census: Census<Box<[Bank]>>,
     lifecycle: Lifecycle,
     submitted: CachePadded<AtomicUsize>,
@@ -130,7 +130,7 @@ impl<K: WorkerKind> Engine<K> {
         };
         let seats = (0..max_workers).map(seat).collect();
         Self {
-            queue: Queue::new(),
+            queue: GrowableQueue::new(),
             census: Census::new(banks, max_workers),
             lifecycle: Lifecycle::new(),
             submitted: CachePadded::new(AtomicUsize::new(0)),

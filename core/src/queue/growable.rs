@@ -56,18 +56,18 @@ use crate::sync::{AtomicUsize, Ordering, SPINS, spin_loop};
 /// A growable multi-producer, multi-consumer queue; consuming goes through a [`Consumer`].
 ///
 /// `SLOTS` is the number of items per block: 126 makes a block of 1 KiB on 64-bit targets.
-pub struct Queue<P: Pointer, const SLOTS: usize = 126> {
+pub struct GrowableQueue<P: Pointer, const SLOTS: usize = 126> {
     tail: CachePadded<AtomicUsize>,
     head: CachePadded<AtomicUsize>,
     items: PhantomData<P>,
 }
 
 // SAFETY: the queue moves items between threads, which `Pointer: Send` allows, and shares none.
-unsafe impl<P: Pointer, const SLOTS: usize> Send for Queue<P, SLOTS> {}
+unsafe impl<P: Pointer, const SLOTS: usize> Send for GrowableQueue<P, SLOTS> {}
 // SAFETY: as above; all its state is atomic.
-unsafe impl<P: Pointer, const SLOTS: usize> Sync for Queue<P, SLOTS> {}
+unsafe impl<P: Pointer, const SLOTS: usize> Sync for GrowableQueue<P, SLOTS> {}
 
-impl<P: Pointer, const SLOTS: usize> Queue<P, SLOTS> {
+impl<P: Pointer, const SLOTS: usize> GrowableQueue<P, SLOTS> {
     /// An empty queue. It allocates its first block.
     pub fn new() -> Self {
         let word = Word::new(Block::<SLOTS>::allocate(EMPTY), 0).0;
@@ -163,13 +163,13 @@ impl<P: Pointer, const SLOTS: usize> Queue<P, SLOTS> {
     }
 }
 
-impl<P: Pointer, const SLOTS: usize> Default for Queue<P, SLOTS> {
+impl<P: Pointer, const SLOTS: usize> Default for GrowableQueue<P, SLOTS> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<P: Pointer, const SLOTS: usize> Drop for Queue<P, SLOTS> {
+impl<P: Pointer, const SLOTS: usize> Drop for GrowableQueue<P, SLOTS> {
     fn drop(&mut self) {
         let mut consumer = self.consumer();
         while consumer.pop().is_some() {}
@@ -182,17 +182,17 @@ impl<P: Pointer, const SLOTS: usize> Drop for Queue<P, SLOTS> {
     }
 }
 
-impl<P: Pointer, const SLOTS: usize> core::fmt::Debug for Queue<P, SLOTS> {
+impl<P: Pointer, const SLOTS: usize> core::fmt::Debug for GrowableQueue<P, SLOTS> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Queue").finish_non_exhaustive()
+        f.debug_struct("GrowableQueue").finish_non_exhaustive()
     }
 }
 
-/// A thread's consuming end of a [`Queue`].
+/// A thread's consuming end of a [`GrowableQueue`].
 ///
 /// It keeps the block of its last ticket in memory until it moves on or is dropped.
 pub struct Consumer<'q, P: Pointer, const SLOTS: usize = 126> {
-    queue: &'q Queue<P, SLOTS>,
+    queue: &'q GrowableQueue<P, SLOTS>,
     held: Option<Held<SLOTS>>,
 }
 

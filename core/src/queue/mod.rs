@@ -6,7 +6,7 @@ mod block;
 mod growable;
 
 #[cfg(feature = "alloc")]
-pub use growable::{Consumer, Queue};
+pub use growable::{Consumer, GrowableQueue};
 
 use core::ptr::NonNull;
 

@@ -2,7 +2,7 @@
 
 use crate::ends::Ends;
 use crate::memory::watched;
-use asyncpal_core::queue::{Pointer, Queue};
+use asyncpal_core::queue::{GrowableQueue, Pointer};
 use asyncpal_core::sync::{UnsafeCell, stall};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicUsize, Ordering};
@@ -33,7 +33,7 @@ impl Stop {
 /// Threads share it by a plain `Rc`: loom runs them all on one thread of the system, and an `Arc` of
 /// loom's would add steps to the model. The model's main thread joins the others and drops it.
 pub(crate) struct Scene<const SLOTS: usize> {
-    pub(crate) queue: Queue<Item, SLOTS>,
+    pub(crate) queue: GrowableQueue<Item, SLOTS>,
     pub(crate) ends: Ends,
     pub(crate) gate: Arc<Notify>,
 }
@@ -42,7 +42,8 @@ impl<const SLOTS: usize> Scene<SLOTS> {
     /// One execution, after which no item and no block may be left.
     pub(crate) fn play(kept: usize, execution: impl FnOnce(&Rc<Self>)) -> usize {
         watched(kept, || {
-            let (queue, ends, gate) = (Queue::new(), Ends::default(), Arc::new(Notify::new()));
+            let (queue, ends, gate) =
+                (GrowableQueue::new(), Ends::default(), Arc::new(Notify::new()));
             execution(&Rc::new(Self { queue, ends, gate }));
         })
     }
