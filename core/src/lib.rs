@@ -10,7 +10,6 @@ pub mod census;
 pub mod chunk;
 pub mod clock;
 pub mod error;
-#[cfg(feature = "alloc")]
 pub mod executor;
 pub mod lifecycle;
 pub mod park;

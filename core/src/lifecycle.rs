@@ -30,7 +30,7 @@
 //! # Modelled by
 //! `loom-tests/tests/executor.rs`
 
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::{AtomicUsize, Ordering, constructor};
 
 const PHASE: usize = 0b11;
 const NEW_GENERATION: usize = 0b100;
@@ -63,7 +63,6 @@ impl Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Generation(usize);
 
-#[cfg(feature = "alloc")]
 impl Generation {
     /// As a word, to be kept in an atomic.
     pub(crate) const fn to_word(self) -> usize {
@@ -87,9 +86,11 @@ impl Default for Lifecycle {
 }
 
 impl Lifecycle {
-    /// An open pool's.
-    pub fn new() -> Self {
-        Self(AtomicUsize::new(0))
+    constructor! {
+        /// An open pool's.
+        pub fn new() -> Self {
+            Self(AtomicUsize::new(0))
+        }
     }
 
     /// How far it is: a snapshot.

@@ -4,6 +4,8 @@
 //! claimer that is slow to wake may wake a successor. That is why workers tolerate stale tokens,
 //! and why a parker must not confuse them: it remembers one token, never more.
 
+use core::task::{RawWaker, RawWakerVTable, Waker};
+
 use crate::clock::Instant;
 
 /// Why a parked worker runs again.
@@ -30,4 +32,31 @@ pub trait Park: Send + Sync {
 
     /// Leaves a token and wakes the sleeper, if there is one; a system call only in that case.
     fn unpark(&self);
+}
+
+/// A waker that leaves a token in `parker`: for a caller that sleeps there.
+///
+/// It needs no memory of its own, because the parker stays for ever.
+pub fn waker<P: Park>(parker: &'static P) -> Waker {
+    /// Functions of one parker's type.
+    struct Of<P>(P);
+
+    impl<P: Park> Of<P> {
+        const TABLE: RawWakerVTable =
+            RawWakerVTable::new(Self::clone, Self::wake, Self::wake, |_| ());
+
+        unsafe fn clone(parker: *const ()) -> RawWaker {
+            RawWaker::new(parker, &Self::TABLE)
+        }
+
+        unsafe fn wake(parker: *const ()) {
+            // SAFETY: it was made of a `&'static P` below.
+            unsafe { &*parker.cast::<P>() }.unpark();
+        }
+    }
+
+    let raw = RawWaker::new(core::ptr::from_ref(parker).cast(), &Of::<P>::TABLE);
+    // SAFETY: the functions of the table expect a `&'static P`, which may be copied, shared between
+    // threads (`Park: Sync`) and forgotten.
+    unsafe { Waker::from_raw(raw) }
 }

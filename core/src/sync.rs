@@ -10,10 +10,40 @@
 //! go on. Under the checker `stall::arm` marks the calling thread: it blocks on a gate just
 //! before its `k`-th atomic operation, and stays there until the model, having joined all other
 //! threads, opens the gate.
+//!
+//! # Constructors
+//!
+//! What lives in a `static` is made by a `const fn`; the checker's types have none. [`constructor!`]
+//! makes a function `const` where it can be, and [`array!`] and [`words`] make arrays in either kind:
+//!
+//! ```ignore
+//! constructor! {
+//!     /// All slots are empty.
+//!     pub fn new() -> Self {
+//!         Self { slots: array![Slot::new(); N], links: words([0; N]) }
+//!     }
+//! }
+//! ```
 
 pub use core::sync::atomic::Ordering;
 
 pub use imp::*;
+
+/// Memory for which another cell stands: the checker does not see its accesses.
+#[repr(transparent)]
+pub(crate) struct Untracked<T>(core::cell::UnsafeCell<T>);
+
+impl<T> Untracked<T> {
+    /// Memory that holds `value`.
+    pub(crate) const fn new(value: T) -> Self {
+        Self(core::cell::UnsafeCell::new(value))
+    }
+
+    /// Where it is.
+    pub(crate) const fn get(&self) -> *mut T {
+        self.0.get()
+    }
+}
 
 #[cfg(not(asyncpal_loom))]
 mod imp {
@@ -23,6 +53,33 @@ mod imp {
     #[cfg(feature = "alloc")]
     pub use alloc::sync::Arc;
 
+    /// Defines a function that is `const`, except under the checker.
+    macro_rules! constructor {
+        ($(#[$attribute:meta])* $vis:vis fn $($rest:tt)*) => {
+            $(#[$attribute])* $vis const fn $($rest)*
+        };
+    }
+    pub(crate) use constructor;
+
+    /// `array![make; N]`: an array of `N` values, each made by itself.
+    macro_rules! array {
+        ($make:expr; $n:expr) => {
+            [const { $make }; $n]
+        };
+    }
+    pub(crate) use array;
+
+    /// An array of words that begin with `values`.
+    pub(crate) const fn words<const N: usize>(values: [usize; N]) -> [AtomicUsize; N] {
+        let mut words = array![AtomicUsize::new(0); N];
+        let mut at = 0;
+        while at < N {
+            words[at] = AtomicUsize::new(values[at]);
+            at += 1;
+        }
+        words
+    }
+
     /// How often a thread looks again before it takes the long way round.
     pub const SPINS: usize = 32;
 
@@ -31,6 +88,9 @@ mod imp {
 
     /// Items per block of an engine's queue: blocks of 1 KiB on 64-bit targets.
     pub const BLOCK_SLOTS: usize = 126;
+
+    /// How many tasks waiting workers run inline before their stubs are cleared away.
+    pub const STUBS: usize = 32;
 
     /// The last use of something shared: every other must happen before it.
     ///
@@ -80,6 +140,27 @@ mod imp {
     pub use loom::cell::UnsafeCell;
     pub use loom::sync::Arc;
 
+    /// Defines a function that is `const`, except under the checker.
+    macro_rules! constructor {
+        ($(#[$attribute:meta])* $vis:vis fn $($rest:tt)*) => {
+            $(#[$attribute])* $vis fn $($rest)*
+        };
+    }
+    pub(crate) use constructor;
+
+    /// `array![make; N]`: an array of `N` values, each made by itself.
+    macro_rules! array {
+        ($make:expr; $n:expr) => {
+            core::array::from_fn::<_, { $n }, _>(|_| $make)
+        };
+    }
+    pub(crate) use array;
+
+    /// An array of words that begin with `values`.
+    pub(crate) fn words<const N: usize>(values: [usize; N]) -> [AtomicUsize; N] {
+        values.map(AtomicUsize::new)
+    }
+
     /// The checker explores every moment at which the value may arrive; looking once is enough.
     pub const SPINS: usize = 1;
 
@@ -88,6 +169,9 @@ mod imp {
 
     /// Small blocks: a model reaches their boundary, and every atomic costs the checker.
     pub const BLOCK_SLOTS: usize = 2;
+
+    /// Every inline run clears up behind itself: a model has few of them.
+    pub const STUBS: usize = 1;
 
     /// The last use of something shared: every other must happen before it.
     pub trait LastUse {

@@ -80,6 +80,13 @@ pub enum Leaving {
     Claimed,
 }
 
+impl<B> Census<B> {
+    /// A census of nobody, in as many banks as [`banks_for`] says, all zero.
+    pub(crate) const fn of(banks: B, slots: usize) -> Self {
+        Self { banks, slots }
+    }
+}
+
 /// The census of at most `slots` workers; `B` is the storage of its banks.
 #[derive(Debug)]
 pub struct Census<B> {
@@ -100,7 +107,7 @@ impl<B: AsRef<[Bank]>> Census<B> {
     /// If `banks` are not [`banks_for`] as many slots, all zero.
     pub fn new(banks: B, slots: usize) -> Self {
         assert_eq!(banks.as_ref().len(), banks_for(slots), "one bank per {BANK} slots");
-        Self { banks, slots }
+        Self::of(banks, slots)
     }
 
     /// The maximum of workers.

@@ -2,10 +2,9 @@
 
 use core::time::Duration;
 
-use super::Engine;
+use super::memory::{Memory, Shared};
 use crate::clock::{Clock, Instant};
 use crate::park::{Park, Unparked};
-use crate::sync::Arc;
 
 /// Why a worker cannot start.
 #[derive(Debug)]
@@ -20,6 +19,8 @@ pub enum OpenError<E> {
 ///
 /// The engine calls every method; `slot` is a number below the maximum of workers.
 pub trait WorkerKind: Send + Sync + Sized {
+    /// Where the engine and its tasks are.
+    type Memory: Memory<Self>;
     /// How a worker sleeps. One per slot, for the life of the engine.
     type Park: Park;
     /// The time by which tasks are measured and workers retire.
@@ -29,8 +30,8 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// How a task of this kind can fail.
     type Failure: Send;
 
-    /// A parker for a slot.
-    fn parker(&self, slot: usize) -> Self::Park;
+    /// The parker of a slot: the same one whenever it is asked for.
+    fn parker(&self, slot: usize) -> &Self::Park;
 
     /// The clock.
     fn clock(&self) -> &Self::Clock;
@@ -40,7 +41,7 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// # Errors
     ///
     /// If there can be none now; then it has not called `work` and never will.
-    fn spawn(&self, engine: &Arc<Engine<Self>>, slot: usize) -> Result<(), Self::Failure>;
+    fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Self::Failure>;
 
     /// Prepares a new worker, on its own thread.
     ///
@@ -107,6 +108,8 @@ pub enum Rejection<E> {
     Closed,
     /// The pool is broken.
     Broken,
+    /// There is no room for a task.
+    Full,
     /// Nobody lives to run it and no worker could be spawned.
     Spawn(E),
 }

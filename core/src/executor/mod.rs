@@ -1,12 +1,12 @@
 //! The engine of every pool: submit, the worker loop, shutdown.
 //!
-//! An [`Executor`] owns an [`Engine`]; workers share it. Only here are queue, census, task and
-//! lifecycle combined.
+//! An `Executor` owns an [`Engine`] on the heap; a [`StaticExecutor`] is one in a `static`. Workers
+//! share it. Only here are queue, census, task and lifecycle combined.
 //!
 //! # State
 //! | field | meaning |
 //! |---|---|
-//! | `queue` | entries of tasks, pending ones and stubs |
+//! | `store` | memory of the tasks, and the queue of their entries: pending ones and stubs |
 //! | `census` | who lives, who is idle |
 //! | `lifecycle` | open, broken, draining, terminated; generation |
 //! | `submitted`, `withdrawn` | tasks ever submitted; those cancelled or claimed by a waiter |
@@ -27,47 +27,71 @@
 //! # Modelled by
 //! `loom-tests/tests/executor.rs`
 
+mod call;
+mod fixed;
+#[cfg(feature = "alloc")]
+mod heap;
 mod kind;
+mod memory;
+#[cfg(feature = "alloc")]
+mod owner;
 mod submit;
 mod worker;
 
-use alloc::boxed::Box;
 use core::fmt;
+use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
+pub use fixed::{Static, StaticExecutor};
+#[cfg(feature = "alloc")]
+pub use heap::Heap;
 pub use kind::{OpenError, Rejected, Rejection, WorkerKind};
+pub use memory::{Memory, Shared};
+#[cfg(feature = "alloc")]
+pub use owner::Executor;
 pub use submit::Submitted;
 pub use worker::work;
 
-use crate::census::{Bank, Census, banks_for};
+use self::memory::{AfterClearing, Consume, Store};
+use crate::census::Census;
 use crate::clock::{Clock, Instant};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::park::Park;
-use crate::queue::GrowableQueue;
-use crate::sync::{Arc, AtomicUsize, BLOCK_SLOTS, Ordering, fence};
-use crate::task::{Account, TaskRef};
+use crate::sync::{AtomicUsize, Ordering, constructor, fence};
+use crate::task::{Home, TaskRef};
 
 type Entry<K> = TaskRef<<K as WorkerKind>::Seat, <K as WorkerKind>::Failure>;
+type Banks<K> = <<K as WorkerKind>::Memory as Memory<K>>::Banks;
+type Seats<K> = <<K as WorkerKind>::Memory as Memory<K>>::Seats;
+type StoreOf<K> = <<K as WorkerKind>::Memory as Memory<K>>::Store;
 
 /// What the workers of one pool share.
 pub struct Engine<K: WorkerKind> {
-    queue: GrowableQueue<Entry<K>, BLOCK_SLOTS>,
-    census: Census<Box<[Bank]>>,
+    store: StoreOf<K>,
+    census: Census<Banks<K>>,
     lifecycle: Lifecycle,
     submitted: CachePadded<AtomicUsize>,
     withdrawn: AtomicUsize,
-    seats: Box<[CachePadded<Seat<K::Park>>]>,
+    seats: Seats<K>,
     kind: K,
 }
 
 /// What belongs to a slot, whoever works there.
-struct Seat<P> {
-    parker: P,
+pub struct Seat {
     ticks: Ticks,
     /// The generation of the slot's worker: that in which it was called for. Written by whoever
     /// claimed the free slot, read by the worker that was spawned for it.
     born: AtomicUsize,
+}
+
+impl Seat {
+    constructor! {
+        /// That of a slot without a worker.
+        fn new() -> Self {
+            Self { ticks: Ticks(AtomicUsize::new(0)), born: AtomicUsize::new(0) }
+        }
+    }
 }
 
 /// A slot's count of claims, and whether its worker is busy. Only the slot's worker writes.
@@ -118,25 +142,18 @@ pub struct Counts {
 }
 
 impl<K: WorkerKind> Engine<K> {
-    fn new(kind: K, max_workers: usize) -> Self {
-        let bank = || CachePadded::new(AtomicUsize::new(0));
-        let banks = (0..banks_for(max_workers)).map(|_| bank()).collect();
-        let seat = |slot| {
-            CachePadded::new(Seat {
-                parker: kind.parker(slot),
-                ticks: Ticks(AtomicUsize::new(0)),
-                born: AtomicUsize::new(0),
-            })
-        };
-        let seats = (0..max_workers).map(seat).collect();
-        Self {
-            queue: GrowableQueue::new(),
-            census: Census::new(banks, max_workers),
-            lifecycle: Lifecycle::new(),
-            submitted: CachePadded::new(AtomicUsize::new(0)),
-            withdrawn: AtomicUsize::new(0),
-            seats,
-            kind,
+    constructor! {
+        /// An engine of these parts.
+        fn of(kind: K, store: StoreOf<K>, census: Census<Banks<K>>, seats: Seats<K>) -> Self {
+            Self {
+                store,
+                census,
+                lifecycle: Lifecycle::new(),
+                submitted: CachePadded::new(AtomicUsize::new(0)),
+                withdrawn: AtomicUsize::new(0),
+                seats,
+                kind,
+            }
         }
     }
 
@@ -168,7 +185,7 @@ impl<K: WorkerKind> Engine<K> {
         // ORDERING: Acquire, X3.
         let mut gone = self.withdrawn.load(Ordering::Acquire);
         let mut looking = 0;
-        for (slot, seat) in self.seats.iter().enumerate() {
+        for (slot, seat) in self.seats().iter().enumerate() {
             // Awake first: who goes idle after this look sees the task that the caller pushed.
             let awake = self.census.is_awake(slot);
             // One word for both: a worker is about to look, or has claimed; never counted twice,
@@ -196,19 +213,19 @@ impl<K: WorkerKind> Engine<K> {
         pending > looking
     }
 
-    fn unpark(&self, slot: usize) {
-        self.seats[slot].parker.unpark();
+    fn seats(&self) -> &[CachePadded<Seat>] {
+        self.seats.as_ref()
     }
 
     fn unpark_all(&self) {
-        for seat in &self.seats {
-            seat.parker.unpark();
+        for slot in 0..self.census.slots() {
+            self.kind.parker(slot).unpark();
         }
     }
 
     /// Cancels every task in the queue, because of `cause` if there is one.
     fn drain(&self, cause: Option<&K::Failure>) {
-        let mut consumer = self.queue.consumer();
+        let mut consumer = self.store.consumer();
         while let Some(entry) = consumer.pop() {
             entry.cancel(cause.map(|cause| self.kind.repeat(cause)));
         }
@@ -232,11 +249,51 @@ impl<K: WorkerKind> Engine<K> {
     }
 }
 
-// SAFETY: the engine lives in an `Arc`, whose count `retain` and `release` change.
-unsafe impl<K: WorkerKind> Account for Engine<K> {
+impl<K: WorkerKind> Engine<K> {
+    /// Lets every worker that was called for until now leave as soon as it finds no task.
+    fn renew_workers(&self) {
+        self.lifecycle.renew();
+        self.unpark_all();
+    }
+
+    /// Wakes every idle worker, so that it reads its keep-alive anew.
+    fn rouse_workers(&self) {
+        self.unpark_all();
+    }
+
+    /// Closes; false if it was closed before.
+    fn close(&self) -> bool {
+        let first = self.lifecycle.close();
+        if first {
+            self.turn_away();
+        }
+        first
+    }
+}
+
+// SAFETY: `Memory` keeps its promise, and its pointers are those of `as_ptr`.
+unsafe impl<K: WorkerKind> Home for Engine<K> {
     fn withdrawn(&self) {
         // ORDERING: Release, X3: the submit of what was withdrawn.
         self.withdrawn.fetch_add(1, Ordering::Release);
+    }
+
+    fn claimed_inline(&self) {
+        self.withdrawn();
+        if self.store.clear_stubs() == AfterClearing::Leave {
+            return;
+        }
+        let this: *const Self = self;
+        // SAFETY: the caller, a worker of this engine, holds it; tasks know it by `as_ptr`.
+        unsafe { K::Memory::retain(this) };
+        // SAFETY: retained above.
+        let shared = unsafe { K::Memory::retained(this) };
+        match Self::call_for_worker(&shared) {
+            Ok(()) if self.lifecycle.is_open() => {}
+            // The fence F1 is behind: the closer saw the entry, or this thread sees the phase.
+            Ok(()) => self.drain(None),
+            Err(cause) => self.drain(Some(&cause)),
+        }
     }
 
     fn now(&self) -> Instant {
@@ -244,71 +301,18 @@ unsafe impl<K: WorkerKind> Account for Engine<K> {
     }
 
     unsafe fn retain(this: *const Self) {
-        // SAFETY: the pointer came from an `Arc` that is alive.
-        unsafe { Arc::increment_strong_count(this) };
+        // SAFETY: by the caller's promise.
+        unsafe { K::Memory::retain(this) };
     }
 
     unsafe fn release(this: *const Self) {
-        // SAFETY: the count was incremented by `retain`.
-        unsafe { Arc::decrement_strong_count(this) };
-    }
-}
-
-/// The owner of an engine: submits, joins, closes. Dropping it closes the engine; workers that are
-/// at work keep what they need.
-pub struct Executor<K: WorkerKind> {
-    engine: Arc<Engine<K>>,
-}
-
-impl<K: WorkerKind> Executor<K> {
-    /// An engine with room for so many workers, and none yet.
-    ///
-    /// # Panics
-    ///
-    /// If `max_workers` is zero.
-    pub fn new(kind: K, max_workers: usize) -> Self {
-        assert!(max_workers > 0, "a pool needs room for one worker");
-        Self { engine: Arc::new(Engine::new(kind, max_workers)) }
+        // SAFETY: by the caller's promise.
+        drop(unsafe { K::Memory::retained(this) });
     }
 
-    /// The engine.
-    pub fn engine(&self) -> &Engine<K> {
-        &self.engine
-    }
-
-    /// Lets every worker that was called for until now leave as soon as it finds no task. New ones
-    /// are spawned as needed.
-    pub fn renew_workers(&self) {
-        self.engine.lifecycle.renew();
-        self.engine.unpark_all();
-    }
-
-    /// Wakes every idle worker, so that it reads its keep-alive anew.
-    pub fn rouse_workers(&self) {
-        self.engine.unpark_all();
-    }
-
-    /// Closes: no more submits; what is pending is cancelled; workers leave after the task at
-    /// hand. False if it was closed before.
-    pub fn close(&self) -> bool {
-        let first = self.engine.lifecycle.close();
-        if first {
-            self.engine.turn_away();
-        }
-        first
-    }
-
-    /// Notes that no worker is left; see [`Phase::Terminated`].
-    pub fn terminated(&self) {
-        self.engine.lifecycle.terminate();
-    }
-}
-
-impl<K: WorkerKind> Drop for Executor<K> {
-    fn drop(&mut self) {
-        self.close();
-        // X3: a submit that came too late left a stub.
-        self.engine.drain(None);
+    unsafe fn free<T>(this: *const Self, task: NonNull<T>) {
+        // SAFETY: by the caller's promise.
+        unsafe { K::Memory::free(this, task) };
     }
 }
 

@@ -1,12 +1,14 @@
 //! Submit: a job becomes a task, and somebody will look at it.
 
+use super::Engine;
 use super::kind::{Rejected, Rejection, WorkerKind};
-use super::{Engine, Executor};
+use super::memory::{Memory, Shared, Store};
 use crate::census::AfterPush;
 use crate::clock::Clock;
 use crate::lifecycle::Phase;
-use crate::sync::{Arc, Ordering};
-use crate::task::{Handle, Job, new_task};
+use crate::park::Park;
+use crate::sync::Ordering;
+use crate::task::{Handle, Job};
 
 /// A handle, or the job back.
 pub type Submitted<K, J> = Result<
@@ -20,33 +22,30 @@ pub type Submitted<K, J> = Result<
 /// How often a submitter tries to spawn while nobody lives, before it gives up.
 const SPAWN_ATTEMPTS: usize = 3;
 
-impl<K: WorkerKind> Executor<K> {
+impl<K: WorkerKind> Engine<K> {
     /// Submits `job`.
-    ///
-    /// # Errors
-    ///
-    /// [`Rejected`] gives the job back: the pool is not open, or nobody lives to run it and no
-    /// worker could be spawned.
-    pub fn submit<J: Job<K::Seat, K::Failure> + 'static>(&self, job: J) -> Submitted<K, J> {
-        let engine = &self.engine;
-        if let Some(reason) = engine.refusal() {
+    pub(super) fn submit<J: Job<K::Seat, K::Failure>>(this: &Shared<K>, job: J) -> Submitted<K, J> {
+        if let Some(reason) = this.refusal() {
             return Err(Rejected { job, reason });
         }
+        let Some(vacancy) = this.store.reserve() else {
+            return Err(Rejected { job, reason: Rejection::Full });
+        };
         // ORDERING: Relaxed: a number; who counts it is ordered by the queue (X3) or F1.
-        let id = engine.submitted.fetch_add(1, Ordering::Relaxed) + 1;
-        let home = Arc::as_ptr(engine);
-        let (entry, handle) = new_task(job, home, id, engine.kind.clock().now());
-        engine.queue.push(entry);
+        let id = this.submitted.fetch_add(1, Ordering::Relaxed) + 1;
+        let home = K::Memory::as_ptr(this);
+        let (entry, handle) = this.store.make(vacancy, job, home, id, this.kind.clock().now());
+        this.store.push(entry);
 
-        let reason = match Engine::call_for_worker(engine) {
+        let reason = match Self::call_for_worker(this) {
             // The fence F1 is behind: the closer saw the task, or this thread sees the phase.
-            Ok(()) => engine.refusal(),
+            Ok(()) => this.refusal(),
             Err(cause) => {
                 // C6: others may rely on the worker that could not be spawned.
-                let theirs = engine.kind.repeat(&cause);
+                let theirs = this.kind.repeat(&cause);
                 // SAFETY: the task was made with a `J`.
                 let ours = unsafe { handle.withdraw::<J>() };
-                engine.drain(Some(&theirs));
+                this.drain(Some(&theirs));
                 return match ours {
                     Some(job) => Err(Rejected { job, reason: Rejection::Spawn(cause) }),
                     None => Ok(handle),
@@ -61,9 +60,7 @@ impl<K: WorkerKind> Executor<K> {
         }
         Ok(handle)
     }
-}
 
-impl<K: WorkerKind> Engine<K> {
     fn refusal(&self) -> Option<Rejection<K::Failure>> {
         match self.lifecycle.phase() {
             Phase::Open => None,
@@ -77,7 +74,7 @@ impl<K: WorkerKind> Engine<K> {
     /// # Errors
     ///
     /// If nobody lives and none could be spawned. Then the caller drains the queue.
-    pub(super) fn call_for_worker(this: &Arc<Self>) -> Result<(), K::Failure> {
+    pub(super) fn call_for_worker(this: &Shared<K>) -> Result<(), K::Failure> {
         let mut failures = 0;
         loop {
             // After a failure growth must wait; only that nobody lives is worth another try.
@@ -85,7 +82,7 @@ impl<K: WorkerKind> Engine<K> {
             match this.census.after_push(|| growth && this.wants_worker()) {
                 AfterPush::Leave => return Ok(()),
                 AfterPush::Wake(slot) => {
-                    this.unpark(slot);
+                    this.kind.parker(slot).unpark();
                     return Ok(());
                 }
                 AfterPush::Spawn(slot) => {
@@ -96,7 +93,7 @@ impl<K: WorkerKind> Engine<K> {
                     }
                     // ORDERING: Relaxed: this thread has the slot; the spawn hands it on.
                     let born = this.lifecycle.generation().to_word();
-                    this.seats[slot].born.store(born, Ordering::Relaxed);
+                    this.seats()[slot].born.store(born, Ordering::Relaxed);
                     let Err(cause) = this.kind.spawn(this, slot) else { return Ok(()) };
                     this.census.leave(slot);
                     failures += 1;

@@ -7,21 +7,21 @@
 //! sleeps. It announces itself gone only when its finalizer has ended.
 
 use super::kind::{OpenError, WorkerKind};
-use super::{Engine, Entry, Ticks};
+use super::memory::{Consume, Shared, Store};
+use super::{Engine, StoreOf, Ticks};
 use crate::census::Leaving;
 use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
 use crate::park::Unparked;
-use crate::queue::Consumer;
-use crate::sync::{Arc, BLOCK_SLOTS, LOOKS, Ordering, fence, spin_loop};
+use crate::sync::{LOOKS, Ordering, fence, spin_loop};
 use crate::task::{Claimed, Finished, Popped};
 
 /// Works in `slot` until there is no more to do there. Called once per successful
 /// [`WorkerKind::spawn`], on the new thread of execution.
-pub fn work<K: WorkerKind>(engine: &Arc<Engine<K>>, slot: usize) {
+pub fn work<K: WorkerKind>(engine: &Shared<K>, slot: usize) {
     match engine.kind.open(slot) {
         Ok(mut seat) => {
-            let mut worker = Worker::new(engine, slot);
+            let mut worker = Worker::<K>::new(engine, slot);
             worker.serve(&mut seat);
             if let Err(cause) = engine.kind.close(slot, seat) {
                 engine.fail(cause);
@@ -60,11 +60,14 @@ enum Next<K: WorkerKind> {
     Leave,
 }
 
-struct Worker<'e, K: WorkerKind> {
-    engine: &'e Arc<Engine<K>>,
+struct Worker<'e, K: WorkerKind + 'e>
+where
+    StoreOf<K>: 'e,
+{
+    engine: &'e Shared<K>,
     slot: usize,
     born: Generation,
-    consumer: Consumer<'e, Entry<K>, BLOCK_SLOTS>,
+    consumer: <StoreOf<K> as Store<K>>::Consumer<'e>,
     /// The last task, if its end is not published yet.
     finished: Option<Finished>,
     /// When it ended, if that was just now.
@@ -74,14 +77,17 @@ struct Worker<'e, K: WorkerKind> {
     claimed: bool,
 }
 
-impl<'e, K: WorkerKind> Worker<'e, K> {
-    fn new(engine: &'e Arc<Engine<K>>, slot: usize) -> Self {
+impl<'e, K: WorkerKind + 'e> Worker<'e, K>
+where
+    StoreOf<K>: 'e,
+{
+    fn new(engine: &'e Shared<K>, slot: usize) -> Self {
         Self {
             engine,
             slot,
             // ORDERING: Relaxed: the spawn of this thread came after the store.
-            born: Generation::from_word(engine.seats[slot].born.load(Ordering::Relaxed)),
-            consumer: engine.queue.consumer(),
+            born: Generation::from_word(engine.seats()[slot].born.load(Ordering::Relaxed)),
+            consumer: engine.store.consumer(),
             finished: None,
             ended: None,
             tasks: 0,
@@ -171,7 +177,7 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
             // A submitter claimed this worker for a task that may be another one than this: the
             // wake goes on to somebody else, or that task is stuck behind this one. It cannot fail
             // for want of a live worker: this one lives.
-            let _ = Engine::call_for_worker(self.engine);
+            let _ = Engine::<K>::call_for_worker(self.engine);
         }
         let clock = self.engine.kind.clock();
         let started = self.ended.take().unwrap_or_else(|| clock.now());
@@ -193,11 +199,11 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
 
     /// Sleeps until there may be something to do; false if the worker must leave.
     fn sleep(&mut self, seat: &mut K::Seat) -> bool {
-        let Engine { kind, census, lifecycle, seats, .. } = &**self.engine;
+        let Engine { kind, census, lifecycle, .. } = &**self.engine;
         let idle_since = kind.clock().now();
         loop {
             let deadline = kind.keep_alive().and_then(|time| idle_since.after(time));
-            match kind.park(seat, &seats[self.slot].parker, deadline) {
+            match kind.park(seat, kind.parker(self.slot), deadline) {
                 // C4.
                 Unparked::Woken if !census.is_idle(self.slot) => return true,
                 // A stale token, or a new keep-alive.
@@ -236,13 +242,13 @@ impl<'e, K: WorkerKind> Worker<'e, K> {
             // Nobody may be left to meet what a late submit pushed.
             engine.drain(None);
         } else if !self.consumer.is_empty() {
-            if let Err(cause) = Engine::call_for_worker(engine) {
+            if let Err(cause) = Engine::<K>::call_for_worker(engine) {
                 engine.drain(Some(&cause));
             }
         }
     }
 
     fn ticks(&self) -> &Ticks {
-        &self.engine.seats[self.slot].ticks
+        &self.engine.seats()[self.slot].ticks
     }
 }

@@ -4,6 +4,7 @@
 mod block;
 #[cfg(feature = "alloc")]
 mod growable;
+pub mod ring;
 
 #[cfg(feature = "alloc")]
 pub use growable::{Consumer, GrowableQueue};

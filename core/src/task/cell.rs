@@ -1,17 +1,20 @@
-//! The memory of a task on the heap: one allocation for header, closure or outcome, and waiter.
+//! The memory of a task, wherever it lies: header, closure or outcome, and waiter in one piece.
 //!
 //! # State
 //! The state word says who may touch what; see `state` for the invariants S1 to S5.
 //!
 //! | field | touched by |
 //! |---|---|
-//! | `home`, `vtable`, `id` | all, read only |
+//! | `home`, `vtable`, `id` | the submitter before the push, then all, read only |
 //! | `waker` | S5 |
 //! | `times`, `stage` | the submitter before the push, then the resolver (S1), then the owner of the outcome (S4) |
 //!
+//! The stage stands behind the header as plain memory, because its type is known to the functions
+//! of the task's table only; the header's cell `stage` stands for it under the model checker.
+//!
 //! # The home's lifetime
-//! A task does not count references to its engine (two contended writes per task saved). The
-//! engine is there whenever it is touched:
+//! A task does not count references to its home, the engine (two contended writes per task saved).
+//! The engine is there whenever it is touched:
 //! - a worker, and a worker that waits, hold the engine themselves;
 //! - a canceller touches it between `begin_cancel` and `publish`. While the entry is in the queue
 //!   the engine cannot go, since it empties its queue first. Whoever pops an entry that is not
@@ -21,16 +24,15 @@
 //! # Modelled by
 //! `loom-tests/tests/task.rs`, `loom-tests/tests/executor.rs`
 
-use alloc::boxed::Box;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::ptr::{self, NonNull};
+use core::ptr::NonNull;
 use core::task::Waker;
 
-use super::observers::Observers;
+use super::observers::Callbacks;
 use super::state::{End, State};
 use crate::clock::Instant;
-use crate::sync::{AtomicPtr, LastUse, UnsafeCell};
+use crate::sync::{LastUse, UnsafeCell, Untracked};
 
 /// What a worker with a seat of type `S` can run; a failure is an `E`.
 pub trait Job<S, E>: Send {
@@ -46,9 +48,12 @@ pub trait Job<S, E>: Send {
 /// # Safety
 ///
 /// `retain` keeps the value alive until the matching `release`.
-pub(crate) unsafe trait Account: Sync {
-    /// A task was cancelled or claimed by a waiter: its entry is a stub from now on.
+pub(crate) unsafe trait Home: Sync {
+    /// A task was cancelled: its entry is a stub from now on.
     fn withdrawn(&self);
+
+    /// A task was claimed by a waiter: its entry is a stub from now on.
+    fn claimed_inline(&self);
 
     /// The present moment.
     fn now(&self) -> Instant;
@@ -66,6 +71,14 @@ pub(crate) unsafe trait Account: Sync {
     ///
     /// The reference was retained, and is given back once.
     unsafe fn release(this: *const Self);
+
+    /// Frees the memory of a task.
+    ///
+    /// # Safety
+    ///
+    /// `T` is the type as which the task was made for this home; its job and outcome are gone, and it
+    /// is reached by nobody else.
+    unsafe fn free<T>(this: *const Self, task: NonNull<T>);
 }
 
 /// The part of a task that does not depend on its types.
@@ -74,10 +87,36 @@ pub(super) struct Header {
     pub(super) vtable: &'static VTable,
     pub(super) home: *const (),
     pub(super) id: usize,
-    pub(super) observers: AtomicPtr<Observers>,
+    pub(super) callbacks: Callbacks,
     pub(super) waker: UnsafeCell<Option<Waker>>,
     /// Nanoseconds: first the moment of the submit, at the end the two durations.
     pub(super) times: UnsafeCell<[u64; 2]>,
+    /// Stands for the stage.
+    pub(super) stage: UnsafeCell<()>,
+}
+
+impl Header {
+    /// Drops what the task's parties left in it, so that the memory may serve another task.
+    ///
+    /// # Safety
+    ///
+    /// The task is reached by nobody else.
+    pub(super) unsafe fn clear(&self) {
+        // SAFETY: by the caller's promise.
+        drop(self.waker.with_mut(|waker| unsafe { (*waker).take() }));
+        // SAFETY: by the caller's promise.
+        unsafe { self.callbacks.clear() };
+    }
+}
+
+impl Drop for Header {
+    fn drop(&mut self) {
+        let Self { state, waker, times, stage, .. } = self;
+        state.last_use();
+        waker.last_use();
+        times.last_use();
+        stage.last_use();
+    }
 }
 
 /// `repr(C)`: each content starts where the union does, so a cast reaches it.
@@ -88,10 +127,40 @@ pub(super) union Stage<J, T, E> {
     failure: ManuallyDrop<E>,
 }
 
+impl<J, T, E> Stage<J, T, E> {
+    /// That of a pending task.
+    pub(super) const fn of(job: J) -> Self {
+        Self { job: ManuallyDrop::new(job) }
+    }
+}
+
 #[repr(C)]
 pub(super) struct Task<J, T, E> {
-    header: Header,
-    pub(super) stage: UnsafeCell<Stage<J, T, E>>,
+    pub(super) header: Header,
+    stage: Untracked<Stage<J, T, E>>,
+}
+
+impl<J, T, E> Task<J, T, E> {
+    /// A task of its own memory.
+    #[cfg(feature = "alloc")]
+    pub(super) fn new(header: Header, job: J) -> Self {
+        Self { header, stage: Untracked::new(Stage::of(job)) }
+    }
+
+    /// The stage of the task at `task`, for as long as `f` runs.
+    ///
+    /// # Safety
+    ///
+    /// The task is live and of these types.
+    pub(super) unsafe fn with_stage<R>(
+        task: NonNull<Header>,
+        f: impl FnOnce(*mut Stage<J, T, E>) -> R,
+    ) -> R {
+        let task = task.cast::<Self>();
+        // SAFETY: the caller vouches for the task.
+        let task = unsafe { task.as_ref() };
+        task.header.stage.with_mut(|_| f(task.stage.get()))
+    }
 }
 
 /// What depends on a task's types. Every function needs the right that its line in the table of
@@ -108,16 +177,17 @@ pub(super) struct VTable {
     pub(super) drop_outcome: unsafe fn(NonNull<Header>, End),
     pub(super) free: unsafe fn(NonNull<Header>),
     pub(super) withdrawn: unsafe fn(*const ()),
+    pub(super) claimed_inline: unsafe fn(*const ()),
     pub(super) now: unsafe fn(*const ()) -> Instant,
     pub(super) retain: unsafe fn(*const ()),
     pub(super) release: unsafe fn(*const ()),
 }
 
 /// Types of one task, for its functions.
-struct Types<S, E, J, A>(PhantomData<(S, E, J, A)>);
+pub(super) struct Types<S, E, J, A>(PhantomData<(S, E, J, A)>);
 
-impl<S, E, J: Job<S, E>, A: Account> Types<S, E, J, A> {
-    const VTABLE: VTable = VTable {
+impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
+    pub(super) const VTABLE: VTable = VTable {
         run: Self::run,
         drop_job: Self::drop_job,
         put_failure: Self::put_failure,
@@ -126,15 +196,15 @@ impl<S, E, J: Job<S, E>, A: Account> Types<S, E, J, A> {
         drop_outcome: Self::drop_outcome,
         free: Self::free,
         withdrawn: Self::withdrawn,
+        claimed_inline: Self::claimed_inline,
         now: Self::now,
         retain: Self::retain,
         release: Self::release,
     };
 
     fn with_stage<R>(task: NonNull<Header>, f: impl FnOnce(*mut Stage<J, J::Output, E>) -> R) -> R {
-        let task = task.cast::<Task<J, J::Output, E>>();
         // SAFETY: every function of this table is called with a live task of these types.
-        unsafe { task.as_ref() }.stage.with_mut(f)
+        unsafe { Task::with_stage(task, f) }
     }
 
     unsafe fn run(task: NonNull<Header>, seat: *mut ()) -> End {
@@ -196,21 +266,20 @@ impl<S, E, J: Job<S, E>, A: Account> Types<S, E, J, A> {
     }
 
     unsafe fn free(task: NonNull<Header>) {
-        // SAFETY: the caller is the last (S3), and the task came from a box.
-        let mut task = unsafe { Box::from_raw(task.cast::<Task<J, J::Output, E>>().as_ptr()) };
-        let Header { state, observers, waker, times, .. } = &mut task.header;
-        state.last_use();
-        observers.last_use();
-        waker.last_use();
-        times.last_use();
-        task.stage.last_use();
-        // SAFETY: as above.
-        unsafe { Observers::free(&task.header.observers) };
+        // SAFETY: the caller is the last (S3).
+        let home = unsafe { task.as_ref() }.home.cast::<A>();
+        // SAFETY: S3; the task was made for this home, of this type.
+        unsafe { A::free(home, task.cast::<Task<J, J::Output, E>>()) };
     }
 
     unsafe fn withdrawn(home: *const ()) {
         // SAFETY: the caller knows that the home is alive.
         unsafe { &*home.cast::<A>() }.withdrawn();
+    }
+
+    unsafe fn claimed_inline(home: *const ()) {
+        // SAFETY: the caller knows that the home is alive.
+        unsafe { &*home.cast::<A>() }.claimed_inline();
     }
 
     unsafe fn now(home: *const ()) -> Instant {
@@ -237,26 +306,4 @@ impl<S, E, J: Job<S, E>, A: Account> Types<S, E, J, A> {
 pub(super) unsafe fn take_job<J, T, E>(stage: *const Stage<J, T, E>) -> J {
     // SAFETY: by the caller's promise.
     unsafe { stage.cast::<J>().read() }
-}
-
-/// Allocates a task that holds `job`.
-pub(super) fn allocate<S, E, J: Job<S, E>, A: Account>(
-    job: J,
-    home: *const A,
-    id: usize,
-    submitted: Instant,
-) -> NonNull<Header> {
-    let task: Box<Task<J, J::Output, E>> = Box::new(Task {
-        header: Header {
-            state: State::new(),
-            vtable: &Types::<S, E, J, A>::VTABLE,
-            home: home.cast(),
-            id,
-            observers: AtomicPtr::new(ptr::null_mut()),
-            waker: UnsafeCell::new(None),
-            times: UnsafeCell::new([submitted.as_nanos(), 0]),
-        },
-        stage: UnsafeCell::new(Stage { job: ManuallyDrop::new(job) }),
-    });
-    NonNull::from(Box::leak(task)).cast()
 }

@@ -5,20 +5,20 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 
 use super::Handle;
-use super::cell::{Account, Header, Job, allocate};
+use super::arena::Arena;
+use super::cell::Header;
 use super::live::Live;
 use super::state::End;
 use crate::clock::Instant;
 use crate::queue::Pointer;
 
-/// Makes a task of `job` whose home is `home`; returns its two references.
-pub(crate) fn new_task<S, E, J: Job<S, E>, A: Account>(
-    job: J,
-    home: *const A,
-    id: usize,
-    submitted: Instant,
-) -> (TaskRef<S, E>, Handle<J::Output, E>) {
-    let live = Live::new(allocate::<S, E, J, A>(job, home, id, submitted));
+/// The two references to a task that was just made.
+///
+/// # Safety
+///
+/// The task was made of a job for these types, and has no references yet.
+pub(super) unsafe fn references<S, E, T>(task: NonNull<Header>) -> (TaskRef<S, E>, Handle<T, E>) {
+    let live = Live::new(task);
     (TaskRef(live, PhantomData), Handle::new(live))
 }
 
@@ -39,6 +39,29 @@ unsafe impl<S, E: Send> Pointer for TaskRef<S, E> {
     }
 }
 
+impl<S, E> TaskRef<S, E> {
+    /// The entry of the task in a slot.
+    ///
+    /// # Safety
+    ///
+    /// The entry came from [`into_slot`](Self::into_slot) and is taken back once; the task was made for
+    /// these types.
+    pub(crate) unsafe fn in_slot<const TASKS: usize, const BYTES: usize>(
+        arena: &Arena<TASKS, BYTES>,
+        index: usize,
+    ) -> Self {
+        Self(Live::new(arena.task(index)), PhantomData)
+    }
+
+    /// The slot of an arena's task: the entry as a number.
+    pub(crate) fn into_slot<const TASKS: usize, const BYTES: usize>(
+        self,
+        arena: &Arena<TASKS, BYTES>,
+    ) -> usize {
+        arena.index_of(ManuallyDrop::new(self).0.address())
+    }
+}
+
 /// What a popped entry was.
 #[must_use]
 pub(crate) enum Popped<S, E> {
@@ -56,6 +79,12 @@ impl<S, E> TaskRef<S, E> {
         } else {
             Popped::Stub
         }
+    }
+
+    #[cfg(feature = "alloc")]
+    /// Whether it is a pending task's, i.e. no stub.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.0.header().state.is_pending()
     }
 
     /// Cancels the task because of `cause`; nothing if it is a stub.

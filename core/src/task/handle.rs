@@ -1,17 +1,22 @@
 //! The caller's end of a task.
 
+#[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 use core::fmt;
 use core::marker::PhantomData;
+use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::entry::Finished;
 use super::live::Live;
-use super::observers::{ObserverId, Observers};
+#[cfg(feature = "alloc")]
+use super::observers::ObserverId;
 use super::state::{Arm, Disarm, End};
 use super::{Durations, Status};
-use crate::clock::Clock;
+use crate::clock::{Clock, Instant};
 use crate::error::Outcome;
+use crate::park::{Park, Unparked, waker};
+use crate::sync::spin_loop;
 
 /// The caller's end of a task that returns a `T` or fails with an `E`.
 ///
@@ -106,7 +111,7 @@ impl<T, E> Handle<T, E> {
         if !self.task.header().state.claim_inline() {
             return false;
         }
-        self.task.withdrawn();
+        self.task.claimed_inline();
         let started = clock.now();
         // SAFETY: the caller vouches for the seat's type.
         let end = unsafe { self.task.run(seat) };
@@ -133,6 +138,51 @@ impl<T, E> Handle<T, E> {
                 Outcome::Cancelled(Some(unsafe { self.task.take_outcome::<E, true>() }))
             }
         })
+    }
+
+    /// Waits, asleep in `parker`, and returns the outcome.
+    ///
+    /// # Panics
+    ///
+    /// If the outcome was taken before.
+    pub fn join(mut self, parker: &'static impl Park) -> Outcome<T, E> {
+        self.join_until(parker, None).expect("without a deadline it waits")
+    }
+
+    /// Waits, asleep in `parker`, at most until `deadline`; `None` if the task is not over by then.
+    ///
+    /// The parker may be left with a token.
+    ///
+    /// # Panics
+    ///
+    /// If the outcome was taken before.
+    pub fn join_until(
+        &mut self,
+        parker: &'static impl Park,
+        deadline: Option<Instant>,
+    ) -> Option<Outcome<T, E>> {
+        let waker = waker(parker);
+        let mut context = Context::from_waker(&waker);
+        let mut in_time = true;
+        loop {
+            match self.poll_outcome(&mut context) {
+                Poll::Ready(outcome) => return Some(outcome),
+                Poll::Pending if in_time => in_time = parker.park(deadline) != Unparked::TimedOut,
+                Poll::Pending => return None,
+            }
+        }
+    }
+
+    /// Looks until the task is over, without sleeping, and returns the outcome.
+    ///
+    /// # Panics
+    ///
+    /// If the outcome was taken before.
+    pub fn join_spinning(mut self) -> Outcome<T, E> {
+        while !self.is_done() {
+            spin_loop();
+        }
+        self.take().expect("the outcome of a task is taken once")
     }
 
     /// Asks that `waker` be woken when the task is over.
@@ -187,16 +237,18 @@ impl<T, E> Handle<T, E> {
         }
         Poll::Ready(self.take().expect("the outcome of a task is taken once"))
     }
+}
 
+#[cfg(feature = "alloc")]
+impl<T, E> Handle<T, E> {
     /// Calls `callback` with the status once the task is over: on the thread that ends it, or here
     /// and now (`None`) if it is over already.
     pub fn on_done(&self, callback: Box<dyn FnOnce(Status) + Send>) -> Option<ObserverId> {
         let header = self.task.header();
-        let observers = Observers::get_or_make(&header.observers);
-        let id = observers.add(callback);
+        let id = header.callbacks.add(callback);
         if header.state.observe() {
             // O2: over before the callback stood; whoever takes it out runs it.
-            if let Some(callback) = observers.remove(id) {
+            if let Some(callback) = header.callbacks.remove(id) {
                 callback(header.state.get().status());
             }
             return None;
@@ -206,8 +258,24 @@ impl<T, E> Handle<T, E> {
 
     /// Removes a callback; false if it has run or was removed.
     pub fn remove_observer(&self, id: ObserverId) -> bool {
-        Observers::get(&self.task.header().observers)
-            .is_some_and(|observers| observers.remove(id).is_some())
+        self.task.header().callbacks.remove(id).is_some()
+    }
+}
+
+impl<T, E> Unpin for Handle<T, E> {}
+
+/// # Cancel safety
+///
+/// Strict: a dropped `.await` loses nothing while the handle is kept (await `&mut handle`).
+///
+/// # Panics
+///
+/// If it is polled again after it returned the outcome.
+impl<T, E> Future for Handle<T, E> {
+    type Output = Outcome<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<T, E>> {
+        self.poll_outcome(context)
     }
 }
 

@@ -7,7 +7,6 @@ use core::ptr::{self, NonNull};
 use core::time::Duration;
 
 use super::cell::{Header, Task, take_job};
-use super::observers::Observers;
 use super::state::{End, Goodbye, Snapshot, State};
 use crate::clock::Instant;
 
@@ -91,11 +90,9 @@ impl Live {
     ///
     /// The task was made with these types.
     pub(super) unsafe fn take_job<J, T, E>(self) -> J {
-        let task = self.0.cast::<Task<J, T, E>>();
-        // SAFETY: the caller vouches for the types.
-        let stage = unsafe { &task.as_ref().stage };
-        // SAFETY: S1: this thread left pending and has not touched the cell.
-        stage.with_mut(|stage| unsafe { take_job(stage) })
+        // SAFETY: the caller vouches for the types; S1: this thread left pending and has not touched
+        // the cell.
+        unsafe { Task::<J, T, E>::with_stage(self.0, |stage| take_job(stage)) }
     }
 
     /// The entry of a withdrawn task is a stub. The caller knows that the home is alive.
@@ -103,6 +100,14 @@ impl Live {
         let header = self.header();
         // SAFETY: see the module's documentation on the home's lifetime.
         unsafe { (header.vtable.withdrawn)(header.home) };
+    }
+
+    /// The entry of a task that was claimed inline is a stub. The caller knows that the home is
+    /// alive.
+    pub(super) fn claimed_inline(self) {
+        let header = self.header();
+        // SAFETY: see the module's documentation on the home's lifetime.
+        unsafe { (header.vtable.claimed_inline)(header.home) };
     }
 
     /// The moment by the home's clock. The caller knows that the home is alive.
@@ -127,9 +132,7 @@ impl Live {
             }
         }
         if before.is_observed() {
-            if let Some(observers) = Observers::get(&header.observers) {
-                observers.run_all(header.state.get().status());
-            }
+            header.callbacks.run_all(header.state.get().status());
         }
         if before.has_no_handle() {
             // SAFETY: S4: there is no handle, so the outcome is the resolver's.

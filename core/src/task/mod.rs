@@ -1,34 +1,31 @@
 //! A task: what a user submits, once, with one outcome.
 //!
-//! `state` is the word and its transitions, `cell` the memory that the word guards, `live` what the
-//! parties do with it, `entry` the queue's end, `handle` the caller's end, `observers` the callbacks.
+//! `state` is the word and its transitions, `cell` the memory that the word guards, `heap` and
+//! `arena` where that memory comes from, `live` what the parties do with it, `entry` the queue's end,
+//! `handle` the caller's end, `observers` the callbacks.
 
-#[cfg(feature = "alloc")]
+mod arena;
 mod cell;
-#[cfg(feature = "alloc")]
 mod entry;
-#[cfg(feature = "alloc")]
 mod handle;
 #[cfg(feature = "alloc")]
+mod heap;
 mod live;
-#[cfg(feature = "alloc")]
+#[cfg_attr(not(feature = "alloc"), path = "no_observers.rs")]
 mod observers;
-#[cfg(feature = "alloc")]
 mod state;
 #[cfg(all(asyncpal_loom, feature = "alloc"))]
 #[doc(hidden)]
 pub mod testing;
 
-#[cfg(feature = "alloc")]
-pub(crate) use cell::Account;
-#[cfg(feature = "alloc")]
+pub(crate) use arena::{Arena, Vacancy};
+pub(crate) use cell::Home;
 pub use cell::Job;
-#[cfg(feature = "alloc")]
-pub(crate) use entry::{Claimed, Popped, new_task};
-#[cfg(feature = "alloc")]
+pub(crate) use entry::{Claimed, Popped};
 pub use entry::{Finished, TaskRef};
-#[cfg(feature = "alloc")]
 pub use handle::{Handle, Registered, Registration};
+#[cfg(feature = "alloc")]
+pub(crate) use heap::{free, heap_task};
 #[cfg(feature = "alloc")]
 pub use observers::ObserverId;
 

@@ -25,7 +25,7 @@ use alloc::boxed::Box;
 use core::ptr;
 
 use super::Status;
-use crate::sync::{AtomicPtr, AtomicUsize, LastUse, Ordering, UnsafeCell};
+use crate::sync::{AtomicPtr, AtomicUsize, LastUse, Ordering, UnsafeCell, constructor};
 
 /// What is called with the status in which the task ended.
 pub(super) type Callback = Box<dyn FnOnce(Status) + Send>;
@@ -53,24 +53,42 @@ struct Node {
     next: *mut Node,
 }
 
-pub(super) struct Observers {
-    head: AtomicPtr<Node>,
-    last_id: AtomicUsize,
-}
+/// A task's callbacks: the place of their list, and the list once there is one.
+pub(super) struct Callbacks(AtomicPtr<Observers>);
 
-impl Observers {
-    fn new() -> Self {
-        Self { head: AtomicPtr::new(ptr::null_mut()), last_id: AtomicUsize::new(0) }
+impl Callbacks {
+    constructor! {
+        /// None yet.
+        pub(super) fn new() -> Self {
+            Self(AtomicPtr::new(ptr::null_mut()))
+        }
     }
 
-    /// The list in `place`, made if it is not there yet.
-    pub(super) fn get_or_make(place: &AtomicPtr<Self>) -> &Self {
+    /// Adds a callback.
+    pub(super) fn add(&self, callback: Callback) -> ObserverId {
+        self.get_or_make().add(callback)
+    }
+
+    /// Takes the callback `id` out; `None` if it has run, runs, or was removed.
+    pub(super) fn remove(&self, id: ObserverId) -> Option<Callback> {
+        self.get()?.remove(id)
+    }
+
+    /// Runs all callbacks, oldest first.
+    pub(super) fn run_all(&self, status: Status) {
+        if let Some(observers) = self.get() {
+            observers.run_all(status);
+        }
+    }
+
+    /// The list, made if it is not there yet.
+    fn get_or_make(&self) -> &Observers {
         // ORDERING: Acquire: the list is initialised.
-        let mut list = place.load(Ordering::Acquire);
+        let mut list = self.0.load(Ordering::Acquire);
         if list.is_null() {
-            let fresh = Box::into_raw(Box::new(Self::new()));
+            let fresh = Box::into_raw(Box::new(Observers::new()));
             // ORDERING: Release: the fresh list. Acquire on failure: the other's.
-            list = match place.compare_exchange(
+            list = match self.0.compare_exchange(
                 ptr::null_mut(),
                 fresh,
                 Ordering::Release,
@@ -89,31 +107,52 @@ impl Observers {
         unsafe { &*list }
     }
 
-    /// The list in `place`, if it was made: for a thread that knows of a callback in it.
-    pub(super) fn get(place: &AtomicPtr<Self>) -> Option<&Self> {
+    /// The list, if it was made: for a thread that knows of a callback in it.
+    fn get(&self) -> Option<&Observers> {
         // ORDERING: Relaxed: the caller knows of the callback by E2, or made the list itself.
-        let list = place.load(Ordering::Relaxed);
+        let list = self.0.load(Ordering::Relaxed);
         // SAFETY: as in `get_or_make`.
         unsafe { list.as_ref() }
     }
 
-    /// Frees the list in `place`.
+    /// Drops the list.
     ///
     /// # Safety
     ///
     /// Nobody else can reach the task any more.
-    pub(super) unsafe fn free(place: &AtomicPtr<Self>) {
+    pub(super) unsafe fn clear(&self) {
         // ORDERING: Relaxed: the thread that frees the task is alone with it (E3).
-        let list = place.load(Ordering::Relaxed);
+        let list = self.0.load(Ordering::Relaxed);
         if !list.is_null() {
+            // ORDERING: Relaxed: as above.
+            self.0.store(ptr::null_mut(), Ordering::Relaxed);
             // SAFETY: the list was made by `get_or_make`, and by the caller's promise this is the
             // last use.
             drop(unsafe { Box::from_raw(list) });
         }
     }
+}
+
+impl Drop for Callbacks {
+    fn drop(&mut self) {
+        self.0.last_use();
+        // SAFETY: they are dropped with their task.
+        unsafe { self.clear() };
+    }
+}
+
+struct Observers {
+    head: AtomicPtr<Node>,
+    last_id: AtomicUsize,
+}
+
+impl Observers {
+    fn new() -> Self {
+        Self { head: AtomicPtr::new(ptr::null_mut()), last_id: AtomicUsize::new(0) }
+    }
 
     /// Adds a callback.
-    pub(super) fn add(&self, callback: Callback) -> ObserverId {
+    fn add(&self, callback: Callback) -> ObserverId {
         // ORDERING: Relaxed: only distinct.
         let id = ObserverId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
         let free = self.nodes().find(|node| node.change(FREE, id.in_stage(FILLING)));
@@ -149,7 +188,7 @@ impl Observers {
     }
 
     /// Takes the callback `id` out; `None` if it has run, runs, or was removed.
-    pub(super) fn remove(&self, id: ObserverId) -> Option<Callback> {
+    fn remove(&self, id: ObserverId) -> Option<Callback> {
         let node =
             self.nodes().find(|node| node.change(id.in_stage(ARMED), id.in_stage(EMPTYING)))?;
         // SAFETY: O1: this thread moved the stage to emptying.
@@ -160,7 +199,7 @@ impl Observers {
     }
 
     /// Runs all callbacks, oldest first.
-    pub(super) fn run_all(&self, status: Status) {
+    fn run_all(&self, status: Status) {
         while let Some(oldest) = self.oldest() {
             if let Some(callback) = self.remove(oldest) {
                 callback(status);

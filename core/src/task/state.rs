@@ -53,7 +53,7 @@
 //! `loom-tests/tests/task.rs`
 
 use super::Status;
-use crate::sync::{AtomicUsize, LastUse, Ordering};
+use crate::sync::{AtomicUsize, LastUse, Ordering, constructor};
 
 const PHASE: usize = 0b111;
 const PENDING: usize = 0;
@@ -193,8 +193,24 @@ impl Goodbye {
 pub(super) struct State(AtomicUsize);
 
 impl State {
-    pub(super) fn new() -> Self {
-        Self(AtomicUsize::new(PENDING))
+    constructor! {
+        /// That of a pending task.
+        pub(super) fn new() -> Self {
+            Self(AtomicUsize::new(PENDING))
+        }
+    }
+
+    /// That of a pending task again. The task was freed, and its memory is the caller's.
+    pub(super) fn renew(&self) {
+        // ORDERING: Relaxed: a sole writer's store; the push of the entry publishes it. Who looks
+        // at the word of an entry that is not its own sees nothing older: it read that push.
+        self.0.store(PENDING, Ordering::Relaxed);
+    }
+
+    /// Whether the task is pending, as seen by somebody who read its entry but does not own it.
+    pub(super) fn is_pending(&self) -> bool {
+        // ORDERING: Relaxed: a stub stays one, and nothing is read that it guards.
+        self.0.load(Ordering::Relaxed) & PHASE == PENDING
     }
 
     /// E3: every other use happens before this one.
@@ -323,6 +339,7 @@ impl State {
         if disarmed.is_ok() { Disarm::Disarmed } else { Disarm::Done }
     }
 
+    #[cfg(feature = "alloc")]
     /// A callback stands in the list. Returns whether the task was over already.
     pub(super) fn observe(&self) -> bool {
         // ORDERING: Release, E2: the callback. Not Acquire: of an end that was there only the

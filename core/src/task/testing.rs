@@ -1,7 +1,9 @@
 //! Tasks without an engine, for the models of this module.
 
-use super::cell::Account;
-use super::entry::{Popped, TaskRef, new_task};
+use core::ptr::NonNull;
+
+use super::entry::{Popped, TaskRef};
+use super::heap::heap_task;
 use super::{Handle, Job};
 use crate::clock::Instant;
 use crate::sync::{Arc, AtomicUsize, LastUse, Ordering};
@@ -32,10 +34,14 @@ impl Drop for Home {
 }
 
 // SAFETY: the home lives in an `Arc`, whose count `retain` and `release` change.
-unsafe impl Account for Home {
+unsafe impl super::cell::Home for Home {
     fn withdrawn(&self) {
         // ORDERING: Relaxed: counted only.
         self.withdrawn.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn claimed_inline(&self) {
+        self.withdrawn();
     }
 
     fn now(&self) -> Instant {
@@ -54,11 +60,16 @@ unsafe impl Account for Home {
         // SAFETY: the count was incremented by `retain`.
         unsafe { Arc::decrement_strong_count(this) };
     }
+
+    unsafe fn free<T>(_: *const Self, task: NonNull<T>) {
+        // SAFETY: by the caller's promise, and the tasks of this module are on the heap.
+        unsafe { super::heap::free(task) };
+    }
 }
 
 /// A task of `job`: its entry, as if just popped, and its handle.
 pub fn task<E, J: Job<(), E>>(job: J, home: &Arc<Home>) -> (TaskRef<(), E>, Handle<J::Output, E>) {
-    new_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0))
+    heap_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0))
 }
 
 /// What a worker does with an entry; false if it was a stub. The caller has the home.

@@ -7,7 +7,7 @@
 use super::park::ModelPark;
 use asyncpal_core::clock::{Clock, Instant};
 use asyncpal_core::error::Outcome;
-use asyncpal_core::executor::{Engine, Executor, OpenError, Rejection, WorkerKind, work};
+use asyncpal_core::executor::{Executor, Heap, OpenError, Rejection, Shared, WorkerKind, work};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::{Handle, Job};
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -78,6 +78,7 @@ impl Record {
 }
 
 pub struct ModelKind {
+    parkers: Vec<ModelPark>,
     script: Script,
     record: Arc<Record>,
 }
@@ -97,24 +98,21 @@ impl Drop for ModelKind {
 }
 
 impl WorkerKind for ModelKind {
+    type Memory = Heap;
     type Park = ModelPark;
     type Clock = Self;
     type Seat = ();
     type Failure = Cause;
 
-    fn parker(&self, _: usize) -> ModelPark {
-        ModelPark::new()
+    fn parker(&self, slot: usize) -> &ModelPark {
+        &self.parkers[slot]
     }
 
     fn clock(&self) -> &Self {
         self
     }
 
-    fn spawn(
-        &self,
-        engine: &asyncpal_core::sync::Arc<Engine<Self>>,
-        slot: usize,
-    ) -> Result<(), Cause> {
+    fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Cause> {
         if self.record.failed_spawns.load(Relaxed) < self.script.failing_spawns {
             self.record.failed_spawns.fetch_add(1, Relaxed);
             // The system call takes its time: what others do meanwhile matters.
@@ -126,7 +124,7 @@ impl WorkerKind for ModelKind {
             return Ok(());
         }
         let engine = engine.clone();
-        let thread = thread::spawn(move || work(&engine, slot));
+        let thread = thread::spawn(move || work::<Self>(&engine, slot));
         self.record.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         Ok(())
     }
@@ -219,7 +217,11 @@ pub struct Pool {
 impl Pool {
     pub fn new(max_workers: usize, script: Script) -> Self {
         let record = Arc::new(Record::default());
-        let kind = ModelKind { script, record: Arc::clone(&record) };
+        let kind = ModelKind {
+            parkers: (0..max_workers).map(|_| ModelPark::new()).collect(),
+            script,
+            record: Arc::clone(&record),
+        };
         Self { executor: Executor::new(kind, max_workers), record }
     }
 
@@ -238,6 +240,7 @@ impl Pool {
             Rejection::Closed => Refusal::Closed,
             Rejection::Broken => Refusal::Broken,
             Rejection::Spawn(cause) => Refusal::Spawn(cause),
+            Rejection::Full => unreachable!("the heap is not full"),
         })
     }
 

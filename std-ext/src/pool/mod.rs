@@ -55,7 +55,8 @@ impl<K: Kind> Pool<K> {
         idle_timeout: Option<Duration>,
         grace: Duration,
     ) -> Self {
-        let executor = Executor::new(Staff::new(kind, terms, idle_timeout), max_workers);
+        let executor =
+            Executor::new(Staff::new(kind, terms, max_workers, idle_timeout), max_workers);
         let inner = Arc::new(Inner { executor, grace, max_workers });
         watcher::watch(&inner);
         Self { inner }
@@ -79,6 +80,7 @@ impl<K: Kind> Pool<K> {
                     Rejection::Closed => PoolError::Closed,
                     Rejection::Broken => self.inner.broken(),
                     Rejection::Spawn(cause) => PoolError::of_spawn(&cause),
+                    Rejection::Full => unreachable!("the queue grows"),
                 };
                 Err(SubmitError { call: K::call(rejected.job), reason })
             }

@@ -4,8 +4,9 @@ use core::time::Duration;
 use std::thread::{self, JoinHandle};
 
 use asyncpal_core::clock::Instant;
-use asyncpal_core::executor::{Engine, OpenError, WorkerKind, work};
+use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind, work};
 use asyncpal_core::park::Unparked;
+use crossbeam_utils::CachePadded;
 
 use crate::clock::{Deadline, StdClock};
 use crate::error::{BrokenCause, Failure, PoolError, TaskError};
@@ -27,6 +28,7 @@ pub(super) struct Terms {
 #[derive(Debug)]
 pub(crate) struct Staff<K: Kind> {
     pub(super) kind: K,
+    parkers: Box<[CachePadded<K::Parker>]>,
     pub(super) terms: Terms,
     pub(super) keep_alive: KeepAlive,
     broken: OnceLock<Arc<BrokenCause>>,
@@ -55,9 +57,16 @@ struct Roster {
 }
 
 impl<K: Kind> Staff<K> {
-    pub(super) fn new(kind: K, terms: Terms, keep_alive: Option<Duration>) -> Self {
+    pub(super) fn new(
+        kind: K,
+        terms: Terms,
+        max_workers: usize,
+        keep_alive: Option<Duration>,
+    ) -> Self {
+        let parkers = (0..max_workers).map(|_| CachePadded::new(kind.parker())).collect();
         Self {
             kind,
+            parkers,
             terms,
             keep_alive: KeepAlive::new(keep_alive),
             broken: OnceLock::new(),
@@ -112,20 +121,21 @@ impl<K: Kind> Staff<K> {
 }
 
 impl<K: Kind> WorkerKind for Staff<K> {
+    type Memory = Heap;
     type Park = K::Parker;
     type Clock = StdClock;
     type Seat = K::Seat;
     type Failure = Failure;
 
-    fn parker(&self, _slot: usize) -> K::Parker {
-        self.kind.parker()
+    fn parker(&self, slot: usize) -> &K::Parker {
+        &self.parkers[slot]
     }
 
     fn clock(&self) -> &StdClock {
         &StdClock
     }
 
-    fn spawn(&self, engine: &Arc<Engine<Self>>, slot: usize) -> Result<(), Failure> {
+    fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Failure> {
         let mut builder = thread::Builder::new().name(format!("{}-{slot}", self.terms.name));
         if let Some(bytes) = self.terms.stack_size {
             builder = builder.stack_size(bytes);
@@ -137,7 +147,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
         let thread = builder.spawn(move || {
             let home = Arc::as_ptr(&engine).cast();
             CurrentWorker { home, serial, inline: K::INLINE }.enter();
-            work(&engine, slot);
+            work::<Self>(&engine, slot);
         });
         let thread = thread.map_err(|error| TaskError::not_spawned(error.into()))?;
         roster.threads.retain(|(_, thread)| !thread.is_finished());

@@ -1,0 +1,308 @@
+//! An engine in a `static`: no allocator, bounded by constants.
+//!
+//! # State
+//! | field | meaning |
+//! |---|---|
+//! | `arena` | the slots of the tasks |
+//! | `ready` | the indices of the slots whose tasks wait for a worker, oldest first; and of stubs |
+//!
+//! # Invariants
+//! - **T1** An index is in `ready` at most once: a slot is freed only when its entry was popped. So
+//!   the ring is never full.
+//! - **T2** Who finds no free slot clears leading stubs first: a slot is refused only while each
+//!   slot is a task's that is not over, or whose handle is still there, or a stub's behind a
+//!   pending task's.
+//!
+//! # Progress
+//! Strictly lock-free, as ring and arena are. A thread that stops keeps at most one slot.
+//!
+//! # Modelled by
+//! `loom-tests/tests/fixed.rs`
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::ptr::NonNull;
+
+use crossbeam_utils::CachePadded;
+
+use super::call::{Call, CallWithSeat};
+use super::kind::{Rejected, WorkerKind};
+use super::memory::{AfterClearing, Consume, Made, Memory, Store};
+use super::submit::Submitted;
+use super::{Counts, Engine, Entry, Seat};
+use crate::census::{Bank, Census, banks_for};
+use crate::clock::Instant;
+use crate::error::Outcome;
+use crate::lifecycle::Phase;
+use crate::park::Park;
+use crate::queue::ring::{Dequeued, Ring};
+use crate::sync::{AtomicUsize, array, constructor};
+use crate::task::{Arena, Handle, Job, TaskRef, Vacancy};
+
+/// Engine and tasks in a `static`.
+///
+/// At most `TASKS` tasks that are pending, running, or over with their handle still there; closure,
+/// result and failure of each at most `BYTES` bytes, aligned to at most 8; at most `WORKERS` workers.
+/// `BANKS` is one for every 32 workers (16 on targets with 32-bit words).
+#[derive(Clone, Copy, Debug)]
+pub struct Static<
+    const TASKS: usize,
+    const BYTES: usize,
+    const WORKERS: usize,
+    const BANKS: usize = 1,
+>;
+
+impl<K, const TASKS: usize, const BYTES: usize, const WORKERS: usize, const BANKS: usize> Memory<K>
+    for Static<TASKS, BYTES, WORKERS, BANKS>
+where
+    K: WorkerKind<Memory = Self> + 'static,
+{
+    type Shared = &'static Engine<K>;
+    type Banks = [Bank; BANKS];
+    type Seats = [CachePadded<Seat>; WORKERS];
+    type Store = StaticStore<K, TASKS, BYTES>;
+
+    fn as_ptr(engine: &&'static Engine<K>) -> *const Engine<K> {
+        *engine
+    }
+
+    unsafe fn retain(_: *const Engine<K>) {}
+
+    unsafe fn retained(engine: *const Engine<K>) -> &'static Engine<K> {
+        // SAFETY: it came from a `&'static`.
+        unsafe { &*engine }
+    }
+
+    unsafe fn free<T>(engine: *const Engine<K>, task: NonNull<T>) {
+        // SAFETY: it came from a `&'static`.
+        let engine = unsafe { &*engine };
+        // SAFETY: by the caller's promise.
+        unsafe { engine.store.arena.free(task) };
+    }
+}
+
+/// A pool in a `static`: no allocator, no operating system.
+///
+/// Its methods need `&'static self`, because tasks and handles lie in it. It is never dropped; what
+/// is pending runs, or is cancelled by [`close`](Self::close).
+///
+/// # Examples
+///
+/// See `examples/bare-metal`, where workers are the harts of a processor.
+pub struct StaticExecutor<K: WorkerKind> {
+    engine: Engine<K>,
+}
+
+impl<K, const TASKS: usize, const BYTES: usize, const WORKERS: usize, const BANKS: usize>
+    StaticExecutor<K>
+where
+    K: WorkerKind<Memory = Static<TASKS, BYTES, WORKERS, BANKS>> + 'static,
+{
+    constructor! {
+        /// An executor without tasks and workers.
+        pub fn new(kind: K) -> Self {
+            const {
+                assert!(TASKS > 0, "an executor needs room for one task");
+                assert!(WORKERS > 0, "an executor needs room for one worker");
+                assert!(BANKS == banks_for(WORKERS), "BANKS must be banks_for(WORKERS)");
+            }
+            let store =
+                StaticStore { arena: Arena::new(), ready: Ring::new(), entries: PhantomData };
+            let banks = array![CachePadded::new(AtomicUsize::new(0)); BANKS];
+            let seats = array![CachePadded::new(Seat::new()); WORKERS];
+            Self { engine: Engine::of(kind, store, Census::of(banks, WORKERS), seats) }
+        }
+    }
+
+    /// Submits a closure.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] gives it back: there is no room for a task, the executor is closed or broken, or
+    /// nobody lives to run it and no worker could be spawned.
+    pub fn submit<F, T>(
+        &'static self,
+        call: F,
+    ) -> Result<Handle<T, K::Failure>, Rejected<F, K::Failure>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_job(Call(call))
+            .map_err(|Rejected { job, reason }| Rejected { job: job.0, reason })
+    }
+
+    /// Submits a closure that gets its worker's seat, so that it can [`join_nested`](Self::join_nested).
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn submit_with_seat<F, T>(
+        &'static self,
+        call: F,
+    ) -> Result<Handle<T, K::Failure>, Rejected<F, K::Failure>>
+    where
+        F: FnOnce(&mut K::Seat) -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.submit_job(CallWithSeat(call))
+            .map_err(|Rejected { job, reason }| Rejected { job: job.0, reason })
+    }
+
+    /// Submits a job.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn submit_job<J: Job<K::Seat, K::Failure> + 'static>(
+        &'static self,
+        job: J,
+    ) -> Submitted<K, J> {
+        Engine::<K>::submit(&&self.engine, job)
+    }
+
+    /// Waits for a task from inside another: if it is a pending task of this executor it runs here,
+    /// with this worker's `seat`; else this worker sleeps in `parker`. So one worker survives any
+    /// acyclic nesting.
+    pub fn join_nested<T>(
+        &'static self,
+        seat: &mut K::Seat,
+        parker: &'static impl Park,
+        handle: Handle<T, K::Failure>,
+    ) -> Outcome<T, K::Failure> {
+        if core::ptr::addr_eq(handle.home(), &raw const self.engine) {
+            // SAFETY: the task is this engine's, so that its seat's type is `K::Seat`, and the engine
+            // lives for ever.
+            let _ = unsafe { handle.run_inline(seat, self.engine.kind().clock()) };
+        }
+        handle.join(parker)
+    }
+
+    /// Works in `slot`: what a thread of execution calls that [`WorkerKind::spawn`] has made.
+    pub fn work(&'static self, slot: usize) {
+        super::work::<K>(&&self.engine, slot);
+    }
+
+    /// The kind of workers.
+    pub fn kind(&self) -> &K {
+        self.engine.kind()
+    }
+
+    /// Numbers: a snapshot.
+    pub fn counts(&self) -> Counts {
+        self.engine.counts()
+    }
+
+    /// How far the executor is in its life.
+    pub fn phase(&self) -> Phase {
+        self.engine.phase()
+    }
+
+    /// Closes: no more submits; what is pending is cancelled; workers leave after the task at
+    /// hand. False if it was closed before.
+    pub fn close(&self) -> bool {
+        self.engine.close()
+    }
+
+    /// Lets every worker that was called for until now leave as soon as it finds no task. More are
+    /// spawned as needed.
+    pub fn renew_workers(&self) {
+        self.engine.renew_workers();
+    }
+
+    /// Wakes every idle worker, so that it reads its keep-alive anew.
+    pub fn rouse_workers(&self) {
+        self.engine.rouse_workers();
+    }
+}
+
+impl<K: WorkerKind> fmt::Debug for StaticExecutor<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StaticExecutor").field("engine", &self.engine).finish()
+    }
+}
+
+/// Slots for tasks, and the ring of those that wait.
+pub struct StaticStore<K: WorkerKind, const TASKS: usize, const BYTES: usize> {
+    arena: Arena<TASKS, BYTES>,
+    ready: Ring<TASKS>,
+    entries: PhantomData<fn(Entry<K>)>,
+}
+
+impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> StaticStore<K, TASKS, BYTES> {
+    fn entry(&self, index: usize) -> Entry<K> {
+        // SAFETY: T1: the index was popped, so its entry is this thread's; only tasks of this kind
+        // are made here.
+        unsafe { TaskRef::in_slot(&self.arena, index) }
+    }
+
+    /// T2; false if there is no leading stub.
+    fn clear_stub(&self) -> bool {
+        match self.ready.dequeue_if(|index| !self.arena.is_pending(index)) {
+            Dequeued::Taken(index) => {
+                drop(self.entry(index));
+                true
+            }
+            Dequeued::Declined | Dequeued::Empty => false,
+        }
+    }
+}
+
+impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Store<K>
+    for StaticStore<K, TASKS, BYTES>
+{
+    type Vacancy = Vacancy;
+    type Consumer<'s>
+        = &'s Self
+    where
+        Self: 's;
+
+    fn reserve(&self) -> Option<Vacancy> {
+        loop {
+            let vacancy = self.arena.claim();
+            if vacancy.is_some() {
+                return vacancy;
+            }
+            if !self.clear_stub() {
+                // A worker may just have popped what was a leading stub.
+                return self.arena.claim();
+            }
+        }
+    }
+
+    fn make<J: Job<K::Seat, K::Failure>>(
+        &self,
+        vacancy: Vacancy,
+        job: J,
+        home: *const Engine<K>,
+        id: usize,
+        submitted: Instant,
+    ) -> Made<K, J> {
+        self.arena.task_of(vacancy, job, home, id, submitted)
+    }
+
+    fn push(&self, entry: Entry<K>) {
+        self.ready.enqueue(entry.into_slot(&self.arena));
+    }
+
+    fn consumer(&self) -> &Self {
+        self
+    }
+
+    fn clear_stubs(&self) -> AfterClearing {
+        // They are cleared when their slots are wanted.
+        AfterClearing::Leave
+    }
+}
+
+impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Consume<K>
+    for &StaticStore<K, TASKS, BYTES>
+{
+    fn pop(&mut self) -> Option<Entry<K>> {
+        self.ready.dequeue().map(|index| self.entry(index))
+    }
+
+    fn is_empty(&self) -> bool {
+        self.ready.is_empty()
+    }
+}

@@ -1,0 +1,201 @@
+//! An engine on the heap: tasks as many as memory holds, one allocation each, and a growable queue.
+//!
+//! # Stubs
+//! A task that a waiting worker claims leaves a stub in the queue, and if that worker is the only one
+//! nobody would ever pop it. So a worker that has run some tasks inline pops what is at the head
+//! until it meets a pending task, which it may not run (the task may wait for what this worker is in
+//! the middle of). That entry goes to `front`, and comes before the queue.
+//!
+//! # State
+//! | field | meaning |
+//! |---|---|
+//! | `front` | an entry that is older than all in the queue, or none |
+//! | `clearing` | somebody clears stubs, and alone may fill `front` |
+//! | `inlined` | tasks that were ever run inline |
+//!
+//! # Invariants
+//! - **H1** `front` is filled by the clearer alone, and only while it is empty.
+//! - **H2** With one worker, tasks start in the order of their submits: only workers clear, and the
+//!   only one is not popping meanwhile.
+//!
+//! # Edges
+//! - **H3** filling `front` (Release) / taking from it (Acquire): the entry's task is seen.
+//! - **H4** end of clearing (Release) / its next beginning (Acquire): the next clearer sees what this
+//!   one left in `front`.
+//! - Who fills `front` had an entry in its hands, so that a worker may have found nothing and gone to
+//!   sleep: the clearer calls for a worker afterwards, as after a push (F1 of the census).
+//!
+//! # Progress
+//! Lock-free: a thread that stops in the middle takes at most one entry along, and nobody clears
+//! stubs any more.
+//!
+//! # Modelled by
+//! `loom-tests/tests/executor.rs`
+
+use alloc::boxed::Box;
+use core::ptr::{self, NonNull};
+
+use crossbeam_utils::CachePadded;
+
+use super::kind::WorkerKind;
+use super::memory::{AfterClearing, Consume, Made, Memory, Store};
+use super::{Engine, Entry, Seat};
+use crate::census::{Bank, Census, banks_for};
+use crate::clock::Instant;
+use crate::queue::{Consumer, GrowableQueue, Pointer};
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, BLOCK_SLOTS, LastUse, Ordering, STUBS};
+use crate::task::{self, Job};
+
+/// Engine and tasks on the heap.
+#[derive(Clone, Copy, Debug)]
+pub struct Heap;
+
+impl<K: WorkerKind<Memory = Self>> Memory<K> for Heap {
+    type Shared = Arc<Engine<K>>;
+    type Banks = Box<[Bank]>;
+    type Seats = Box<[CachePadded<Seat>]>;
+    type Store = HeapStore<K>;
+
+    fn as_ptr(engine: &Arc<Engine<K>>) -> *const Engine<K> {
+        Arc::as_ptr(engine)
+    }
+
+    unsafe fn retain(engine: *const Engine<K>) {
+        // SAFETY: the pointer came from an `Arc` that is alive.
+        unsafe { Arc::increment_strong_count(engine) };
+    }
+
+    unsafe fn retained(engine: *const Engine<K>) -> Arc<Engine<K>> {
+        // SAFETY: the count was incremented by `retain`.
+        unsafe { Arc::from_raw(engine) }
+    }
+
+    unsafe fn free<T>(_: *const Engine<K>, task: NonNull<T>) {
+        // SAFETY: by the caller's promise; the store below makes tasks on the heap.
+        unsafe { task::free(task) };
+    }
+}
+
+impl<K: WorkerKind<Memory = Heap>> Engine<K> {
+    /// An engine with room for so many workers.
+    pub(super) fn on_heap(kind: K, max_workers: usize) -> Self {
+        let banks =
+            (0..banks_for(max_workers)).map(|_| CachePadded::new(AtomicUsize::new(0))).collect();
+        let seats = (0..max_workers).map(|_| CachePadded::new(Seat::new())).collect();
+        let store = HeapStore {
+            queue: GrowableQueue::new(),
+            front: AtomicPtr::new(ptr::null_mut()),
+            clearing: AtomicUsize::new(0),
+            inlined: AtomicUsize::new(0),
+        };
+        Self::of(kind, store, Census::new(banks, max_workers), seats)
+    }
+}
+
+/// Tasks on the heap, and their queue.
+pub struct HeapStore<K: WorkerKind> {
+    queue: GrowableQueue<Entry<K>, BLOCK_SLOTS>,
+    front: AtomicPtr<()>,
+    clearing: AtomicUsize,
+    inlined: AtomicUsize,
+}
+
+impl<K: WorkerKind> HeapStore<K> {
+    /// H1, from the other side.
+    fn take_front(&self) -> Option<Entry<K>> {
+        // ORDERING: Relaxed: only whether to swap; who went idle before this look has a fence
+        // (F2) between.
+        if self.front.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        // ORDERING: Acquire, H3.
+        let entry = NonNull::new(self.front.swap(ptr::null_mut(), Ordering::Acquire))?;
+        // SAFETY: what was in `front` came from `into_raw`, and the swap took it out.
+        Some(unsafe { Entry::<K>::from_raw(entry) })
+    }
+
+    /// Clears until the queue is empty or `front` is filled. The caller is the clearer.
+    fn clear(&self) -> AfterClearing {
+        let mut consumer = self.consumer();
+        while let Some(entry) = consumer.pop() {
+            if entry.is_pending() {
+                // ORDERING: Release, H3.
+                self.front.store(entry.into_raw().as_ptr(), Ordering::Release);
+                return AfterClearing::Call;
+            }
+        }
+        AfterClearing::Leave
+    }
+}
+
+impl<K: WorkerKind> Store<K> for HeapStore<K> {
+    type Vacancy = ();
+    type Consumer<'s>
+        = HeapConsumer<'s, K>
+    where
+        K: 's;
+
+    fn reserve(&self) -> Option<()> {
+        Some(())
+    }
+
+    fn make<J: Job<K::Seat, K::Failure>>(
+        &self,
+        (): (),
+        job: J,
+        home: *const Engine<K>,
+        id: usize,
+        submitted: Instant,
+    ) -> Made<K, J> {
+        task::heap_task(job, home, id, submitted)
+    }
+
+    fn push(&self, entry: Entry<K>) {
+        self.queue.push(entry);
+    }
+
+    fn consumer(&self) -> HeapConsumer<'_, K> {
+        HeapConsumer { store: self, queue: self.queue.consumer() }
+    }
+
+    fn clear_stubs(&self) -> AfterClearing {
+        // ORDERING: Relaxed: a number.
+        if self.inlined.fetch_add(1, Ordering::Relaxed) % STUBS != STUBS - 1 {
+            return AfterClearing::Leave;
+        }
+        // ORDERING: Acquire, H4.
+        if self.clearing.swap(1, Ordering::Acquire) == 1 {
+            return AfterClearing::Leave;
+        }
+        let then = self.clear();
+        // ORDERING: Release, H4.
+        self.clearing.store(0, Ordering::Release);
+        then
+    }
+}
+
+impl<K: WorkerKind> Drop for HeapStore<K> {
+    fn drop(&mut self) {
+        // X3 of the engine: both are empty.
+        self.front.last_use();
+        self.clearing.last_use();
+        self.inlined.last_use();
+    }
+}
+
+/// A thread's consuming end: `front`, then the queue.
+pub struct HeapConsumer<'s, K: WorkerKind> {
+    store: &'s HeapStore<K>,
+    queue: Consumer<'s, Entry<K>, BLOCK_SLOTS>,
+}
+
+impl<K: WorkerKind> Consume<K> for HeapConsumer<'_, K> {
+    fn pop(&mut self) -> Option<Entry<K>> {
+        self.store.take_front().or_else(|| self.queue.pop())
+    }
+
+    fn is_empty(&self) -> bool {
+        // ORDERING: Relaxed: the leaver's fence (X4, F3) is before it.
+        self.store.front.load(Ordering::Relaxed).is_null() && self.queue.is_empty()
+    }
+}

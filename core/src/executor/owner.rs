@@ -1,0 +1,75 @@
+//! The owner of an engine on the heap.
+
+use super::Engine;
+use super::heap::Heap;
+#[cfg(doc)]
+use super::kind::Rejected;
+use super::kind::WorkerKind;
+use super::submit::Submitted;
+#[cfg(doc)]
+use crate::lifecycle::Phase;
+use crate::sync::Arc;
+use crate::task::Job;
+
+/// The owner of an engine: submits, joins, closes. Dropping it closes the engine; workers that are
+/// at work keep what they need.
+pub struct Executor<K: WorkerKind<Memory = Heap>> {
+    engine: Arc<Engine<K>>,
+}
+
+impl<K: WorkerKind<Memory = Heap>> Executor<K> {
+    /// An engine with room for so many workers, and none yet.
+    ///
+    /// # Panics
+    ///
+    /// If `max_workers` is zero.
+    pub fn new(kind: K, max_workers: usize) -> Self {
+        assert!(max_workers > 0, "a pool needs room for one worker");
+        Self { engine: Arc::new(Engine::on_heap(kind, max_workers)) }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Engine<K> {
+        &self.engine
+    }
+
+    /// Submits `job`.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] gives the job back: the pool is not open, or nobody lives to run it and no
+    /// worker could be spawned.
+    pub fn submit<J: Job<K::Seat, K::Failure> + 'static>(&self, job: J) -> Submitted<K, J> {
+        Engine::<K>::submit(&self.engine, job)
+    }
+
+    /// Lets every worker that was called for until now leave as soon as it finds no task. New ones
+    /// are spawned as needed.
+    pub fn renew_workers(&self) {
+        self.engine.renew_workers();
+    }
+
+    /// Wakes every idle worker, so that it reads its keep-alive anew.
+    pub fn rouse_workers(&self) {
+        self.engine.rouse_workers();
+    }
+
+    /// Closes: no more submits; what is pending is cancelled; workers leave after the task at
+    /// hand. False if it was closed before.
+    pub fn close(&self) -> bool {
+        self.engine.close()
+    }
+
+    /// Notes that no worker is left; see [`Phase::Terminated`].
+    pub fn terminated(&self) {
+        self.engine.lifecycle.terminate();
+    }
+}
+
+impl<K: WorkerKind<Memory = Heap>> Drop for Executor<K> {
+    fn drop(&mut self) {
+        self.close();
+        // X3: a submit that came too late left a stub.
+        self.engine.drain(None);
+    }
+}
