@@ -1,5 +1,7 @@
 //! What makes a worker a thread, a child process, a hart or a model.
 
+use core::error::Error;
+use core::fmt;
 use core::time::Duration;
 
 use super::memory::{Memory, Shared};
@@ -92,8 +94,7 @@ pub trait WorkerKind: Send + Sync + Sized {
     fn departed(&self, slot: usize);
 }
 
-/// A call that a caller gets back.
-#[derive(Debug)]
+/// A job that a caller gets back.
 pub struct Rejected<J, E> {
     /// The job that was not taken.
     pub job: J,
@@ -102,7 +103,8 @@ pub struct Rejected<J, E> {
 }
 
 /// Why a submit was not taken.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Rejection<E> {
     /// The pool was shut down.
     Closed,
@@ -112,4 +114,30 @@ pub enum Rejection<E> {
     Full,
     /// Nobody lives to run it and no worker could be spawned.
     Spawn(E),
+}
+
+impl<J, E: fmt::Debug> fmt::Debug for Rejected<J, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rejected").field("reason", &self.reason).finish_non_exhaustive()
+    }
+}
+
+impl<J, E> fmt::Display for Rejected<J, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.reason {
+            Rejection::Closed => "the executor was shut down",
+            Rejection::Broken => "the executor is broken",
+            Rejection::Full => "the executor has no room for another task",
+            Rejection::Spawn(_) => "there is no worker and none could be spawned",
+        })
+    }
+}
+
+impl<J, E: Error + 'static> Error for Rejected<J, E> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.reason {
+            Rejection::Spawn(cause) => Some(cause),
+            _ => None,
+        }
+    }
 }

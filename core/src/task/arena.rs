@@ -136,11 +136,11 @@ impl<const TASKS: usize, const BYTES: usize> Arena<TASKS, BYTES> {
         let at = task.as_ptr();
         // Field by field: others may be looking at the state word, A2.
         // SAFETY: A1: the slot is this thread's.
-        unsafe { (&raw mut (*at).vtable).write(&Types::<S, E, J, A>::VTABLE) };
+        unsafe { (*at).vtable = &Types::<S, E, J, A>::VTABLE };
         // SAFETY: as above.
-        unsafe { (&raw mut (*at).home).write(home.cast()) };
+        unsafe { (*at).home = home.cast() };
         // SAFETY: as above.
-        unsafe { (&raw mut (*at).id).write(id) };
+        unsafe { (*at).id = id };
         // SAFETY: a slot's header is always initialised, and now of this task.
         let header = unsafe { task.as_ref() };
         header.times.with_mut(|times| {
@@ -148,10 +148,10 @@ impl<const TASKS: usize, const BYTES: usize> Arena<TASKS, BYTES> {
             unsafe { *times = [submitted.as_nanos(), 0] };
         });
         let content = Stage::of(job);
-        // SAFETY: the slot has room for a task of these types, and is this thread's.
-        unsafe {
-            Task::<J, J::Output, E>::with_stage(task, |stage| stage.write(content));
-        }
+        // SAFETY: the slot has room for a task of these types.
+        let stage = unsafe { Task::<J, J::Output, E>::stage_of(task) };
+        // SAFETY: A1.
+        header.stage.with_mut(|_| unsafe { stage.write(content) });
         header.state.renew();
         task
     }

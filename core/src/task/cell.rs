@@ -147,19 +147,14 @@ impl<J, T, E> Task<J, T, E> {
         Self { header, stage: Untracked::new(Stage::of(job)) }
     }
 
-    /// The stage of the task at `task`, for as long as `f` runs.
+    /// Where the stage of the task at `task` is. Who touches it does so inside the header's `stage`.
     ///
     /// # Safety
     ///
     /// The task is live and of these types.
-    pub(super) unsafe fn with_stage<R>(
-        task: NonNull<Header>,
-        f: impl FnOnce(*mut Stage<J, T, E>) -> R,
-    ) -> R {
-        let task = task.cast::<Self>();
+    pub(super) unsafe fn stage_of(task: NonNull<Header>) -> *mut Stage<J, T, E> {
         // SAFETY: the caller vouches for the task.
-        let task = unsafe { task.as_ref() };
-        task.header.stage.with_mut(|_| f(task.stage.get()))
+        unsafe { task.cast::<Self>().as_ref() }.stage.get()
     }
 }
 
@@ -204,7 +199,9 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
 
     fn with_stage<R>(task: NonNull<Header>, f: impl FnOnce(*mut Stage<J, J::Output, E>) -> R) -> R {
         // SAFETY: every function of this table is called with a live task of these types.
-        unsafe { Task::with_stage(task, f) }
+        let stage = unsafe { Task::stage_of(task) };
+        // SAFETY: as above.
+        unsafe { task.as_ref() }.stage.with_mut(|_| f(stage))
     }
 
     unsafe fn run(task: NonNull<Header>, seat: *mut ()) -> End {

@@ -90,9 +90,10 @@ impl Live {
     ///
     /// The task was made with these types.
     pub(super) unsafe fn take_job<J, T, E>(self) -> J {
-        // SAFETY: the caller vouches for the types; S1: this thread left pending and has not touched
-        // the cell.
-        unsafe { Task::<J, T, E>::with_stage(self.0, |stage| take_job(stage)) }
+        // SAFETY: the caller vouches for the types.
+        let stage = unsafe { Task::<J, T, E>::stage_of(self.0) };
+        // SAFETY: S1: this thread left pending and has not touched the cell.
+        self.header().stage.with_mut(|_| unsafe { take_job(stage) })
     }
 
     /// The entry of a withdrawn task is a stub. The caller knows that the home is alive.
