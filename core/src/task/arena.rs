@@ -26,6 +26,7 @@
 //! `loom-tests/tests/fixed.rs`
 
 use core::convert::Infallible;
+use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
@@ -74,8 +75,11 @@ impl<const BYTES: usize> Slot<BYTES> {
 #[must_use]
 pub struct Vacancy(usize);
 
-/// `TASKS` slots for tasks of at most `BYTES` bytes.
-pub(crate) struct Arena<const TASKS: usize, const BYTES: usize> {
+/// `TASKS` slots for tasks whose closure, result and failure are of at most `BYTES` bytes each.
+///
+/// A [`StaticExecutor`](crate::executor::StaticExecutor) has one; alone it gives out
+/// [`oneshot`](Self::oneshot)s.
+pub struct Arena<const TASKS: usize, const BYTES: usize> {
     slots: [Untracked<Slot<BYTES>>; TASKS],
     free: Ring<TASKS>,
 }
@@ -88,7 +92,7 @@ unsafe impl<const TASKS: usize, const BYTES: usize> Send for Arena<TASKS, BYTES>
 impl<const TASKS: usize, const BYTES: usize> Arena<TASKS, BYTES> {
     constructor! {
         /// An arena without tasks.
-        pub(crate) fn new() -> Self {
+        pub fn new() -> Self {
             Self { slots: array![Untracked::new(Slot::vacant()); TASKS], free: Ring::full() }
         }
     }
@@ -113,7 +117,7 @@ impl<const TASKS: usize, const BYTES: usize> Arena<TASKS, BYTES> {
     }
 
     /// Makes a task of `job` in a slot.
-    fn fill<S, E, J: Job<S, E>, A: Home>(
+    pub(super) fn fill<S, E, J: Job<S, E>, A: Home>(
         &self,
         Vacancy(index): Vacancy,
         job: J,
@@ -190,6 +194,21 @@ impl<const TASKS: usize, const BYTES: usize> Arena<TASKS, BYTES> {
     }
 }
 
+impl<const TASKS: usize, const BYTES: usize> Default for Arena<TASKS, BYTES> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const TASKS: usize, const BYTES: usize> fmt::Debug for Arena<TASKS, BYTES> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arena")
+            .field("tasks", &TASKS)
+            .field("bytes", &BYTES)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Stands for a job and a home where there is no task.
 enum Never {}
 
@@ -220,4 +239,28 @@ unsafe impl Home for Never {
     unsafe fn release(_: *const Self) {}
 
     unsafe fn free<T>(_: *const Self, _: NonNull<T>) {}
+}
+
+#[cfg(all(test, not(asyncpal_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_a_header_and_its_room() {
+        assert_eq!(size_of::<Slot<16>>(), size_of::<Header>() + 16);
+        if cfg!(feature = "alloc") && usize::BITS == 64 {
+            assert_eq!(size_of::<Header>(), 72);
+        }
+    }
+
+    #[test]
+    fn a_slot_is_free_when_both_ends_are_gone_and_not_before() {
+        static ARENA: Arena<1, 16> = Arena::new();
+        for _ in 0..3 {
+            let (completer, handle) = ARENA.oneshot::<u8>().unwrap();
+            drop(completer);
+            assert!(ARENA.oneshot::<u8>().is_none());
+            drop(handle);
+        }
+    }
 }

@@ -128,6 +128,11 @@ pub(super) union Stage<J, T, E> {
 }
 
 impl<J, T, E> Stage<J, T, E> {
+    /// That of a completed task.
+    pub(super) const fn of_output(output: T) -> Self {
+        Self { output: ManuallyDrop::new(output) }
+    }
+
     /// That of a pending task.
     pub(super) const fn of(job: J) -> Self {
         Self { job: ManuallyDrop::new(job) }

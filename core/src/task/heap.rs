@@ -24,7 +24,7 @@ pub(crate) fn heap_task<S, E, J: Job<S, E>, A: Home>(
 }
 
 /// Allocates a task that holds `job`.
-fn allocate<S, E, J: Job<S, E>, A: Home>(
+pub(super) fn allocate<S, E, J: Job<S, E>, A: Home>(
     job: J,
     home: *const A,
     id: usize,

@@ -13,12 +13,14 @@ mod heap;
 mod live;
 #[cfg_attr(not(feature = "alloc"), path = "no_observers.rs")]
 mod observers;
+mod oneshot;
 mod state;
 #[cfg(all(asyncpal_loom, feature = "alloc"))]
 #[doc(hidden)]
 pub mod testing;
 
-pub(crate) use arena::{Arena, Vacancy};
+pub use arena::Arena;
+pub(crate) use arena::Vacancy;
 pub(crate) use cell::Home;
 pub use cell::Job;
 pub(crate) use entry::{Claimed, Popped};
@@ -28,6 +30,9 @@ pub use handle::{Handle, Registered, Registration};
 pub(crate) use heap::{free, heap_task};
 #[cfg(feature = "alloc")]
 pub use observers::ObserverId;
+pub use oneshot::Completer;
+#[cfg(feature = "alloc")]
+pub use oneshot::oneshot;
 
 use core::time::Duration;
 

@@ -207,6 +207,12 @@ impl State {
         self.0.store(PENDING, Ordering::Relaxed);
     }
 
+    /// Makes a pending task that nobody else has seen one that runs and has no entry.
+    pub(super) fn promise(&self) {
+        // ORDERING: Relaxed: a sole writer's store; what passes the ends on publishes it.
+        self.0.store(RUNNING | ENTRY_GONE, Ordering::Relaxed);
+    }
+
     /// Whether the task is pending, as seen by somebody who read its entry but does not own it.
     pub(super) fn is_pending(&self) -> bool {
         // ORDERING: Relaxed: a stub stays one, and nothing is read that it guards.

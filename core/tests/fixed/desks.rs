@@ -1,9 +1,9 @@
 //! A kind whose workers are threads that were there before: each waits for its slot to be called
 //! for, as a processor without an operating system does. It allocates nothing while it works.
 
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, Thread};
 use std::time::Instant as StdInstant;
 

@@ -1,21 +1,23 @@
 //! The executor in a `static`: what has room is taken, runs once, and gives its room back.
 #![cfg(not(asyncpal_loom))]
 
-mod common;
+mod counting;
+mod desks;
 
-use std::pin::pin;
+use core::pin::pin;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use core::task::{Context, Poll};
+use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll};
 use std::thread;
-use std::time::Duration;
 
 use asyncpal_core::error::Outcome;
 use asyncpal_core::executor::Rejection;
 use asyncpal_core::lifecycle::Phase;
 use asyncpal_core::park::{Park, waker};
 use asyncpal_core::task::Status;
-use common::{Absent, Bed, Desk, Desks, Pool, hire};
+use counting::{allocations, watch_this_thread};
+use desks::{Absent, Bed, Desk, Desks, Pool, hire};
 
 /// The calling thread's own parker.
 fn bed() -> &'static Bed {
@@ -166,7 +168,9 @@ fn idle_workers_leave_and_others_are_called_for() {
             }
         });
         eventually(|| POOL.counts().workers == 3 && POOL.counts().pending == 0);
-        open.into_iter().for_each(|open| drop(open()));
+        for open in open {
+            assert!(matches!(open(), Outcome::Completed(())));
+        }
     };
 
     fan_out();
@@ -277,4 +281,34 @@ fn many_submitters_and_workers_lose_nothing() {
     eventually(|| POOL.counts().workers == 0);
     assert_eq!(SUM.load(Ordering::Relaxed), 4 * (0..5_000).sum::<usize>());
     assert_eq!(POOL.counts().pending, 0);
+}
+
+#[test]
+fn a_million_nested_waits_on_one_worker_allocate_nothing_and_always_find_room() {
+    const ROUNDS: u64 = 1_000_000;
+    static POOL: Pool<4, 16, 1> = Pool::new(Desks::new());
+    static BED: Bed = Bed::new();
+    hire(&POOL);
+    assert!(matches!(POOL.submit(watch_this_thread).unwrap().join(&BED), Outcome::Completed(())));
+    watch_this_thread();
+    let canary = allocations();
+    drop(Box::new(1));
+    assert_eq!(allocations(), canary + 1, "allocations are not counted");
+
+    let outer = POOL.submit_with_seat(|desk: &mut Desk| {
+        let bed = POOL.kind().bed(desk);
+        (0..ROUNDS)
+            .map(|n| {
+                let inner = POOL.submit(move || n).expect("stubs make room");
+                match POOL.join_nested(desk, bed, inner) {
+                    Outcome::Completed(n) => n,
+                    other => panic!("{other:?}"),
+                }
+            })
+            .sum::<u64>()
+    });
+    let sum = outer.expect("there is room").join(&BED);
+
+    assert_eq!(allocations(), canary + 1);
+    assert!(matches!(sum, Outcome::Completed(sum) if sum == ROUNDS * (ROUNDS - 1) / 2));
 }
