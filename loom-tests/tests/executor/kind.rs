@@ -240,7 +240,7 @@ impl Pool {
             Rejection::Closed => Refusal::Closed,
             Rejection::Broken => Refusal::Broken,
             Rejection::Spawn(cause) => Refusal::Spawn(cause),
-            Rejection::Full => unreachable!("the heap is not full"),
+            reason => unreachable!("{reason:?}: the heap is not full"),
         })
     }
 

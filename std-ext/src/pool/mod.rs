@@ -80,7 +80,7 @@ impl<K: Kind> Pool<K> {
                     Rejection::Closed => PoolError::Closed,
                     Rejection::Broken => self.inner.broken(),
                     Rejection::Spawn(cause) => PoolError::of_spawn(&cause),
-                    Rejection::Full => unreachable!("the queue grows"),
+                    reason => unreachable!("{reason:?}: the queue grows"),
                 };
                 Err(SubmitError { call: K::call(rejected.job), reason })
             }

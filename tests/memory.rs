@@ -1,0 +1,85 @@
+//! What tasks cost: one allocation each, and nothing that stays.
+
+use core::alloc::{GlobalAlloc, Layout};
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::alloc::System;
+use std::sync::{Mutex, PoisonError};
+
+use asyncpal::ThreadPool;
+
+struct Counting;
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: it is the system's allocator, counted.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        LIVE_BYTES.fetch_add(layout.size(), Ordering::Relaxed);
+        // SAFETY: by the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        LIVE_BYTES.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: by the caller's promise.
+        unsafe { System.dealloc(memory, layout) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The counters are everybody's: one test at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_million_nested_waits_on_one_worker_keep_memory_flat() {
+    const ROUNDS: u64 = 1_000_000;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let pool = std::sync::Arc::new(ThreadPool::builder().max_workers(1).build().unwrap());
+    let inner = std::sync::Arc::clone(&pool);
+
+    let nested = pool.submit(move || {
+        let (mut sum, mut at_first, mut at_most) = (0, 0, 0);
+        for n in 0..ROUNDS {
+            sum += inner.submit(move || n).unwrap().collect().unwrap();
+            if n == 1000 {
+                at_first = LIVE_BYTES.load(Ordering::Relaxed);
+            }
+            at_most = at_most.max(LIVE_BYTES.load(Ordering::Relaxed));
+        }
+        (sum, at_first, at_most)
+    });
+    let (sum, at_first, at_most) = nested.unwrap().collect().unwrap();
+
+    assert_eq!(sum, ROUNDS * (ROUNDS - 1) / 2);
+    // Less than a byte per round: stubs that stayed would be a hundred times as much.
+    assert!(at_most < at_first + 65_536, "{at_first} bytes after 1000 rounds, {at_most} at most");
+}
+
+#[test]
+fn a_task_is_one_allocation_and_a_block_of_the_queue_now_and_then() {
+    const TASKS: usize = 10_000;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let pool = ThreadPool::builder().max_workers(1).build().unwrap();
+    let (open, opened) = std::sync::mpsc::channel::<()>();
+    let gate = pool.submit(move || drop(opened.recv())).unwrap();
+    let mut handles = Vec::with_capacity(TASKS);
+    let (allocations, bytes) =
+        (ALLOCATIONS.load(Ordering::Relaxed), LIVE_BYTES.load(Ordering::Relaxed));
+
+    handles.extend((0..TASKS as u64).map(|n| pool.submit(move || n).unwrap()));
+
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - allocations;
+    let bytes = LIVE_BYTES.load(Ordering::Relaxed) - bytes;
+    drop(open);
+    gate.collect().unwrap();
+    // The worker's thread may still be on its way to the gate, and allocate a little.
+    assert!(allocations <= TASKS + TASKS / 100 + 20, "{allocations} for {TASKS} tasks");
+    if usize::BITS == 64 {
+        assert!(bytes <= 96 * TASKS, "{bytes} bytes for {TASKS} tasks");
+        assert_eq!(size_of_val(&handles[0]), 8);
+    }
+}
