@@ -35,7 +35,7 @@ use crate::clock::Instant;
 use crate::error::Outcome;
 use crate::lifecycle::Phase;
 use crate::park::Park;
-use crate::queue::ring::{Dequeued, Ring};
+use crate::queue::{Dequeued, Ring};
 use crate::sync::{AtomicUsize, array, constructor};
 use crate::task::{Arena, Handle, Job, TaskRef, Vacancy};
 

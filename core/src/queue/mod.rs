@@ -2,12 +2,17 @@
 
 #[cfg(feature = "alloc")]
 mod block;
+mod bounded;
 #[cfg(feature = "alloc")]
 mod growable;
-pub mod ring;
+mod ring;
+mod word;
 
+pub use bounded::{Full, Queue};
 #[cfg(feature = "alloc")]
 pub use growable::{Consumer, GrowableQueue};
+pub use ring::{Dequeued, Ring};
+pub use word::lap;
 
 use core::ptr::NonNull;
 

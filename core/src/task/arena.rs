@@ -36,7 +36,7 @@ use super::handle::Handle;
 use super::observers::Callbacks;
 use super::state::State;
 use crate::clock::Instant;
-use crate::queue::ring::Ring;
+use crate::queue::Ring;
 use crate::sync::{UnsafeCell, Untracked, array, constructor};
 
 /// Room for a job or what it leaves.
