@@ -4,9 +4,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-#[cfg(feature = "alloc")]
-pub use asyncpal_core::executor;
-pub use asyncpal_core::{census, chunk, clock, lifecycle, park, queue, task};
+pub use asyncpal_core::{census, chunk, clock, error, executor, lifecycle, park, queue, task};
 
 #[cfg(feature = "std")]
 pub use asyncpal_std::*;

@@ -13,8 +13,8 @@
 //!
 //! # Constructors
 //!
-//! What lives in a `static` is made by a `const fn`; the checker's types have none. [`constructor!`]
-//! makes a function `const` where it can be, and [`array!`] and [`words`] make arrays in either kind:
+//! What lives in a `static` is made by a `const fn`; the checker's types have none. `constructor!`
+//! makes a function `const` where it can be, and `array!` and `words` make arrays in either kind:
 //!
 //! ```ignore
 //! constructor! {
