@@ -15,18 +15,23 @@
 mod ends;
 #[path = "common/memory.rs"]
 mod memory;
+#[path = "common/order.rs"]
+mod order;
 #[path = "common/scene.rs"]
 mod scene;
+#[path = "common/stop.rs"]
+mod stop;
 
 use asyncpal_core::queue::GrowableQueue;
-use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use ends::Ends;
 use loom::sync::Arc;
 use loom::thread;
 use loom_tests::{model, model_bounded};
 use memory::{ALL, watched};
-use scene::{Item, Scene, Stop, join};
+use scene::{Item, Scene, join};
 use std::rc::Rc;
+use stop::Stop;
 
 #[test]
 fn every_item_comes_out_once_and_in_its_producers_order() {
@@ -215,6 +220,7 @@ fn a_producer_stopped_at_any_step_holds_up_nobody() {
 fn stop_a_producer<const SLOTS: usize>(pushed: usize, popped: usize) {
     let name = "a_producer_stopped_at_any_step_holds_up_nobody";
     at_every_step(name, move |scene: &Rc<Scene<SLOTS>>, stop| {
+        let gate = stop.gate();
         let mut consumer = scene.queue.consumer();
         scene.push(1..=pushed);
         let mut mine = Vec::new();
@@ -228,7 +234,7 @@ fn stop_a_producer<const SLOTS: usize>(pushed: usize, popped: usize) {
             }
         }
 
-        scene.gate.notify();
+        gate.notify();
         join(stopped);
         drop(consumer);
         let all = (1..=pushed).chain([8, 9, 11]).collect::<Vec<_>>();
@@ -250,6 +256,7 @@ fn a_consumer_stopped_at_any_step_takes_at_most_one_item_along() {
 fn stop_a_consumer<const SLOTS: usize>(pushed: usize, popped: usize) {
     let name = "a_consumer_stopped_at_any_step_takes_at_most_one_item_along";
     at_every_step(name, move |scene: &Rc<Scene<SLOTS>>, stop| {
+        let gate = stop.gate();
         let mut consumer = scene.queue.consumer();
         scene.push(1..=pushed);
         let mut mine = Vec::new();
@@ -267,7 +274,7 @@ fn stop_a_consumer<const SLOTS: usize>(pushed: usize, popped: usize) {
             assert!(missed <= 1, "{missed} items went with the stopped consumer");
         }
 
-        scene.gate.notify();
+        gate.notify();
         let theirs = join(stopped);
         drop(consumer);
         let all = (1..=pushed).chain([8, 9, 10]).collect::<Vec<_>>();
@@ -300,24 +307,12 @@ fn a_dropped_queue_drops_each_item_once() {
     }
 }
 
-/// Runs `f` once per atomic operation of what it runs during [`Stop::during`], each time with that
-/// operation as the one before which the thread stops, until there is none left.
+/// Plays `f` with a thread that stops at each of its steps in turn.
 fn at_every_step<const SLOTS: usize>(
     name: &str,
     f: impl Fn(&Rc<Scene<SLOTS>>, Stop) + Clone + Send + Sync + 'static,
 ) {
-    for step in 0.. {
-        let stopped = std::sync::Arc::new(AtomicUsize::new(0));
-        let (f, count) = (f.clone(), stopped.clone());
-        // One preemption takes the thread to its step; there it stops without one.
-        model_bounded(name, Some(1), move || {
-            Scene::play(ALL, |scene| {
-                f(scene, Stop { step, gate: scene.gate.clone(), stopped: count.clone() });
-            });
-        });
-        if stopped.load(Ordering::Relaxed) == 0 {
-            assert!(step > 2, "a push or a pop takes more steps than {step}");
-            return;
-        }
-    }
+    stop::at_every_step(name, move |stop| {
+        Scene::play(ALL, |scene| f(scene, stop));
+    });
 }

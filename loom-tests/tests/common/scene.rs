@@ -1,50 +1,28 @@
-//! The scene of the queue's models: a queue, items that are watched, a thread that stops.
+//! The scene of the queue's models: a queue, and items that are watched.
 
 use crate::ends::Ends;
 use crate::memory::watched;
+use crate::order::each_once_in_order;
 use asyncpal_core::queue::{GrowableQueue, Pointer};
-use asyncpal_core::sync::{UnsafeCell, stall};
+use asyncpal_core::sync::UnsafeCell;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
-use loom::sync::{Arc, Notify};
 use loom::thread::{self, JoinHandle};
 use std::rc::Rc;
 
-/// Where a thread stops.
-pub(crate) struct Stop {
-    pub(crate) step: usize,
-    pub(crate) gate: Arc<Notify>,
-    /// Executions in which it did.
-    pub(crate) stopped: std::sync::Arc<AtomicUsize>,
-}
-
-impl Stop {
-    pub(crate) fn during(self, f: impl FnOnce()) {
-        stall::arm(self.step, self.gate);
-        f();
-        if !stall::disarm() {
-            self.stopped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-}
-
-/// A queue, what becomes of its items, and a gate for a thread that is to stop.
+/// A queue, and what becomes of its items.
 ///
 /// Threads share it by a plain `Rc`: loom runs them all on one thread of the system, and an `Arc` of
 /// loom's would add steps to the model. The model's main thread joins the others and drops it.
 pub(crate) struct Scene<const SLOTS: usize> {
     pub(crate) queue: GrowableQueue<Item, SLOTS>,
     pub(crate) ends: Ends,
-    pub(crate) gate: Arc<Notify>,
 }
 
 impl<const SLOTS: usize> Scene<SLOTS> {
     /// One execution, after which no item and no block may be left.
     pub(crate) fn play(kept: usize, execution: impl FnOnce(&Rc<Self>)) -> usize {
         watched(kept, || {
-            let (queue, ends, gate) =
-                (GrowableQueue::new(), Ends::default(), Arc::new(Notify::new()));
-            execution(&Rc::new(Self { queue, ends, gate }));
+            execution(&Rc::new(Self { queue: GrowableQueue::new(), ends: Ends::default() }));
         })
     }
 
@@ -83,23 +61,9 @@ impl<const SLOTS: usize> Scene<SLOTS> {
         self.on_a_thread(move |scene| scene.pop(at_most))
     }
 
-    /// Checks what consumers got: all of `pushed`, each once, and no consumer got two items of one
-    /// producer in the wrong order.
-    ///
-    /// Items of one producer share their tens.
+    /// Checks what consumers got, see [`each_once_in_order`], and that each item ended once.
     pub(crate) fn settle<const N: usize>(&self, popped: [Vec<usize>; N], pushed: &[usize]) {
-        for consumer in &popped {
-            for (at, earlier) in consumer.iter().enumerate() {
-                let later = &consumer[at + 1..];
-                assert!(
-                    later.iter().all(|later| later / 10 != earlier / 10 || later > earlier),
-                    "{consumer:?} came out in the wrong order"
-                );
-            }
-        }
-        let mut all = popped.concat();
-        all.sort_unstable();
-        assert_eq!(all, pushed);
+        each_once_in_order(&popped, pushed);
         assert!(pushed.iter().all(|&number| self.ends.of(number) == 1), "an item ended twice");
     }
 }
