@@ -86,6 +86,10 @@ mod imp {
     /// How often a waiting thread looks before it sleeps: a few microseconds.
     pub const LOOKS: usize = 100;
 
+    /// How many indices a producer steps over before it moves a ring's tail: fewer cost an exchange
+    /// more often, more cost a longer walk (measured: 2, 4 and 8 differ little, 16 is slower).
+    pub const STRIDE: usize = 4;
+
     /// Items per block of an engine's queue: blocks of 1 KiB on 64-bit targets.
     pub const BLOCK_SLOTS: usize = 126;
 
@@ -166,6 +170,9 @@ mod imp {
 
     /// A look more before a sleep adds no behaviour, only executions.
     pub const LOOKS: usize = 0;
+
+    /// Every other put moves a ring's tail, the others walk.
+    pub const STRIDE: usize = 1;
 
     /// Small blocks: a model reaches their boundary, and every atomic costs the checker.
     pub const BLOCK_SLOTS: usize = 2;

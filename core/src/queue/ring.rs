@@ -61,9 +61,9 @@
 //! happens before, or is ordered before by a pair of sequentially consistent fences.
 //!
 //! # The bound
-//! Cycles wrap. A thread that sleeps *inside* one operation while others fill or take [`lap`](super::lap)
-//! positions, up to N − 1 fewer, or a multiple of that, takes an entry of the last lap for one of
-//! this. Comparisons are for equality, so sleeping longer or shorter does no harm: of all possible
+//! Cycles wrap. A thread that sleeps *inside* one operation while others fill or take as many
+//! positions as [`lap`](super::lap) says, up to N − 1 fewer, or a multiple of that, takes an entry
+//! of another lap for one of this. Comparisons are for equality, so sleeping longer or shorter does no harm: of all possible
 //! numbers of operations one in 2^(cycle bits) does.
 //!
 //! # Modelled by
@@ -73,10 +73,7 @@
 use crossbeam_utils::CachePadded;
 
 use super::word::Word;
-use crate::sync::{AtomicUsize, Ordering, constructor, words};
-
-/// How far the hint may lag before a producer moves it.
-const STRIDE: usize = 4;
+use crate::sync::{AtomicUsize, Ordering, STRIDE, constructor, words};
 
 /// A queue of indices `0..N`, in which each stands at most once.
 ///
