@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 pub use loom::cell::UnsafeCell;
 pub use loom::sync::Arc;
 
-/// Defines a function that is `const`, except under the checker.
+/// Defines a function that is `const`, except under loom.
 macro_rules! constructor {
     ($(#[$attribute:meta])* $vis:vis fn $($rest:tt)*) => {
         $(#[$attribute])* $vis fn $($rest)*

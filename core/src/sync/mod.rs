@@ -1,8 +1,8 @@
 //! The shim: every atomic, fence, cell and shared pointer of the core comes from here.
 //!
-//! Production builds see the language's own types. With `--cfg asyncpal_loom` *and* the feature
-//! `loom` the same names are the model checker's, so that a model runs the very code that
-//! production runs; no algorithm contains a `cfg`.
+//! Production builds see the language's own types (`native`). With `--cfg asyncpal_loom` *and* the
+//! feature `loom` the same names are loom's, and with `asyncpal_shuttle` and `shuttle` those of
+//! shuttle, so that a model runs the very code that production runs; no algorithm contains a `cfg`.
 //!
 //! # A thread stopped for ever
 //!
@@ -13,7 +13,7 @@
 //!
 //! # Constructors
 //!
-//! What lives in a `static` is made by a `const fn`; the checker's types have none. `constructor!`
+//! What lives in a `static` is made by a `const fn`; loom's types have none. `constructor!`
 //! makes a function `const` where it can be, and `array!` and `words` make arrays in either kind:
 //!
 //! ```ignore
@@ -44,13 +44,27 @@ impl<T> Untracked<T> {
         self.0.get()
     }
 }
+
 #[cfg(not(asyncpal_loom))]
+mod plain;
+
+#[cfg(not(any(asyncpal_loom, asyncpal_shuttle)))]
 #[path = "native.rs"]
+mod imp;
+
+#[cfg(all(asyncpal_loom, feature = "loom"))]
+#[path = "loom.rs"]
+mod imp;
+
+#[cfg(all(asyncpal_shuttle, feature = "shuttle"))]
+#[path = "shuttle.rs"]
 mod imp;
 
 #[cfg(all(asyncpal_loom, not(feature = "loom")))]
 compile_error!("`--cfg asyncpal_loom` needs the feature `loom`");
 
-#[cfg(all(asyncpal_loom, feature = "loom"))]
-#[path = "loom.rs"]
-mod imp;
+#[cfg(all(asyncpal_shuttle, not(feature = "shuttle")))]
+compile_error!("`--cfg asyncpal_shuttle` needs the feature `shuttle`");
+
+#[cfg(all(asyncpal_loom, asyncpal_shuttle))]
+compile_error!("one checker at a time: `asyncpal_loom` or `asyncpal_shuttle`");

@@ -1,0 +1,29 @@
+//! The types of shuttle, a randomised scheduler.
+//!
+//! Every operation is a step at which threads may change. There is one order of all operations,
+//! whatever ordering they name: what shuttle finds is a wrong protocol, never a weak ordering (that
+//! is loom's part); in exchange whole pools of many threads fit into an execution.
+
+#[cfg(feature = "alloc")]
+pub use alloc::sync::Arc;
+
+pub use ::shuttle::hint::spin_loop;
+pub use ::shuttle::sync::atomic::{AtomicPtr, AtomicUsize, fence};
+
+pub use super::plain::{LastUse, UnsafeCell};
+pub(crate) use super::plain::{array, constructor, words};
+
+/// Who looks again lets others run first; looking often adds steps and no behaviour.
+pub const SPINS: usize = 1;
+
+/// As above.
+pub const LOOKS: usize = 1;
+
+/// Every other put moves a ring's tail, the others walk.
+pub const STRIDE: usize = 1;
+
+/// Small blocks, so that executions cross their boundary.
+pub const BLOCK_SLOTS: usize = 3;
+
+/// Every inline run clears up behind itself: an execution has few of them.
+pub const STUBS: usize = 1;
