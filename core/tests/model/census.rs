@@ -1,0 +1,139 @@
+//! The census, one operation after the other, is two sets: who lives, and who of them is idle.
+
+use super::{Code, choose};
+use asyncpal_core::census::{AfterPush, Bank, Census, Leaving, banks_for};
+use asyncpal_core::sync::AtomicUsize;
+use core::cell::Cell;
+use std::collections::BTreeSet;
+
+/// What submitters and workers do. A number chooses among the workers that may do it.
+#[derive(Clone, Copy, Debug)]
+pub enum Op {
+    /// C1, so often; whether one more worker is wanted while somebody is awake.
+    AfterPush { times: u8, wants_worker: bool },
+    /// C2, by so many workers that are awake.
+    GoIdle { worker: u8, times: u8 },
+    /// C3, by a worker that went idle, whether it was claimed or not.
+    LeaveIdle(u8),
+    /// C5, by such a worker.
+    AfterTimeout(u8),
+    /// C6 and C9, by a worker that is awake.
+    Leave(u8),
+}
+
+impl From<Code> for Op {
+    fn from([which, worker, times, flag]: Code) -> Self {
+        // Mostly one at a time, sometimes more than a bank holds.
+        let times = if times < 200 { 1 } else { times - 200 };
+        match which % 8 {
+            0..=2 => Self::AfterPush { times, wants_worker: flag % 2 == 0 },
+            3 | 4 => Self::GoIdle { worker, times },
+            5 => Self::LeaveIdle(worker),
+            6 => Self::AfterTimeout(worker),
+            _ => Self::Leave(worker),
+        }
+    }
+}
+
+/// The maximum of workers that a number stands for: a few, or about as many as fill one bank or
+/// two.
+pub fn slots(number: u8) -> usize {
+    let bank = usize::BITS as usize / 2;
+    let full = [bank - 1, bank, bank + 1, 2 * bank, 2 * bank + 1];
+    let number = usize::from(number);
+    if number < 128 { 1 + number % 5 } else { full[number % full.len()] }
+}
+
+/// What the census should say.
+#[derive(Debug, Default)]
+struct Reference {
+    live: BTreeSet<usize>,
+    idle: BTreeSet<usize>,
+    /// Workers that went idle and have not come back, claimed or not.
+    asleep: BTreeSet<usize>,
+}
+
+impl Reference {
+    fn awake(&self) -> impl Iterator<Item = usize> {
+        self.live.difference(&self.asleep).copied()
+    }
+
+    /// With it, whether the submitter must be asked about one more worker.
+    fn after_push(&mut self, slots: usize, wants_worker: bool) -> (AfterPush, bool) {
+        if let Some(lowest) = self.idle.pop_first() {
+            return (AfterPush::Wake(lowest), false);
+        }
+        let Some(free) = (0..slots).find(|slot| !self.live.contains(slot)) else {
+            return (AfterPush::Leave, false);
+        };
+        let asked = !self.live.is_empty();
+        if asked && !wants_worker {
+            return (AfterPush::Leave, true);
+        }
+        self.live.insert(free);
+        (AfterPush::Spawn(free), asked)
+    }
+
+    fn leave_idle(&mut self, worker: usize) -> Leaving {
+        self.asleep.remove(&worker);
+        if self.idle.remove(&worker) { Leaving::Left } else { Leaving::Claimed }
+    }
+}
+
+/// Checks every answer of a census of at most `slots` workers to `ops`.
+pub fn check(slots: usize, ops: &[Op]) {
+    let banks: Box<[Bank]> =
+        (0..banks_for(slots)).map(|_| Bank::new(AtomicUsize::new(0))).collect();
+    let census = Census::new(banks, slots);
+    let mut reference = Reference::default();
+
+    for &op in ops {
+        apply(&census, &mut reference, op);
+
+        assert_eq!(census.live(), reference.live.len());
+        assert_eq!(census.idle(), reference.idle.len());
+        assert!(reference.idle.is_subset(&reference.live), "I1");
+        for slot in 0..slots {
+            assert_eq!(census.is_idle(slot), reference.idle.contains(&slot), "slot {slot}");
+            let awake = reference.live.contains(&slot) && !reference.idle.contains(&slot);
+            assert_eq!(census.is_awake(slot), awake, "slot {slot}");
+        }
+    }
+}
+
+fn apply(census: &Census<Box<[Bank]>>, reference: &mut Reference, op: Op) {
+    match op {
+        Op::AfterPush { times, wants_worker } => {
+            for _ in 0..times {
+                let asked = Cell::new(false);
+                let answer = census.after_push(|| {
+                    asked.set(true);
+                    wants_worker
+                });
+                let expected = reference.after_push(census.slots(), wants_worker);
+                assert_eq!((answer, asked.get()), expected);
+            }
+        }
+        Op::GoIdle { worker, times } => {
+            for _ in 0..times {
+                let Some(worker) = choose(reference.awake(), worker) else { return };
+                census.go_idle(worker);
+                reference.idle.insert(worker);
+                reference.asleep.insert(worker);
+            }
+        }
+        Op::LeaveIdle(worker) => {
+            let Some(worker) = choose(reference.asleep.iter().copied(), worker) else { return };
+            assert_eq!(census.leave_idle(worker), reference.leave_idle(worker));
+        }
+        Op::AfterTimeout(worker) => {
+            let Some(worker) = choose(reference.asleep.iter().copied(), worker) else { return };
+            assert_eq!(census.after_timeout(worker), reference.leave_idle(worker));
+        }
+        Op::Leave(worker) => {
+            let Some(worker) = choose(reference.awake(), worker) else { return };
+            census.leave(worker);
+            reference.live.remove(&worker);
+        }
+    }
+}
