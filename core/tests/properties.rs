@@ -7,8 +7,9 @@
 
 mod model;
 
-use asyncpal_core::queue::GrowableQueue;
+use asyncpal_core::queue::{GrowableQueue, Queue};
 use core::num::NonZeroUsize;
+use model::subject::Item;
 use model::{Code, census, chunk, lifecycle, queue, task};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -21,7 +22,14 @@ fn ops<O: From<Code> + core::fmt::Debug>(most: usize) -> impl Strategy<Value = V
 proptest! {
     #[test]
     fn a_growable_queue_does_what_a_deque_does(ops in ops(400)) {
-        queue::check::<GrowableQueue<queue::Item, 2>>(&ops);
+        queue::check::<GrowableQueue<Item, 2>>(&ops);
+    }
+
+    #[test]
+    fn a_bounded_queue_does_what_a_deque_does(ops in ops(400)) {
+        queue::check::<Queue<Item, 1>>(&ops);
+        queue::check::<Queue<Item, 3>>(&ops);
+        queue::check::<Queue<Item, 8>>(&ops);
     }
 
     #[test]

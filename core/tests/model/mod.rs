@@ -10,6 +10,7 @@ pub mod census;
 pub mod chunk;
 pub mod lifecycle;
 pub mod queue;
+pub mod subject;
 pub mod task;
 
 /// An operation as a random generator or a fuzzer makes it.

@@ -4,94 +4,12 @@
 //! What threads do to each other is the subject of the models and of `linearizability.rs`.
 
 use super::Code;
-use asyncpal_core::queue::{Consumer, GrowableQueue, Pointer};
-use core::ptr::NonNull;
+use super::subject::{Item, Subject};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 const CONSUMERS: usize = 3;
-
-/// A queue of [`Item`]s.
-pub trait Subject: Sized {
-    /// What one thread pops with.
-    type Consumer<'q>
-    where
-        Self: 'q;
-
-    /// How many items fit, if not any number.
-    const CAPACITY: Option<usize>;
-
-    fn new() -> Self;
-    fn push(&self, item: Item) -> Result<(), Item>;
-    fn consumer(&self) -> Self::Consumer<'_>;
-    fn pop(consumer: &mut Self::Consumer<'_>) -> Option<Item>;
-
-    /// Whether the queue is certainly empty; `None` if this kind of queue does not say.
-    fn is_empty(consumer: &Self::Consumer<'_>) -> Option<bool>;
-}
-
-impl<const SLOTS: usize> Subject for GrowableQueue<Item, SLOTS> {
-    type Consumer<'q> = Consumer<'q, Item, SLOTS>;
-
-    const CAPACITY: Option<usize> = None;
-
-    fn new() -> Self {
-        Self::new()
-    }
-
-    fn push(&self, item: Item) -> Result<(), Item> {
-        self.push(item);
-        Ok(())
-    }
-
-    fn consumer(&self) -> Self::Consumer<'_> {
-        self.consumer()
-    }
-
-    fn pop(consumer: &mut Self::Consumer<'_>) -> Option<Item> {
-        consumer.pop()
-    }
-
-    fn is_empty(consumer: &Self::Consumer<'_>) -> Option<bool> {
-        Some(consumer.is_empty())
-    }
-}
-
-/// A number whose drops are counted.
-#[derive(Debug)]
-pub struct Item(Box<Counted>);
-
-#[derive(Debug)]
-struct Counted {
-    number: usize,
-    alive: Arc<AtomicUsize>,
-}
-
-impl Item {
-    fn new(number: usize, alive: &Arc<AtomicUsize>) -> Self {
-        alive.fetch_add(1, Relaxed);
-        Self(Box::new(Counted { number, alive: Arc::clone(alive) }))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.alive.fetch_sub(1, Relaxed);
-    }
-}
-
-// SAFETY: a box of words is aligned to at least 4; a box is its pointer.
-unsafe impl Pointer for Item {
-    fn into_raw(self) -> NonNull<()> {
-        NonNull::from(Box::leak(self.0)).cast()
-    }
-
-    unsafe fn from_raw(raw: NonNull<()>) -> Self {
-        // SAFETY: by the caller's promise this is the pointer of a leaked box, taken back once.
-        Self(unsafe { Box::from_raw(raw.cast().as_ptr()) })
-    }
-}
 
 /// What is done to a queue; a number chooses the consumer.
 #[derive(Clone, Copy, Debug)]
@@ -141,7 +59,7 @@ pub fn check<Q: Subject>(ops: &[Op]) {
                     let fits = Q::CAPACITY.is_none_or(|capacity| reference.len() < capacity);
                     match queue.push(Item::new(pushed, &alive)) {
                         Ok(()) => reference.push_back(pushed),
-                        Err(Item(given_back)) => assert_eq!(given_back.number, pushed),
+                        Err(given_back) => assert_eq!(given_back.number(), pushed),
                     }
                     assert_eq!(reference.back() == Some(&pushed), fits, "push {pushed}");
                 }
@@ -168,7 +86,7 @@ pub fn check<Q: Subject>(ops: &[Op]) {
 }
 
 fn pop<Q: Subject>(consumer: &mut Q::Consumer<'_>, reference: &mut VecDeque<usize>) {
-    let popped = Q::pop(consumer).map(|Item(item)| item.number);
+    let popped = Q::pop(consumer).map(|item| item.number());
     assert_eq!(popped, reference.pop_front());
     if popped.is_none() {
         assert_ne!(Q::is_empty(consumer), Some(false), "who just found nothing is certain");
