@@ -49,6 +49,9 @@ impl<T> Untracked<T> {
 mod plain;
 
 #[cfg(not(any(asyncpal_loom, asyncpal_shuttle)))]
+mod processor;
+
+#[cfg(not(any(asyncpal_loom, asyncpal_shuttle)))]
 #[path = "native.rs"]
 mod imp;
 

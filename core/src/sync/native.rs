@@ -1,13 +1,13 @@
 //! The language's own types.
 
 pub use core::hint::spin_loop;
-pub use core::sync::atomic::{AtomicPtr, AtomicUsize, fence};
 
 #[cfg(feature = "alloc")]
 pub use alloc::sync::Arc;
 
 pub use super::plain::{LastUse, UnsafeCell};
 pub(crate) use super::plain::{array, constructor, words};
+pub use super::processor::{AtomicPtr, AtomicUsize, fence};
 
 /// How often a thread looks again before it takes the long way round.
 pub const SPINS: usize = 32;
