@@ -3,6 +3,8 @@
 //! Production builds see the language's own types (`native`). With `--cfg asyncpal_loom` *and* the
 //! feature `loom` the same names are loom's, and with `asyncpal_shuttle` and `shuttle` those of
 //! shuttle, so that a model runs the very code that production runs; no algorithm contains a `cfg`.
+//! With `--cfg asyncpal_pauses` the processor's own wait a while before each operation, for tests that
+//! run on real processors.
 //!
 //! # A thread stopped for ever
 //!
@@ -49,7 +51,11 @@ impl<T> Untracked<T> {
 mod plain;
 
 #[cfg(not(any(asyncpal_loom, asyncpal_shuttle)))]
+#[cfg_attr(asyncpal_pauses, expect(unreachable_pub, reason = "wrapped instead of exported"))]
 mod processor;
+
+#[cfg(all(asyncpal_pauses, not(any(asyncpal_loom, asyncpal_shuttle))))]
+mod pauses;
 
 #[cfg(not(any(asyncpal_loom, asyncpal_shuttle)))]
 #[path = "native.rs"]

@@ -7,6 +7,9 @@ pub use alloc::sync::Arc;
 
 pub use super::plain::{LastUse, UnsafeCell};
 pub(crate) use super::plain::{array, constructor, words};
+#[cfg(asyncpal_pauses)]
+pub use super::pauses::{AtomicPtr, AtomicUsize, fence};
+#[cfg(not(asyncpal_pauses))]
 pub use super::processor::{AtomicPtr, AtomicUsize, fence};
 
 /// How often a thread looks again before it takes the long way round.
