@@ -93,6 +93,11 @@ impl Harts {
         self.births() - departures
     }
 
+    /// Leaves a token where tasks sleep that wait for something.
+    pub(crate) fn rouse_tasks(&self) {
+        self.desks.iter().for_each(|desk| desk.nested.unpark());
+    }
+
     /// The life of the hart that works in `slot`.
     pub(crate) fn live(&self, slot: usize) -> ! {
         loop {

@@ -25,8 +25,8 @@ impl Park for Watched {
     fn park(&self, deadline: Option<Instant>) -> Unparked {
         let limit = Watch::new();
         let unparked = self.0.park(Some(deadline.map_or(limit.0, |at| at.min(limit.0))));
-        if unparked == Unparked::TimedOut && deadline.is_none_or(|at| at > limit.0) {
-            limit.give_up();
+        if unparked == Unparked::TimedOut {
+            limit.check();
         }
         unparked
     }
@@ -37,19 +37,18 @@ impl Park for Watched {
 }
 
 /// When to give up.
-struct Watch(Instant);
+pub(crate) struct Watch(Instant);
 
 impl Watch {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(Mtime.now().after(PATIENCE).unwrap_or(Instant::from_nanos(u64::MAX)))
     }
 
-    fn is_over(&self) -> bool {
-        Mtime.now() >= self.0
-    }
-
-    fn give_up(&self) -> ! {
-        panic!("nothing happened for {PATIENCE:?}: a wake-up was lost");
+    /// Gives up if it is time.
+    pub(crate) fn check(&self) {
+        if Mtime.now() >= self.0 {
+            panic!("nothing happened for {PATIENCE:?}: a wake-up was lost");
+        }
     }
 }
 
@@ -71,8 +70,6 @@ pub(crate) fn watch<T: Send>(mut handle: Handle<T>) -> Outcome<T> {
             }
             core::hint::spin_loop();
         }
-        if limit.is_over() {
-            limit.give_up();
-        }
+        limit.check();
     }
 }

@@ -2,19 +2,12 @@
 
 #![forbid(unsafe_code)]
 
-use super::{Gate, Verdict, completed, ensure_eq, join, say};
+use super::{Gate, HASTE, Verdict, completed, ensure_eq, join, say, submit, submit_with_seat};
 use crate::harts::{Seat, WORKERS};
 use crate::machine;
 use crate::pool::{Handle, POOL};
 use crate::report::Note;
 use crate::wait::MAIN;
-
-fn submit<T: Send + 'static>(task: impl FnOnce(&mut Seat) -> T + Send + 'static) -> Handle<T> {
-    match POOL.submit_with_seat(task) {
-        Ok(handle) => handle,
-        Err(rejected) => panic!("a task was not taken: {:?}", rejected.reason),
-    }
-}
 
 /// What a worker does that needs the result of a task.
 fn join_nested<T: Send>(seat: &mut Seat, handle: Handle<T>) -> T {
@@ -26,8 +19,8 @@ pub(super) fn a_waiting_worker_runs_the_task(_: &mut Note) -> Verdict {
     static GATE: Gate = Gate::new();
     let busy = GATE.occupy::<{ WORKERS - 1 }>();
 
-    let harts = join(submit(|seat| {
-        let inner = submit(|_| machine::hart());
+    let harts = join(submit_with_seat(|seat| {
+        let inner = submit(|| machine::hart());
         (machine::hart(), join_nested(seat, inner))
     }));
     GATE.open();
@@ -52,24 +45,24 @@ fn sum(seat: &mut Seat, from: u32, to: u32) -> u32 {
 pub(super) fn forks_and_joins(note: &mut Note) -> Verdict {
     const TO: u32 = 1 << 15;
 
-    let total = completed(submit(|seat| sum(seat, 0, TO)).join(&MAIN));
+    let total = completed(submit_with_seat(|seat| sum(seat, 0, TO)).join(&MAIN));
 
     say(note, format_args!("the sum below {TO}, by halves"));
     ensure_eq("the sum", total, TO / 2 * (TO - 1))
 }
 
 pub(super) fn there_is_always_room(note: &mut Note) -> Verdict {
-    const ROUNDS: u32 = 100;
-    const PER_ROUND: u32 = 1000;
+    const ROUNDS: usize = 100 / HASTE;
+    const PER_ROUND: usize = 1000;
     static GATE: Gate = Gate::new();
     let busy = GATE.occupy::<{ WORKERS - 1 }>();
 
     let mut done = 0;
     for _ in 0..ROUNDS {
-        done += join(submit(|seat| {
+        done += join(submit_with_seat(|seat| {
             let mut done = 0;
             for _ in 0..PER_ROUND {
-                let inner = submit(|_| 1);
+                let inner = submit(|| 1);
                 done += join_nested(seat, inner);
             }
             done

@@ -9,13 +9,13 @@ use core::array;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
-use super::{Verdict, completed, ensure_eq, join, say, submit};
+use super::{HASTE, Verdict, completed, ensure_eq, join, say, submit};
 use crate::harts::WORKERS;
 use crate::pool::{Outcome, POOL};
 use crate::report::Note;
 use crate::wait::watch;
 
-const ROUNDS: usize = 10_000;
+const ROUNDS: usize = 20_000 / HASTE;
 
 /// A short while, longer from round to round and then short again.
 fn delay(round: usize) {

@@ -10,8 +10,8 @@ use asyncpal::executor::Rejection;
 use asyncpal::park::Park;
 use asyncpal::task::Status;
 
-use super::{Gate, Verdict, ensure, ensure_eq, join, say, submit};
-use crate::harts::WORKERS;
+use super::{Gate, Verdict, ensure, ensure_eq, join, say, submit, submit_with_seat};
+use crate::harts::{Seat, WORKERS};
 use crate::machine;
 use crate::pool::{Outcome, POOL, TASKS};
 use crate::report::Note;
@@ -47,14 +47,14 @@ pub(super) fn one_hart_suffices(note: &mut Note) -> Verdict {
 pub(super) fn all_harts_work(_: &mut Note) -> Verdict {
     static GATE: Gate = Gate::new();
     static SEEN: AtomicUsize = AtomicUsize::new(0);
-    let work = || {
+    let work = |seat: &mut Seat| {
         // ORDERING: Relaxed: read after the join.
         SEEN.fetch_or(1 << machine::hart(), Ordering::Relaxed);
-        GATE.pass();
+        GATE.pass(seat);
     };
 
-    let tasks: [_; WORKERS] = core::array::from_fn(|_| submit(work));
-    until(|| read(&GATE.arrived) == WORKERS);
+    let tasks: [_; WORKERS] = core::array::from_fn(|_| submit_with_seat(work));
+    GATE.wait_for(WORKERS);
     GATE.open();
     tasks.into_iter().for_each(join);
 
