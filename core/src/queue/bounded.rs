@@ -39,7 +39,7 @@ use crate::sync::{UnsafeCell, array, constructor};
 /// share by plain reference. Lock-free in the strict sense: a thread that stops anywhere inside
 /// [`push`](Queue::push) or [`pop`](Queue::pop), for whatever reason and for however long, never
 /// makes another thread wait, nor keeps it from an item that a later push has put. It costs two words
-/// per slot beside the item, and four cache lines.
+/// per slot beside the item, and four words with cache lines of their own.
 ///
 /// This is where to go from `heapless::mpmc::Queue`, which is deprecated because a thread that is
 /// interrupted in its middle holds the others up; here any `N` will do, too.

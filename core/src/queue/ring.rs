@@ -48,7 +48,8 @@
 //!   who takes it; the next producer knows what the last one knew.
 //! - **E2** R-hint (Release) / reading the tail (Acquire): all before it are filled.
 //! - **E3** R-take (Release) / reading the head (Acquire): a consumer that reads the head at (c, j)
-//!   sees in the entry at least cycle c − 1, which the taker of (c − 1, j) read.
+//!   sees in the entry at least cycle c − 1, which the taker of (c − 1, j) read; and what the takers
+//!   had put before they took, so that it does not find a ring empty that never was.
 //!
 //! # Progress
 //! Lock-free. An exchange fails only because another one of the same word succeeded. A walk is as
