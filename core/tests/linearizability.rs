@@ -35,18 +35,18 @@ use recorder::{History, Play, record};
 use std::{env, thread};
 use subject::{Item, Subject};
 
-const PLAY: Play = Play { threads: 4, calls: 500, rounds: 20 };
+const PLAY: Play = Play { threads: 4, calls: 500 };
+const ROUNDS: u64 = 20;
 
 /// Checks every round.
 ///
 /// # Panics
 ///
 /// If one has no explanation; it is printed.
-fn check<Q: Subject + Sync>(play: Play) {
-    let rounds = number("ASYNCPAL_ROUNDS").map_or(play.rounds, |rounds| rounds as usize);
+fn check<Q: Subject + Sync>() {
+    let rounds = number("ASYNCPAL_ROUNDS").unwrap_or(ROUNDS);
     let mut overlapping = 0;
-    if let Some((seed, history)) = first_unexplained::<Q>(Play { rounds, ..play }, &mut overlapping)
-    {
+    if let Some((seed, history)) = first_unexplained::<Q>(rounds, &mut overlapping) {
         let calls = history.iter().enumerate();
         let mut calls: Vec<_> = calls
             .flat_map(|(thread, calls)| calls.iter().map(move |call| (thread, call)))
@@ -56,21 +56,21 @@ fn check<Q: Subject + Sync>(play: Play) {
             calls.iter().map(|(thread, call)| format!("thread {thread}: {call:?}\n")).collect();
         panic!("no order explains this, ASYNCPAL_SEED={seed}:\n{}", lines.concat());
     }
-    println!("{} calls, {overlapping} beside others", rounds * play.threads * play.calls);
+    println!("{rounds} rounds, {overlapping} calls beside others");
 }
 
 /// Whether some round has no explanation.
-fn find<Q: Subject + Sync>(play: Play) -> bool {
-    first_unexplained::<Q>(play, &mut 0).is_some()
+fn find<Q: Subject + Sync>() -> bool {
+    first_unexplained::<Q>(ROUNDS, &mut 0).is_some()
 }
 
 fn first_unexplained<Q: Subject + Sync>(
-    play: Play,
+    rounds: u64,
     overlapping: &mut usize,
 ) -> Option<(u64, History)> {
     let seed = number("ASYNCPAL_SEED").unwrap_or(1);
-    (seed..).take(play.rounds).find_map(|seed| {
-        let history = record::<Q>(play, seed);
+    (seed..seed + rounds).find_map(|seed| {
+        let history = record::<Q>(PLAY, seed);
         *overlapping += overlaps(&history);
         (!explain(&history, Q::CAPACITY)).then_some((seed, history))
     })
@@ -96,28 +96,28 @@ fn overlaps(history: &History) -> usize {
 
 #[test]
 fn what_threads_see_of_a_growable_queue_has_an_order() {
-    check::<GrowableQueue<Item, 2>>(PLAY);
-    check::<GrowableQueue<Item>>(PLAY);
+    check::<GrowableQueue<Item, 2>>();
+    check::<GrowableQueue<Item>>();
 }
 
 #[test]
 fn what_threads_see_of_a_bounded_queue_has_an_order() {
-    check::<Queue<Item, 1>>(PLAY);
-    check::<Queue<Item, 2>>(PLAY);
-    check::<Queue<Item, 3>>(PLAY);
+    check::<Queue<Item, 1>>();
+    check::<Queue<Item, 2>>();
+    check::<Queue<Item, 3>>();
 }
 
 /// As many rounds as it takes: what each broken queue does wrong needs no race.
 #[test]
 fn what_threads_see_of_a_broken_queue_has_none() {
-    assert!(!find::<Broken<{ broken::NOTHING }>>(PLAY), "a mutex and a deque are in order");
+    assert!(!find::<Broken<{ broken::NOTHING }>>(), "a mutex and a deque are in order");
 
-    assert!(find::<Broken<{ broken::LAST_IN_FIRST_OUT }>>(PLAY));
-    assert!(find::<Broken<{ broken::LOSES_AN_ITEM }>>(PLAY));
-    assert!(find::<Broken<{ broken::POPS_AN_ITEM_TWICE }>>(PLAY));
-    assert!(find::<Broken<{ broken::MISSES_AN_ITEM }>>(PLAY));
-    assert!(find::<Broken<{ broken::FULL_TOO_EARLY }>>(PLAY));
-    assert!(find::<Broken<{ broken::FULL_TOO_LATE }>>(PLAY));
+    assert!(find::<Broken<{ broken::LAST_IN_FIRST_OUT }>>());
+    assert!(find::<Broken<{ broken::LOSES_AN_ITEM }>>());
+    assert!(find::<Broken<{ broken::POPS_AN_ITEM_TWICE }>>());
+    assert!(find::<Broken<{ broken::MISSES_AN_ITEM }>>());
+    assert!(find::<Broken<{ broken::FULL_TOO_EARLY }>>());
+    assert!(find::<Broken<{ broken::FULL_TOO_LATE }>>());
 }
 
 const fn call(what: What, began: u64, ended: u64) -> Call {

@@ -1,6 +1,6 @@
 //! Queues that are wrong on purpose, each in one way: does the recorder see it?
 
-use crate::subject::{Item, Subject};
+use super::subject::{Item, Subject};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,8 @@
 //! Threads that use a queue at random and note what they see.
 
-use crate::checker::{Call, What};
-use crate::subject::{Item, Subject};
-use crate::thread;
+use super::checker::{Call, What};
+use super::subject::{Item, Subject};
+use super::thread;
 use core::sync::atomic::{
     AtomicU64, AtomicUsize,
     Ordering::{Relaxed, SeqCst},
@@ -12,12 +12,11 @@ use std::sync::Arc;
 /// The calls of each thread.
 pub type History = Vec<Vec<Call>>;
 
-/// How much is played: rounds with a queue each, in which each thread makes so many calls.
+/// How much is played with one queue: each thread makes so many calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Play {
     pub threads: usize,
     pub calls: usize,
-    pub rounds: usize,
 }
 
 /// Plays a round.

@@ -1,0 +1,321 @@
+//! Pools, used by many threads at random.
+
+use super::explore::explore;
+use super::kind::{CALM, Cause, Chances, Errand, Record, ScheduleKind, Work, chance};
+use super::park::SchedulePark;
+use asyncpal_core::error::Outcome;
+use asyncpal_core::executor::{Executor, Rejection};
+use asyncpal_core::lifecycle::Phase;
+use asyncpal_core::task::{Handle, Registration, Status};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use core::task::{Context, Poll, Waker};
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+const SCHEDULES: usize = 1000;
+
+type TaskHandle = Handle<Arc<AtomicUsize>, Cause>;
+
+/// How an execution goes.
+#[derive(Clone, Copy)]
+struct Setting {
+    workers: usize,
+    submitters: usize,
+    tasks: usize,
+    chances: Chances,
+    /// Somebody closes the pool in the middle.
+    closes: bool,
+    renewals: usize,
+}
+
+const MANY: Setting =
+    Setting { workers: 6, submitters: 4, tasks: 4, chances: CALM, closes: false, renewals: 0 };
+
+/// A task, as its submitter knows it.
+struct Ticket {
+    runs: Arc<AtomicUsize>,
+    fate: Fate,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Ran,
+    Cancelled(Option<Cause>),
+    GivenBack(Rejection<Cause>),
+    /// The handle was dropped before the end.
+    Unknown,
+}
+
+struct Pool {
+    executor: Executor<ScheduleKind>,
+    record: Arc<Record>,
+    tickets: Mutex<Vec<Ticket>>,
+    /// What anybody may cancel.
+    shared: Mutex<Vec<Arc<TaskHandle>>>,
+    /// Calls of each callback.
+    calls: Mutex<Vec<Arc<AtomicUsize>>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Pool {
+    fn new(setting: Setting) -> Self {
+        let record = Arc::new(Record::default());
+        let kind = ScheduleKind::new(setting.workers, setting.chances, &record);
+        Self {
+            executor: Executor::new(kind, setting.workers),
+            record,
+            tickets: Mutex::default(),
+            shared: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
+    fn submit(
+        &self,
+        work: Option<Work>,
+    ) -> (Arc<AtomicUsize>, Result<TaskHandle, Rejection<Cause>>) {
+        self.record.jobs.fetch_add(1, Relaxed);
+        let runs = Arc::new(AtomicUsize::new(0));
+        let errand = Errand { record: Arc::clone(&self.record), runs: Arc::clone(&runs), work };
+        let submitted = self.executor.submit(errand).map_err(|rejected| rejected.reason);
+        (runs, submitted)
+    }
+
+    /// Submits a task and does something with its handle.
+    fn use_one(self: &Arc<Self>) {
+        let work: Option<Work> = match thread_rng().gen_range(0..4) {
+            0 => Some(Box::new(|_| thread::yield_now())),
+            1 => {
+                let pool = Arc::clone(self);
+                Some(Box::new(move |seat| pool.nest(seat)))
+            }
+            _ => None,
+        };
+        let (runs, submitted) = self.submit(work);
+        let fate = match submitted {
+            Ok(handle) => self.use_handle(handle),
+            Err(reason) => Fate::GivenBack(reason),
+        };
+        lock(&self.tickets).push(Ticket { runs, fate });
+    }
+
+    fn use_handle(&self, handle: TaskHandle) -> Fate {
+        match thread_rng().gen_range(0..6) {
+            0 => {
+                drop(handle);
+                Fate::Unknown
+            }
+            1 => {
+                let calls = Arc::new(AtomicUsize::new(0));
+                lock(&self.calls).push(Arc::clone(&calls));
+                let called = move |status: Status| {
+                    assert!(status.is_done());
+                    calls.fetch_add(1, Relaxed);
+                };
+                let _ = handle.on_done(Box::new(called));
+                Fate::Unknown
+            }
+            2 => {
+                handle.cancel();
+                poll(handle)
+            }
+            3 => {
+                let handle = Arc::new(handle);
+                lock(&self.shared).push(Arc::clone(&handle));
+                wait(&handle);
+                let fate = match handle.status() {
+                    Status::Completed => Fate::Ran,
+                    Status::Cancelled => Fate::Unknown,
+                    status => panic!("a task that is over is {status}"),
+                };
+                lock(&self.shared).retain(|other| !Arc::ptr_eq(other, &handle));
+                fate
+            }
+            4 => {
+                wait(&handle);
+                poll(handle)
+            }
+            _ => poll(handle),
+        }
+    }
+
+    /// A task in the middle of its run needs another one: it claims it, or waits for who runs it.
+    fn nest(&self, seat: &mut ()) {
+        let (runs, submitted) = self.submit(None);
+        let fate = match submitted {
+            Ok(handle) => {
+                // SAFETY: the caller is a task that a worker of this engine runs on its seat.
+                unsafe { handle.run_inline(seat, self.executor.engine().kind()) };
+                poll(handle)
+            }
+            Err(reason) => Fate::GivenBack(reason),
+        };
+        lock(&self.tickets).push(Ticket { runs, fate });
+    }
+
+    /// Cancels some of what is there to be cancelled.
+    fn cancel_some(&self) {
+        for _ in 0..4 {
+            let handle = lock(&self.shared).last().cloned();
+            if let Some(handle) = handle {
+                handle.cancel();
+            }
+            thread::yield_now();
+        }
+    }
+
+    /// The pool is left alone until nobody lives.
+    fn wait_until_all_retire(&self) {
+        self.record.all_retire.store(true, Relaxed);
+        self.executor.rouse_workers();
+        self.record.join_workers();
+
+        let counts = self.executor.engine().counts();
+        assert_eq!((counts.workers, counts.idle, counts.pending), (0, 0, 0));
+    }
+
+    /// The owner goes; what it leaves is checked.
+    fn end(self: Arc<Self>, breaks: bool) {
+        self.executor.close();
+        self.record.join_workers();
+        let this = Arc::into_inner(self).expect("tasks and callers are gone");
+        drop(this.executor);
+
+        let record = &*this.record;
+        assert!(record.engine_gone.load(Relaxed), "the engine leaked");
+        let (spawned, departed) = (record.spawned.load(Relaxed), record.departed.load(Relaxed));
+        assert_eq!(spawned, departed, "workers that came, and went");
+        let (jobs, dropped) = (record.jobs.load(Relaxed), record.dropped_jobs.load(Relaxed));
+        assert_eq!(dropped, jobs, "jobs dropped, of those submitted");
+        for Ticket { runs, fate } in lock(&this.tickets).iter() {
+            let runs = runs.load(Relaxed);
+            match fate {
+                Fate::Ran => assert_eq!(runs, 1, "a task ran once"),
+                Fate::Unknown => assert!(runs <= 1, "a task ran {runs} times"),
+                Fate::GivenBack(Rejection::Broken) => assert!(breaks && runs == 0),
+                Fate::Cancelled(_) | Fate::GivenBack(_) => assert_eq!(runs, 0, "{fate:?}"),
+            }
+        }
+        for calls in lock(&this.calls).iter() {
+            assert_eq!(calls.load(Relaxed), 1, "a callback is called once");
+        }
+    }
+}
+
+/// Waits as one does who has the handle to himself.
+fn poll(mut handle: TaskHandle) -> Fate {
+    let parker = Arc::new(SchedulePark::new());
+    let waker = Waker::from(Arc::clone(&parker));
+    loop {
+        match handle.poll_outcome(&mut Context::from_waker(&waker)) {
+            Poll::Ready(Outcome::Completed(_)) => return Fate::Ran,
+            Poll::Ready(Outcome::Cancelled(cause)) => return Fate::Cancelled(cause),
+            Poll::Ready(Outcome::Failed(cause)) => panic!("no errand fails: {cause:?}"),
+            Poll::Pending => parker.wait(),
+        }
+    }
+}
+
+/// Waits as one does who shares the handle.
+fn wait(handle: &TaskHandle) {
+    let parker = Arc::new(SchedulePark::new());
+    match handle.register(&Waker::from(Arc::clone(&parker))) {
+        Registration::Armed(_registered) => parker.wait(),
+        Registration::Done => {}
+        Registration::Busy => panic!("nobody else waits"),
+    }
+    assert!(handle.is_done(), "woken before the end");
+}
+
+fn play(setting: Setting) {
+    let pool = Arc::new(Pool::new(setting));
+    let beside = |f: fn(&Arc<Pool>, Setting)| {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || f(&pool, setting))
+    };
+    let mut callers = Vec::new();
+    for _ in 0..setting.submitters {
+        callers.push(beside(|pool, setting| (0..setting.tasks).for_each(|_| pool.use_one())));
+    }
+    callers.push(beside(|pool, _| pool.cancel_some()));
+    if setting.renewals > 0 {
+        callers.push(beside(|pool, setting| {
+            for _ in 0..setting.renewals {
+                pool.executor.renew_workers();
+                thread::yield_now();
+            }
+        }));
+    }
+    if setting.closes {
+        callers.push(beside(|pool, _| {
+            (0..thread_rng().gen_range(0..40)).for_each(|_| thread::yield_now());
+            pool.executor.close();
+        }));
+    }
+    for caller in callers {
+        caller.join().expect("no caller panics");
+    }
+
+    // Every caller's handle has resolved. Some leave the rest to the workers, others to the owner.
+    if chance(70) {
+        pool.wait_until_all_retire();
+    }
+    let breaks = setting.chances.initializer_fails > 0;
+    if !breaks && !setting.closes {
+        assert_eq!(pool.executor.engine().phase(), Phase::Open);
+    }
+    pool.end(breaks);
+}
+
+#[test]
+fn every_task_of_a_calm_pool_is_settled() {
+    explore(SCHEDULES, || play(MANY));
+}
+
+#[test]
+fn every_task_is_settled_while_workers_come_and_go() {
+    explore(SCHEDULES, || {
+        play(Setting {
+            chances: Chances { keep_alive: 60, recycled: 20, ..CALM },
+            renewals: 3,
+            ..MANY
+        });
+    });
+}
+
+#[test]
+fn every_task_is_settled_when_spawns_fail() {
+    explore(SCHEDULES, || {
+        let chances =
+            Chances { spawn_fails: 50, no_worker: 20, keep_alive: 50, recycled: 20, ..CALM };
+        play(Setting { chances, ..MANY });
+    });
+}
+
+#[test]
+fn every_task_is_settled_when_the_pool_breaks() {
+    explore(SCHEDULES, || {
+        let chances = Chances { initializer_fails: 15, keep_alive: 50, recycled: 20, ..CALM };
+        play(Setting { chances, ..MANY });
+    });
+}
+
+#[test]
+fn every_task_is_settled_when_the_pool_is_closed() {
+    explore(SCHEDULES, || {
+        let chances = Chances { spawn_fails: 20, keep_alive: 30, recycled: 10, ..CALM };
+        play(Setting { chances, closes: true, renewals: 1, ..MANY });
+    });
+}
+
+#[test]
+fn one_worker_is_enough_for_tasks_that_wait_for_tasks() {
+    explore(SCHEDULES, || {
+        let chances = Chances { keep_alive: 50, recycled: 10, ..CALM };
+        play(Setting { workers: 1, submitters: 3, chances, renewals: 2, ..MANY });
+    });
+}
