@@ -25,5 +25,5 @@ pub const STRIDE: usize = 1;
 /// Small blocks, so that executions cross their boundary.
 pub const BLOCK_SLOTS: usize = 3;
 
-/// Every inline run clears up behind itself: an execution has few of them.
-pub const STUBS: usize = 1;
+/// Every other inline run clears up: an execution has few of them.
+pub const STUBS: usize = 2;

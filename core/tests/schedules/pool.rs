@@ -6,6 +6,7 @@ use super::park::SchedulePark;
 use asyncpal_core::error::Outcome;
 use asyncpal_core::executor::{Executor, Rejection};
 use asyncpal_core::lifecycle::Phase;
+use asyncpal_core::park::Park;
 use asyncpal_core::task::{Handle, Registration, Status};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::task::{Context, Poll, Waker};
@@ -206,6 +207,34 @@ impl Pool {
     }
 }
 
+/// Each of two callers submits a task that waits for the task that it submits next. There are
+/// more slots than tasks that wait: nobody is in the way of anybody.
+fn play_with_tasks_that_wait(chances: Chances) {
+    let pool = Arc::new(Pool::new(Setting { workers: 3, chances, ..MANY }));
+    let callers = [(); 2].map(|()| {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || {
+            for _ in 0..3 {
+                let later = Arc::new(SchedulePark::new());
+                let earlier = Arc::clone(&later);
+                let works: [Work; 2] =
+                    [Box::new(move |()| earlier.wait()), Box::new(move |()| later.unpark())];
+                let submitted = works.map(|work| pool.submit(Some(work)));
+                for (runs, handle) in submitted {
+                    let fate = poll(handle.expect("the pool is open, and spawns succeed"));
+                    assert_eq!(fate, Fate::Ran);
+                    lock(&pool.tickets).push(Ticket { runs, fate });
+                }
+            }
+        })
+    });
+    for caller in callers {
+        caller.join().expect("no caller panics");
+    }
+    pool.wait_until_all_retire();
+    pool.end(false);
+}
+
 /// Waits as one does who has the handle to himself.
 fn poll(mut handle: TaskHandle) -> Fate {
     let parker = Arc::new(SchedulePark::new());
@@ -317,5 +346,13 @@ fn one_worker_is_enough_for_tasks_that_wait_for_tasks() {
     explore(SCHEDULES, || {
         let chances = Chances { keep_alive: 50, recycled: 10, ..CALM };
         play(Setting { workers: 1, submitters: 3, chances, renewals: 2, ..MANY });
+    });
+}
+
+#[test]
+fn a_task_that_waits_for_a_later_one_is_not_in_its_way() {
+    explore(2 * SCHEDULES, || play_with_tasks_that_wait(CALM));
+    explore(2 * SCHEDULES, || {
+        play_with_tasks_that_wait(Chances { keep_alive: 60, recycled: 20, ..CALM });
     });
 }
