@@ -5,10 +5,10 @@ pub use core::hint::spin_loop;
 #[cfg(feature = "alloc")]
 pub use alloc::sync::Arc;
 
-pub use super::plain::{LastUse, UnsafeCell};
-pub(crate) use super::plain::{array, constructor, words};
 #[cfg(asyncpal_pauses)]
 pub use super::pauses::{AtomicPtr, AtomicUsize, fence};
+pub use super::plain::{LastUse, UnsafeCell};
+pub(crate) use super::plain::{array, constructor, words};
 #[cfg(not(asyncpal_pauses))]
 pub use super::processor::{AtomicPtr, AtomicUsize, fence};
 
