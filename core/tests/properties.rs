@@ -1,8 +1,9 @@
 //! The core, one operation after the other, against sequential references: random operations, and
 //! those that fail are shrunk.
 //!
-//! `PROPTEST_CASES` says how many sequences each test tries (256 if it does not); a failure prints
-//! the shortest sequence that was found and the seed.
+//! `PROPTEST_CASES` says how many sequences each test tries (256 if it does not). A failure prints
+//! the shortest sequence that was found, and a line with the seed that goes to
+//! `properties.regressions` beside this file; what stands there is tried first.
 #![cfg(all(feature = "alloc", not(any(asyncpal_loom, asyncpal_shuttle))))]
 
 mod model;
@@ -13,13 +14,21 @@ use model::subject::Item;
 use model::{Code, census, chunk, lifecycle, queue, task};
 use proptest::collection::vec;
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence::WithSource;
 
 /// Up to so many operations.
 fn ops<O: From<Code> + core::fmt::Debug>(most: usize) -> impl Strategy<Value = Vec<O>> {
     vec(any::<Code>().prop_map(O::from), 0..most)
 }
 
+fn config() -> ProptestConfig {
+    let seeds = WithSource("regressions");
+    ProptestConfig { failure_persistence: Some(Box::new(seeds)), ..ProptestConfig::default() }
+}
+
 proptest! {
+    #![proptest_config(config())]
+
     #[test]
     fn a_growable_queue_does_what_a_deque_does(ops in ops(400)) {
         queue::check::<GrowableQueue<Item, 2>>(&ops);

@@ -25,13 +25,13 @@ struct Setting {
     submitters: usize,
     tasks: usize,
     chances: Chances,
-    /// Somebody closes the pool in the middle.
-    closes: bool,
+    /// Somebody closes the pool, after less than so many steps.
+    closes: Option<usize>,
     renewals: usize,
 }
 
 const MANY: Setting =
-    Setting { workers: 6, submitters: 4, tasks: 4, chances: CALM, closes: false, renewals: 0 };
+    Setting { workers: 6, submitters: 4, tasks: 4, chances: CALM, closes: None, renewals: 0 };
 
 /// A task, as its submitter knows it.
 struct Ticket {
@@ -279,9 +279,10 @@ fn play(setting: Setting) {
             }
         }));
     }
-    if setting.closes {
-        callers.push(beside(|pool, _| {
-            (0..thread_rng().gen_range(0..40)).for_each(|_| thread::yield_now());
+    if setting.closes.is_some() {
+        callers.push(beside(|pool, setting| {
+            let steps = thread_rng().gen_range(0..setting.closes.unwrap_or(1));
+            (0..steps).for_each(|_| thread::yield_now());
             pool.executor.close();
         }));
     }
@@ -294,7 +295,7 @@ fn play(setting: Setting) {
         pool.wait_until_all_retire();
     }
     let breaks = setting.chances.initializer_fails > 0;
-    if !breaks && !setting.closes {
+    if !breaks && setting.closes.is_none() {
         assert_eq!(pool.executor.engine().phase(), Phase::Open);
     }
     pool.end(breaks);
@@ -337,7 +338,15 @@ fn every_task_is_settled_when_the_pool_breaks() {
 fn every_task_is_settled_when_the_pool_is_closed() {
     explore(SCHEDULES, || {
         let chances = Chances { spawn_fails: 20, keep_alive: 30, recycled: 10, ..CALM };
-        play(Setting { chances, closes: true, renewals: 1, ..MANY });
+        play(Setting { chances, closes: Some(40), renewals: 1, ..MANY });
+    });
+}
+
+/// Nobody lives who would look after a task that comes too late.
+#[test]
+fn a_first_submit_against_close_is_settled() {
+    explore(2 * SCHEDULES, || {
+        play(Setting { submitters: 2, tasks: 1, closes: Some(3), ..MANY });
     });
 }
 
