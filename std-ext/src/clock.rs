@@ -1,10 +1,12 @@
 //! The operating system's monotonic clock as the core's.
 
 use core::time::Duration;
-use std::sync::OnceLock;
 use std::time::Instant as StdInstant;
 
 use asyncpal_core::clock::{Clock, Instant};
+
+use crate::sync;
+use crate::sync::program::OnceLock;
 
 /// Nanoseconds since the first look at it in this process.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,11 +14,17 @@ pub struct StdClock;
 
 static ORIGIN: OnceLock<StdInstant> = OnceLock::new();
 
+/// The present moment by the system's clock.
+#[cfg_attr(asyncpal_loom, expect(dead_code, reason = "a model has a time of its own"))]
+pub(crate) fn system_time() -> Instant {
+    let origin = ORIGIN.get_or_init(StdInstant::now);
+    // 584 years.
+    Instant::from_nanos(origin.elapsed().as_nanos() as u64)
+}
+
 impl Clock for StdClock {
     fn now(&self) -> Instant {
-        let origin = ORIGIN.get_or_init(StdInstant::now);
-        // 584 years.
-        Instant::from_nanos(origin.elapsed().as_nanos() as u64)
+        sync::now()
     }
 }
 
@@ -48,8 +56,8 @@ impl Deadline {
         self.0.is_none()
     }
 
-    /// What is left: `None` if there is no end, zero if it is past.
-    pub(crate) fn left(self) -> Option<Duration> {
-        self.0.map(|end| end.since(StdClock.now()))
+    /// The moment.
+    pub(crate) const fn end(self) -> Option<Instant> {
+        self.0
     }
 }

@@ -6,7 +6,8 @@ use core::fmt;
 
 use asyncpal_core::error::Outcome;
 
-use crate::sync::{Arc, Mutex, PoisonError};
+use crate::sync::Arc;
+use crate::sync::program::{Mutex, PoisonError};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 

@@ -6,7 +6,6 @@ use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
-use std::panic::catch_unwind;
 
 use asyncpal_core::task::{Durations, Handle as CoreHandle, ObserverId, Registration, Status};
 
@@ -14,6 +13,7 @@ use crate::clock::Deadline;
 use crate::error::{Failure, TaskError};
 use crate::inline::run_here;
 use crate::parker::{Bed, spin};
+use crate::sync::panic::catch_unwind;
 
 /// The caller's end of a task that returns a `T`.
 ///

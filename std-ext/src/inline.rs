@@ -6,6 +6,7 @@ use asyncpal_core::task::Handle;
 
 use crate::clock::StdClock;
 use crate::error::Failure;
+use crate::sync::thread_local;
 use crate::threads::ThreadSeat;
 
 /// The worker that this thread is.
@@ -27,7 +28,7 @@ thread_local! {
 impl CurrentWorker {
     /// The worker that this thread is.
     pub(crate) fn get() -> Option<Self> {
-        CURRENT.get()
+        CURRENT.with(Cell::get)
     }
 
     /// The worker that this thread is, if it is one of `home`.
@@ -37,7 +38,7 @@ impl CurrentWorker {
 
     /// Makes this thread a worker for as long as it lives.
     pub(crate) fn enter(self) {
-        CURRENT.set(Some(self));
+        CURRENT.with(|current| current.set(Some(self)));
     }
 }
 

@@ -10,6 +10,8 @@ mod handle;
 mod inline;
 pub mod kind;
 mod map;
+#[cfg(all(asyncpal_loom, feature = "loom"))]
+pub mod model;
 mod parker;
 mod pool;
 mod sync;

@@ -22,7 +22,6 @@
 use core::cell::Cell;
 use core::task::Waker;
 use std::task::Wake;
-use std::thread::{self, Thread};
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::{Park, Unparked};
@@ -30,7 +29,8 @@ use asyncpal_core::spin::Credit;
 
 use crate::clock::Deadline;
 use crate::inline::CurrentWorker;
-use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock};
+use crate::sync::thread::{self, Thread};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock, program, thread_local};
 
 const NO_TOKEN: usize = 0;
 const ASLEEP: usize = 1;
@@ -41,7 +41,7 @@ const TOKEN: usize = 2;
 struct Token(AtomicUsize);
 
 impl Token {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self(AtomicUsize::new(NO_TOKEN))
     }
 
@@ -67,19 +67,11 @@ impl Token {
             return self.take();
         }
         loop {
-            match deadline.left() {
-                None => thread::park(),
-                Some(left) if left.is_zero() => {
-                    // ORDERING: Relaxed: nothing is read. A failure means a token.
-                    let awake = self.0.compare_exchange(
-                        ASLEEP,
-                        NO_TOKEN,
-                        Ordering::Relaxed,
-                        Ordering::Relaxed,
-                    );
-                    return awake.is_err() && self.take();
-                }
-                Some(left) => thread::park_timeout(left),
+            if !thread::park_until(deadline) {
+                // ORDERING: Relaxed: nothing is read. A failure means a token.
+                let awake =
+                    self.0.compare_exchange(ASLEEP, NO_TOKEN, Ordering::Relaxed, Ordering::Relaxed);
+                return awake.is_err() && self.take();
             }
             if self.take() {
                 return true;
@@ -90,7 +82,7 @@ impl Token {
 
 /// Whether spinning can pay off at all: not if the other side waits for this processor.
 pub(crate) fn several_processors() -> bool {
-    static SEVERAL: OnceLock<bool> = OnceLock::new();
+    static SEVERAL: program::OnceLock<bool> = program::OnceLock::new();
     *SEVERAL.get_or_init(|| thread::available_parallelism().is_ok_and(|n| n.get() > 1))
 }
 
@@ -108,7 +100,7 @@ pub struct ThreadParker {
 
 impl ThreadParker {
     /// A parker without a token.
-    pub const fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             token: Token::new(),
             sleeper: Mutex::new(None),
@@ -156,9 +148,9 @@ pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
     if !several_processors() {
         return false;
     }
-    let mut credit = CREDIT.get();
+    let mut credit = CREDIT.with(Cell::get);
     let looks = credit.looks();
-    CREDIT.set(credit);
+    CREDIT.with(|place| place.set(credit));
     if looks == 0 {
         return false;
     }
@@ -167,7 +159,7 @@ pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
         done()
     });
     credit.settle(paid_off);
-    CREDIT.set(credit);
+    CREDIT.with(|place| place.set(credit));
     paid_off
 }
 
@@ -224,8 +216,10 @@ impl Bed {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(asyncpal_loom)))]
 mod tests {
+    use std::thread;
+
     use super::*;
 
     #[test]

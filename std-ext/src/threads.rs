@@ -1,8 +1,6 @@
 //! Threads as workers.
 
 use core::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::thread;
 
 use asyncpal_core::task::Job;
 
@@ -12,7 +10,8 @@ use crate::kind::{
 };
 use crate::parker::ThreadParker;
 use crate::pool::Pool;
-use crate::sync::Arc;
+use crate::sync::panic::catch_unwind;
+use crate::sync::{Arc, thread};
 
 /// A pool of threads of this program.
 ///

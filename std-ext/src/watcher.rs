@@ -9,7 +9,8 @@
 //! The exiting thread's own locals may be gone by then, so it waits on a condition variable, which
 //! needs none. If it is a worker of the pool (a task called `exit`), that worker is not waited for.
 
-use crate::sync::{Arc, Mutex, Once, Weak, lock};
+use crate::sync::program::{Mutex, Once, lock};
+use crate::sync::{Arc, PROGRAM_ENDS, Weak};
 
 /// A pool, as the watcher sees it.
 pub(crate) trait Drain: Send + Sync {
@@ -28,6 +29,9 @@ static OPEN: Mutex<Vec<Weak<dyn Drain>>> = Mutex::new(Vec::new());
 /// Watches over `pool` until it is forgotten.
 pub(crate) fn watch<D: Drain + 'static>(pool: &Arc<D>) {
     static HOOK: Once = Once::new();
+    if !PROGRAM_ENDS {
+        return;
+    }
     HOOK.call_once(exit_hook::register);
     let pool: Weak<D> = Arc::downgrade(pool);
     lock(&OPEN).push(pool);

@@ -8,7 +8,8 @@ use super::roster::Terms;
 use crate::error::BuildError;
 use crate::kind::{Kind, Setup, TakesHook};
 use crate::parker::several_processors;
-use crate::sync::{AtomicUsize, Ordering};
+use crate::sync::Ordering;
+use crate::sync::program::AtomicUsize;
 
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Each possible worker costs two cache lines from the start; more than this is a mistake.

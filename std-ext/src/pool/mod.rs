@@ -16,7 +16,7 @@ use crate::error::{PoolError, SubmitError, TaskError};
 use crate::handle::Handle;
 use crate::kind::{Accepts, Chunk, Fallible, Kind, With};
 use crate::map::Map;
-use crate::sync::Arc;
+use crate::sync::{Arc, is_abandoned};
 use crate::watcher::{self, Drain};
 
 /// A pool of workers of kind `K`: use it as [`ThreadPool`](crate::ThreadPool) or `ProcessPool`.
@@ -255,6 +255,10 @@ impl Pool<crate::Threads> {
 
 impl<K: Kind> Drop for Pool<K> {
     fn drop(&mut self) {
+        if is_abandoned() {
+            core::mem::forget(self.inner.clone());
+            return;
+        }
         self.shutdown();
         watcher::forget(&self.inner);
     }
