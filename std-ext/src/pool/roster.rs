@@ -1,7 +1,6 @@
 //! The roster: a pool's threads, and the engine's view of them.
 
 use core::time::Duration;
-use std::thread::{self, JoinHandle};
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind, work};
@@ -12,6 +11,7 @@ use crate::clock::{Deadline, StdClock};
 use crate::error::{BrokenCause, Failure, PoolError, TaskError};
 use crate::inline::CurrentWorker;
 use crate::kind::Kind;
+use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, lock, wait};
 
 /// What a pool's staff is hired with.
@@ -140,12 +140,12 @@ impl<K: Kind> WorkerKind for Staff<K> {
         if let Some(bytes) = self.terms.stack_size {
             builder = builder.stack_size(bytes);
         }
-        let engine = Arc::clone(engine);
+        let engine = engine.clone();
         let mut roster = lock(&self.roster);
         roster.last_serial += 1;
         let serial = roster.last_serial;
         let thread = builder.spawn(move || {
-            let home = Arc::as_ptr(&engine).cast();
+            let home = (&raw const *engine).cast();
             CurrentWorker { home, serial, inline: K::INLINE }.enter();
             work::<Self>(&engine, slot);
         });
