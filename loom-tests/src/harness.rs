@@ -9,6 +9,7 @@
 //! loom's own variables that end a run early, and let it pass, have no effect here.
 
 use crate::DEFAULT_BOUND;
+use asyncpal::model as checker;
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
@@ -17,13 +18,8 @@ use std::env;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::panic::{catch_unwind, resume_unwind};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
-
-/// Steps after which loom takes one execution for an endless loop.
-///
-/// loom's own default, 1000, is less than an honest model of a whole pool takes.
-const MAX_STEPS: usize = 100_000;
 
 /// Checks `f` in every execution that the run's preemption bound allows.
 ///
@@ -53,7 +49,7 @@ pub fn model_bounded(
     f: impl Fn() + Send + Sync + 'static,
 ) {
     assert!(
-        !checker_skips_interleavings(),
+        !checker::skips_interleavings(),
         "this loom skips interleavings, so `{name}` would prove nothing: run `cargo loom`"
     );
     explore(name, max_preemptions, f);
@@ -98,44 +94,6 @@ fn take<T: Ord>(seen: &Mutex<BTreeSet<T>>) -> BTreeSet<T> {
     core::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Whether an own load hides another thread's from this checker (tokio-rs/loom#392).
-///
-/// The self-test says more; this is the one question that every model may rely on, however it was
-/// started.
-fn checker_skips_interleavings() -> bool {
-    use loom::sync::atomic::{AtomicBool, Ordering::Relaxed};
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-
-    *ANSWER.get_or_init(|| {
-        let (observe, seen) = observed(|| {
-            let flag = loom::sync::Arc::new(AtomicBool::new(false));
-            let other = {
-                let flag = flag.clone();
-                loom::thread::spawn(move || {
-                    flag.load(Relaxed);
-                    flag.store(true, Relaxed);
-                })
-            };
-            let seen = flag.load(Relaxed);
-            other.join().expect("the other thread does not panic");
-            seen
-        });
-        checker(None).check(observe);
-        take(&seen).len() < 2
-    })
-}
-
-/// A checker that stops at nothing but the end.
-fn checker(max_preemptions: Option<usize>) -> loom::model::Builder {
-    let mut checker = loom::model::Builder::new();
-    checker.preemption_bound = max_preemptions;
-    checker.max_branches = MAX_STEPS;
-    checker.max_permutations = None;
-    checker.max_duration = None;
-    checker.checkpoint_file = None;
-    checker
-}
-
 #[track_caller]
 fn explore(name: &str, max_preemptions: Option<usize>, f: impl Fn() + Send + Sync + 'static) {
     let executions = Arc::new(AtomicUsize::new(0));
@@ -149,7 +107,7 @@ fn explore(name: &str, max_preemptions: Option<usize>, f: impl Fn() + Send + Syn
     };
     let started = Instant::now();
 
-    let verdict = catch_unwind(AssertUnwindSafe(|| checker(max_preemptions).check(counted)));
+    let verdict = catch_unwind(AssertUnwindSafe(|| checker::explore(max_preemptions, counted)));
 
     // ORDERING: Relaxed: as above.
     let executions = executions.load(Ordering::Relaxed);

@@ -2,6 +2,7 @@
 
 use crate::Result;
 use loom_tests::DEFAULT_BOUND;
+use std::path::PathBuf;
 
 pub(crate) fn help() -> String {
     format!(
@@ -9,11 +10,14 @@ pub(crate) fn help() -> String {
 Checks the loom models of asyncpal on a mended loom, after the checker's self-test.
 
 Usage: cargo loom [NAME_FILTER] [--bound N] [--list]
+       cargo loom --mend FOLDER
 
   NAME_FILTER   only the models whose name, `file::test`, contains this text
   --bound N     preemptions per execution (default {DEFAULT_BOUND}); `none` checks exhaustively;
                 a model that states its own bound keeps it
   --list        print the models' names and run none
+  --mend FOLDER write the mended loom there, for models of other crates, and run nothing:
+                `cargo test --config \"patch.crates-io.loom.path='FOLDER'\"`
   --help        print this text
 
 The exit status is 0 only if the self-test and every selected model passed.
@@ -28,6 +32,9 @@ pub(crate) enum Request {
     List {
         filter: Option<String>,
     },
+    Mend {
+        folder: PathBuf,
+    },
     /// `bound` is a number or `none`, as the harness reads it.
     Check {
         filter: Option<String>,
@@ -41,10 +48,15 @@ impl Request {
         let mut filter = None;
         let mut bound = None;
         let mut list = false;
+        let mut mend = None;
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--help" | "-h" => return Ok(Self::Help),
                 "--list" => list = true,
+                "--mend" => {
+                    let folder = arguments.next().ok_or("--mend needs a folder")?;
+                    mend = Some(PathBuf::from(folder));
+                }
                 "--bound" => {
                     let value = arguments.next().ok_or("--bound needs a number or `none`")?;
                     bound = Some(parse_bound(&value)?);
@@ -62,6 +74,13 @@ impl Request {
                     }
                 }
             }
+        }
+        if let Some(folder) = mend {
+            return if list || bound.is_some() || filter.is_some() {
+                Err("--mend runs no model, so it stands alone".into())
+            } else {
+                Ok(Self::Mend { folder })
+            };
         }
         if list && bound.is_some() {
             return Err("--list runs no model, so --bound says nothing".into());
@@ -130,6 +149,8 @@ mod tests {
             ("--fast", "unknown option `--fast`"),
             ("a b", "`a` and `b`"),
             ("--list --bound 3", "runs no model"),
+            ("--mend", "needs a folder"),
+            ("--mend x --list", "stands alone"),
         ] {
             let error = parse(line).unwrap_err().to_string();
 

@@ -48,6 +48,9 @@ fn run() -> Result<()> {
     arguments::refuse_partial_runs(|name| env::var_os(name).is_some())?;
 
     let root = workspace_root()?;
+    if let Request::Mend { folder } = &request {
+        return mend(&root, folder);
+    }
     let folder = target_folder(&root)?.join("loom");
     let workspace = folder.join("workspace");
     mirror::mirror(&root, &workspace, &OUTSIDE_THE_WORKSPACE, |_, text| Ok(text))?;
@@ -55,13 +58,20 @@ fn run() -> Result<()> {
     let models = Models::build(workspace, folder.join("build"), &checker)?;
 
     match request {
-        Request::Help => Ok(()),
+        Request::Help | Request::Mend { .. } => Ok(()),
         Request::List { filter } => list(&models, filter.as_deref()),
         Request::Check { filter, bound } => {
             let report = Report::start(folder.join("report.tsv"))?;
             check(&models, filter.as_deref(), &bound, report)
         }
     }
+}
+
+/// Writes the mended loom where models of other crates find it.
+fn mend(root: &Path, folder: &Path) -> Result<()> {
+    let checker = Checker::mended(root, &std::path::absolute(folder)?)?;
+    println!("--config \"{}\"", checker.patch()?);
+    Ok(())
 }
 
 fn list(models: &Models, filter: Option<&str>) -> Result<()> {
