@@ -1,0 +1,1 @@
+//! The models are in `tests/`. Without `--cfg asyncpal_loom` there are none.
