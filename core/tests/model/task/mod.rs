@@ -73,8 +73,8 @@ pub enum Opening {
 impl From<Code> for Op {
     fn from([which, a, b, c]: Code) -> Self {
         match which % 32 {
-            0..=7 => Self::Submit { inner: Inner::from(a), task: b, fails: c % 4 == 0 },
-            8..=13 => Self::Work {
+            0..=5 => Self::Submit { inner: Inner::from(a), task: b, fails: c % 4 == 0 },
+            6..=8 => Self::Work {
                 tasks: 1 + a % 6,
                 opening: match b {
                     0..=219 => Opening::Fine,
@@ -83,9 +83,9 @@ impl From<Code> for Op {
                 },
                 finalizer_fails: c > 250,
             },
-            14 => Self::FailSpawns(a % 6),
-            15 if a > 200 => Self::Close,
-            15 | 16 => Self::Renew,
+            9 => Self::FailSpawns(a % 6),
+            10 if a > 200 => Self::Close,
+            10 | 11 => Self::Renew,
             _ => Self::Do(Inner::from(a), b),
         }
     }
@@ -93,18 +93,18 @@ impl From<Code> for Op {
 
 impl From<u8> for Inner {
     fn from(number: u8) -> Self {
-        match number % 14 {
+        match number % 16 {
             1 => Self::SubmitPlain,
-            2 | 3 => Self::Cancel,
-            4 => Self::RunInline,
-            5 => Self::Detach,
-            6 => Self::Take,
-            7 | 8 => Self::Poll,
-            9 => Self::Observe,
-            10 => Self::RemoveObserver,
-            11 => Self::Register,
-            12 => Self::Deregister,
-            13 => Self::Work,
+            2 => Self::Cancel,
+            3 => Self::RunInline,
+            4 => Self::Detach,
+            5 => Self::Take,
+            6 | 7 => Self::Poll,
+            8 => Self::Observe,
+            9 => Self::RemoveObserver,
+            10 | 11 => Self::Register,
+            12 | 13 => Self::Deregister,
+            14 => Self::Work,
             _ => Self::Nothing,
         }
     }

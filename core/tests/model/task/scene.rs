@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 type TaskHandle = Handle<Value, Value>;
 
 /// How far back a number reaches that chooses a task.
-const LATEST: usize = 4;
+const LATEST: usize = 3;
 
 /// A pool and its reference.
 #[derive(Clone)]
