@@ -6,9 +6,10 @@
 //! tasks as it says; a worker without a task retires at once. A task may do an operation itself,
 //! in the middle of its run. So nothing is left to chance, and the reference says it all.
 //!
-//! `kind` is the worker kind and what is counted, `scene` does each operation to the pool and to
-//! the reference, and `reference` is the state machine.
+//! `kind` is the worker kind and what is counted, `reference` the state machine, `scene` the pool
+//! beside it, and `acts` does each operation to both.
 
+mod acts;
 mod kind;
 mod reference;
 mod scene;
