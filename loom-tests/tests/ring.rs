@@ -4,7 +4,7 @@
 //! |---|---|
 //! | R2, R3: an index has one holder; E1: it passes on what was done under it | `an_index_…` |
 //! | R1, E1, E2: nobody misses what was put before | `whoever_put_two_…`, `what_a_producer_has_seen_…` |
-//! | E3: the head is not ahead of what a consumer sees | `a_consumer_of_a_ring_that_went_round_…` |
+//! | E3: the head is not ahead of what a consumer sees | `a_consumer_of_a_ring_that_went_round_…`, `a_ring_that_is_never_empty_…` |
 //! | an answer holds for the index that it was about | `an_answer_…` |
 //! | the length was one at some moment | `the_length_…` |
 //! | progress: a stopped thread takes one index along and no more | `a_…_stopped_at_any_step_…` |
@@ -164,6 +164,23 @@ fn a_consumer_of_a_ring_that_went_round_is_not_left_behind() {
 }
 
 #[test]
+fn a_ring_that_is_never_empty_turns_nobody_away() {
+    model_bounded("a_ring_that_is_never_empty_turns_nobody_away", Some(3), || {
+        let scene = Scene::<2>::new(Ring::full());
+        let other = scene.on_a_thread(|scene| {
+            scene.turn();
+            scene.turn();
+        });
+
+        let mine = scene.ring.dequeue().expect("the other thread holds one of two at most");
+
+        scene.use_index(mine);
+        join(other);
+        assert_eq!(scene.drain(), [1 - mine]);
+    });
+}
+
+#[test]
 fn an_answer_holds_for_the_index_that_is_taken() {
     model_bounded("an_answer_holds_for_the_index_that_is_taken", None, || {
         let scene = Scene::<2>::new(Ring::full());
@@ -181,7 +198,7 @@ fn an_answer_holds_for_the_index_that_is_taken() {
 #[test]
 fn the_length_is_one_that_the_ring_had() {
     model_bounded("the_length_is_one_that_the_ring_had", Some(3), || {
-        let scene = Scene::<2>::new(Ring::full());
+        let scene = Scene::<3>::new(Ring::full());
         let other = scene.on_a_thread(|scene| {
             scene.turn();
             scene.turn();
@@ -189,10 +206,10 @@ fn the_length_is_one_that_the_ring_had() {
 
         let [len, empty] = [scene.ring.len(), usize::from(scene.ring.is_empty())];
 
-        assert!((1..=2).contains(&len), "{len} of 2, one of them in use");
+        assert!((2..=3).contains(&len), "{len} of 3, at most one of them in use");
         assert_eq!(empty, 0);
         join(other);
-        assert_eq!(scene.ring.len(), 2);
+        assert_eq!(scene.ring.len(), 3);
     });
 }
 

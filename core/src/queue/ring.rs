@@ -223,7 +223,8 @@ impl<const N: usize> Ring<N> {
         // ORDERING: Acquire, E3.
         let mut head = Word::<N>(self.head.load(Ordering::Acquire));
         loop {
-            // ORDERING: Acquire, E2: all before it are filled.
+            // ORDERING: Acquire, E2: all before it are filled; so, by R3, the head that is read
+            // below is at most a round behind.
             let mut position = Word::<N>(self.tail.load(Ordering::Acquire));
             // ORDERING: Acquire, E1: if it is filled, all before it are.
             let at =
