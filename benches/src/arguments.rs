@@ -43,7 +43,7 @@ struct Arguments {
     #[arg(long = "job", value_name = "NAME", value_parser = parse_job)]
     jobs: Vec<&'static Job>,
 
-    /// Only this pool, beside the bare yardsticks; may be repeated.
+    /// Only this pool or queue, beside the bare yardsticks; may be repeated.
     #[arg(long = "pool", value_name = "NAME", value_parser = parse_pool)]
     pools: Vec<Contender>,
 

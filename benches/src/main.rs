@@ -1,7 +1,7 @@
 //! Runs the same jobs on asyncpal and on its peers and prints a table per job.
 //!
 //! One run measures everybody, taking turns, and what counts is the ratio: an absolute time says
-//! as much about the machine and its other tenants as about a pool.
+//! as much about the machine and its other tenants as about a pool or a queue.
 
 mod arguments;
 mod heap;
@@ -10,6 +10,7 @@ mod jobs;
 mod ours;
 mod peers;
 mod pool;
+mod queue;
 mod runner;
 mod stats;
 mod table;

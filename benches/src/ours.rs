@@ -1,10 +1,13 @@
-//! asyncpal as a [`Pool`]: the one file that names it.
+//! asyncpal as a [`Pool`] and as two [`Queue`]s: the one file that names it.
 
+use std::ptr::{self, NonNull};
 use std::time::Duration;
 
+use asyncpal::queue::{GrowableQueue, Pointer};
 use asyncpal::{Handle, ThreadPool};
 
 use crate::pool::{Pool, Shutdown};
+use crate::queue::{CAPACITY, Queue};
 
 pub(crate) struct Ours(ThreadPool);
 
@@ -74,5 +77,61 @@ impl Pool for Ours {
 
     fn shutdown(self) {
         self.0.shutdown();
+    }
+}
+
+pub(crate) type Bounded = asyncpal::queue::Queue<usize, CAPACITY>;
+
+impl Queue for Bounded {
+    fn new() -> Self {
+        Self::new()
+    }
+
+    fn producer(&self) -> impl FnMut(usize) -> bool + Send {
+        |item| self.push(item).is_ok()
+    }
+
+    fn consumer(&self) -> impl FnMut() -> Option<usize> + Send {
+        || self.pop()
+    }
+}
+
+pub(crate) type Growable = GrowableQueue<Word>;
+
+/// A number where a pointer is wanted: nothing is allocated for it.
+pub(crate) struct Word(usize);
+
+impl Word {
+    /// The lowest bits stay clear, and a pointer is not null.
+    const UNIT: usize = 4;
+}
+
+// SAFETY: a multiple of four has its two lowest bits clear, and is turned back into its number.
+unsafe impl Pointer for Word {
+    fn into_raw(self) -> NonNull<()> {
+        let address = (self.0 + 1) * Self::UNIT;
+        NonNull::new(ptr::without_provenance_mut(address)).expect("one more than a number")
+    }
+
+    unsafe fn from_raw(raw: NonNull<()>) -> Self {
+        Self(raw.addr().get() / Self::UNIT - 1)
+    }
+}
+
+impl Queue for Growable {
+    fn new() -> Self {
+        Self::new()
+    }
+
+    fn producer(&self) -> impl FnMut(usize) -> bool + Send {
+        |item| {
+            self.push(Word(item));
+            true
+        }
+    }
+
+    fn consumer(&self) -> impl FnMut() -> Option<usize> + Send {
+        let mut consumer = self.consumer();
+        move || consumer.pop().map(|Word(item)| item)
     }
 }

@@ -7,13 +7,18 @@ mod bare;
 mod heap;
 mod latency;
 mod map;
+mod queue;
 mod throughput;
 mod trickle;
 
+use std::sync::mpsc::{Sender, SyncSender};
 use std::time::Duration;
+
+use crossbeam_queue::{ArrayQueue, SegQueue};
 
 use crate::peers;
 use crate::pool::{Pool, Shutdown};
+use crate::queue::{Concurrent, Heapless, Queue, Std};
 
 /// What one column of a table measures.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +41,10 @@ pub(crate) enum Measure {
     Map { workers: usize },
     /// Threads left after a burst of work and a trickle after it.
     Trickle,
+    /// Nanoseconds per item through a bounded queue with so many producers and consumers.
+    BoundedQueue { ends: usize },
+    /// The same through a queue that grows.
+    GrowableQueue { ends: usize },
 }
 
 #[derive(Debug)]
@@ -59,7 +68,7 @@ const fn column(label: &'static str, measure: Measure) -> Column {
     Column { label, measure }
 }
 
-pub(crate) static JOBS: [Job; 8] = [
+pub(crate) static JOBS: [Job; 10] = [
     Job {
         name: "throughput",
         title: "Submit no-op tasks, collect each by its handle",
@@ -137,6 +146,28 @@ pub(crate) static JOBS: [Job; 8] = [
         side_by_side: true,
         columns: &[column("after 4 s", Measure::Trickle)],
     },
+    Job {
+        name: "bounded-queue",
+        title: "Words through a queue of 1024, producers × consumers",
+        unit: "ns per item",
+        side_by_side: false,
+        columns: &[
+            column("1 × 1", Measure::BoundedQueue { ends: 1 }),
+            column("2 × 2", Measure::BoundedQueue { ends: 2 }),
+            column("4 × 4", Measure::BoundedQueue { ends: 4 }),
+        ],
+    },
+    Job {
+        name: "growable-queue",
+        title: "Words through a queue without bound, producers × consumers",
+        unit: "ns per item",
+        side_by_side: false,
+        columns: &[
+            column("1 × 1", Measure::GrowableQueue { ends: 1 }),
+            column("2 × 2", Measure::GrowableQueue { ends: 2 }),
+            column("4 × 4", Measure::GrowableQueue { ends: 4 }),
+        ],
+    },
 ];
 
 /// How much of each job one measurement does.
@@ -150,6 +181,7 @@ pub(crate) struct Load {
     pub(crate) map_items: u64,
     pub(crate) maps: usize,
     pub(crate) trickle: Duration,
+    pub(crate) items: usize,
 }
 
 impl Load {
@@ -162,10 +194,18 @@ impl Load {
         map_items: 1_000_000,
         maps: 15,
         trickle: Duration::from_secs(4),
+        items: 1_000_000,
     };
 
-    pub(crate) const QUICK: Self =
-        Self { tasks: 20_000, round_trips: 1_000, pauses: 40, starts: 40, maps: 5, ..Self::FULL };
+    pub(crate) const QUICK: Self = Self {
+        tasks: 20_000,
+        round_trips: 1_000,
+        pauses: 40,
+        starts: 40,
+        maps: 5,
+        items: 100_000,
+        ..Self::FULL
+    };
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,7 +230,7 @@ impl Contender {
     pub(crate) fn all() -> Vec<Self> {
         let mut all = Vec::new();
         #[cfg(feature = "ours")]
-        all.push(Self::pool::<crate::ours::Ours>(Kind::Ours));
+        all.push(Self::ours());
         all.extend([
             Self::pool::<peers::Crossbeam>(Kind::Peer),
             Self::pool::<peers::Rayon>(Kind::Peer),
@@ -199,6 +239,19 @@ impl Contender {
             Self::pool::<peers::RustyPool>(Kind::Peer),
             Self::pool::<peers::Blocking>(Kind::Peer),
             Self::pool::<peers::Executors>(Kind::Peer),
+            Self::queue("crossbeam-queue", |measure, load| {
+                bounded::<ArrayQueue<usize>>(measure, load)
+                    .or_else(|| growable::<SegQueue<usize>>(measure, load))
+            }),
+            Self::queue("concurrent-queue", |measure, load| {
+                bounded::<Concurrent<true>>(measure, load)
+                    .or_else(|| growable::<Concurrent<false>>(measure, load))
+            }),
+            Self::queue("heapless::mpmc", bounded::<Heapless>),
+            Self::queue("std::sync::mpsc", |measure, load| {
+                bounded::<Std<SyncSender<usize>>>(measure, load)
+                    .or_else(|| growable::<Std<Sender<usize>>>(measure, load))
+            }),
             Self::bare("bare spinning ping-pong", bare::spinning_ping_pong),
             Self::bare("two bare futex wakes", bare::two_futex_wakes),
             Self::bare("bare spawn + join", bare::spawn_and_join),
@@ -210,6 +263,23 @@ impl Contender {
 
     const fn pool<P: Pool>(kind: Kind) -> Self {
         Self { name: P::NAME, kind, shutdown: P::SHUTDOWN, measure: measure_pool::<P> }
+    }
+
+    /// asyncpal does every job.
+    #[cfg(feature = "ours")]
+    const fn ours() -> Self {
+        use crate::ours::{Bounded, Growable, Ours};
+        let measure: fn(Measure, &Load) -> Option<f64> = |measure, load| {
+            measure_pool::<Ours>(measure, load)
+                .or_else(|| bounded::<Bounded>(measure, load))
+                .or_else(|| growable::<Growable>(measure, load))
+        };
+        Self { measure, ..Self::pool::<Ours>(Kind::Ours) }
+    }
+
+    /// A peer that is no pool.
+    const fn queue(name: &'static str, measure: fn(Measure, &Load) -> Option<f64>) -> Self {
+        Self { kind: Kind::Peer, ..Self::bare(name, measure) }
     }
 
     const fn bare(name: &'static str, measure: fn(Measure, &Load) -> Option<f64>) -> Self {
@@ -239,5 +309,16 @@ fn measure_pool<P: Pool>(measure: Measure, load: &Load) -> Option<f64> {
         Measure::PendingAllocations => Some(heap::pending::<P>(load.pending_tasks).allocations),
         Measure::Map { workers } => Some(map::ordered::<P>(workers, load.map_items, load.maps)),
         Measure::Trickle => trickle::threads_left::<P>(load.trickle),
+        Measure::BoundedQueue { .. } | Measure::GrowableQueue { .. } => None,
     }
+}
+
+fn bounded<Q: Queue>(measure: Measure, load: &Load) -> Option<f64> {
+    let Measure::BoundedQueue { ends } = measure else { return None };
+    queue::nanos_per_item::<Q>(ends, load.items)
+}
+
+fn growable<Q: Queue>(measure: Measure, load: &Load) -> Option<f64> {
+    let Measure::GrowableQueue { ends } = measure else { return None };
+    queue::nanos_per_item::<Q>(ends, load.items)
 }

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Thread};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::pool::Pool;
 
@@ -22,14 +22,29 @@ pub(super) fn with_handles<P: Pool>(workers: usize, producers: usize, tasks: usi
     });
 
     pool.shutdown();
-    let begun = spans.iter().map(|span| span.begun).min().expect("a producer");
-    let ended = spans.iter().map(|span| span.ended).max().expect("a producer");
-    (ended - begun).as_nanos() as f64 / (share * producers) as f64
+    Span::across(&spans).as_nanos() as f64 / (share * producers) as f64
 }
 
-struct Span {
+/// When one of several threads was at work.
+pub(super) struct Span {
     begun: Instant,
     ended: Instant,
+}
+
+impl Span {
+    /// The span of a job, and what it returns.
+    pub(super) fn of<T>(job: impl FnOnce() -> T) -> (Self, T) {
+        let begun = Instant::now();
+        let outcome = job();
+        (Self { begun, ended: Instant::now() }, outcome)
+    }
+
+    /// From the first beginning to the last end.
+    pub(super) fn across(spans: &[Self]) -> Duration {
+        let begun = spans.iter().map(|span| span.begun).min().expect("a thread");
+        let ended = spans.iter().map(|span| span.ended).max().expect("a thread");
+        ended - begun
+    }
 }
 
 fn produce<P: Pool>(pool: &P, tasks: usize, start: &Barrier) -> Span {
@@ -38,9 +53,7 @@ fn produce<P: Pool>(pool: &P, tasks: usize, start: &Barrier) -> Span {
     submit_and_collect(pool, tasks, &mut handles);
 
     start.wait();
-    let begun = Instant::now();
-    submit_and_collect(pool, tasks, &mut handles);
-    Span { begun, ended: Instant::now() }
+    Span::of(|| submit_and_collect(pool, tasks, &mut handles)).0
 }
 
 fn submit_and_collect<P: Pool>(pool: &P, tasks: usize, handles: &mut Vec<P::Handle<u64>>) {
