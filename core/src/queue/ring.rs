@@ -6,7 +6,7 @@
 //! This is Nikolaev's NCQ (*A Scalable, Portable, and Memory-Efficient Lock-Free FIFO Queue*, DISC
 //! 2019, arXiv 1908.04511), in which an entry carries the cycle in which it was put, so that one
 //! compare-exchange of one word puts an index *and* decides who is first. Changed here: the tail is
-//! a hint that may lag, so that not every operation has to write it, and any `N` will do.
+//! a hint that may lag, so that nobody has to compete for it, and any `N` will do.
 //!
 //! # State
 //! | word | bits | meaning |
@@ -40,7 +40,7 @@
 //! | name | change | by | when |
 //! |---|---|---|---|
 //! | R-put | entry: (c − 1, any) → (c, index) | [`enqueue`](Ring::enqueue) | it knows that all before (c, j) are filled |
-//! | R-hint | `tail` → behind what was put | the same | it had to walk at least `STRIDE` |
+//! | R-hint | `tail` → behind what was put | the same | after R-put |
 //! | R-take | `head`: p → next(p) | [`dequeue`](Ring::dequeue) | the entry of p carries its cycle |
 //!
 //! # Edges
@@ -53,9 +53,10 @@
 //!
 //! # Progress
 //! Lock-free. An exchange fails only because another one of the same word succeeded. A walk is as
-//! long as the hint lags: `STRIDE`, and one per producer that stopped before its R-hint, and one
-//! per index that was put meanwhile. A consumer looks again only if the head has moved. Nothing is
-//! ever half done: a thread that stops has put its index or has not, has taken it or has not.
+//! long as the hint lags, at most N, and one per index that was put meanwhile. The hint lags while a
+//! producer is between its R-put and its R-hint, and once more if it has slept there and moves the
+//! hint back; the next R-hint mends that. A consumer looks again only if the head has moved. Nothing
+//! is ever half done: a thread that stops has put its index or has not, has taken it or has not.
 //!
 //! *Never empty by mistake.* [`dequeue`](Ring::dequeue) says so if the entry of the head it read is
 //! not filled. All before that head are taken; by R1 no index behind it was put by anybody whose put
@@ -64,7 +65,8 @@
 //! # The bound
 //! Cycles wrap. A thread that sleeps *inside* one operation while others fill or take as many
 //! positions as [`lap`](super::lap) says, up to N − 1 fewer, or a multiple of that, takes an entry
-//! of another lap for one of this. Comparisons are for equality, so sleeping longer or shorter does no harm: of all possible
+//! of another lap for one of this, or leaves a hint from which another does. Comparisons are for
+//! equality, so sleeping longer or shorter does no harm: of all possible
 //! numbers of operations one in 2^(cycle bits) does.
 //!
 //! # Modelled by
@@ -74,7 +76,7 @@
 use crossbeam_utils::CachePadded;
 
 use super::word::Word;
-use crate::sync::{AtomicUsize, Ordering, STRIDE, constructor, words};
+use crate::sync::{AtomicUsize, Ordering, constructor, words};
 
 /// A queue of indices `0..N`, in which each stands at most once.
 ///
@@ -139,9 +141,7 @@ impl<const N: usize> Ring<N> {
     pub fn enqueue(&self, index: usize) {
         debug_assert!(index < N);
         // ORDERING: Acquire, E2: all before the hint are filled, R1.
-        let hint = Word::<N>(self.tail.load(Ordering::Acquire));
-        let mut position = hint;
-        let mut walked = 0;
+        let mut position = Word::<N>(self.tail.load(Ordering::Acquire));
         loop {
             let entry = &self.entries[position.low()];
             // ORDERING: Acquire, E1: if it is filled, all before it are, R1.
@@ -156,19 +156,10 @@ impl<const N: usize> Ring<N> {
             }
             // Filled, in this cycle or, if the hint lags by a round or more, in a later one.
             position = position.in_cycle_of(seen).next();
-            walked += 1;
         }
-        if walked >= STRIDE {
-            // ORDERING: Release, E2: this thread knows that all up to its own are filled. Relaxed on
-            // failure: somebody else moved it. An exchange, not a store: a thread that slept before
-            // a store could move the hint to where it is *ahead* of what is filled.
-            let _ = self.tail.compare_exchange(
-                hint.0,
-                position.next().0,
-                Ordering::Release,
-                Ordering::Relaxed,
-            );
-        }
+        // ORDERING: Release, E2: this thread knows that all up to its own are filled. A store, though
+        // others store, too: whichever comes last, what it says is true, and remains so.
+        self.tail.store(position.next().0, Ordering::Release);
     }
 
     /// Takes the oldest index; `None` if at one moment of the call there was none.

@@ -32,9 +32,6 @@ pub const SPINS: usize = 1;
 /// A look more before a sleep adds no behaviour, only executions.
 pub const LOOKS: usize = 0;
 
-/// Every other put moves a ring's tail, the others walk.
-pub const STRIDE: usize = 1;
-
 /// Small blocks: a model reaches their boundary, and every atomic costs the checker.
 pub const BLOCK_SLOTS: usize = 2;
 

@@ -18,10 +18,6 @@ pub const SPINS: usize = 32;
 /// How often a waiting thread looks before it sleeps: a few microseconds.
 pub const LOOKS: usize = 100;
 
-/// How many indices a producer steps over before it moves a ring's tail: fewer cost an exchange
-/// more often, more cost a longer walk (measured: 2, 4 and 8 differ little, 16 is slower).
-pub const STRIDE: usize = 4;
-
 /// Items per block of an engine's queue: blocks of 1 KiB on 64-bit targets.
 pub const BLOCK_SLOTS: usize = 126;
 

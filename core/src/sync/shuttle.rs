@@ -19,9 +19,6 @@ pub const SPINS: usize = 1;
 /// As above.
 pub const LOOKS: usize = 1;
 
-/// Every other put moves a ring's tail, the others walk.
-pub const STRIDE: usize = 1;
-
 /// Small blocks, so that executions cross their boundary.
 pub const BLOCK_SLOTS: usize = 3;
 
