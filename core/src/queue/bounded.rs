@@ -3,35 +3,49 @@
 //! # State
 //! | field | meaning |
 //! |---|---|
-//! | `free` | the indices of slots that are free |
 //! | `ready` | the indices of slots that hold an item, the oldest first |
-//! | `slots` | what the indices stand for |
+//! | `slots[i].turn` | how often the slot was claimed or released: odd while it is in use |
+//! | `slots[i].item` | the item |
 //!
 //! # Invariants
-//! - **B1** Each index is in `free`, or in `ready`, or in the hands of one thread.
+//! - **B1** An index is in `ready` or in the hands of one thread while its slot is in use, and
+//!   neither while it is free.
 //! - **B2** A slot holds an item while its index is in `ready`, and while it is in the hands of a
 //!   thread that is about to put it there or has just taken it from there.
 //!
 //! # Transitions
 //! | name | change | by | when |
 //! |---|---|---|---|
-//! | B-push | index: `free` → hands → `ready`, the item written in between | [`push`](Queue::push) | a slot is free |
-//! | B-pop | index: `ready` → hands → `free`, the item read in between | [`pop`](Queue::pop) | an item is there |
+//! | B-claim | `turn`: even → next | [`push`](Queue::push) | it looks for a free slot |
+//! | B-put | index: hands → `ready` | the same | the item is written |
+//! | B-take | index: `ready` → hands | [`pop`](Queue::pop) | an item is there |
+//! | B-release | `turn`: odd → next | the same | the item is read |
 //!
 //! # Edges
-//! Those of the rings, which hand each index on with all that was done to its slot (E1 in `ring`).
+//! - **B3** B-release (Release) / B-claim (Acquire): the last item of a slot is read before the next
+//!   one is written; and all that the releaser knows of `ready` is known to the claimer.
+//! - **B4** B-claim, B-release (Release) / reading a turn (Acquire): who sees a slot claimed sees
+//!   every turn that its claimer had seen.
+//! - E1 of `ring`: an item is written before it is read.
+//!
+//! B3 is what `ready` asks for, that an index is put again only by who has it from its last taking.
 //!
 //! # Progress
-//! That of the rings: lock-free, and nobody waits for anybody. A thread that stops inside an
-//! operation takes at most one index along: an item that it had claimed, or a free slot.
+//! Lock-free, and nobody waits for anybody. The ring's part is argued there. A claim is tried again
+//! if another thread has claimed or released a slot meanwhile. A thread that stops inside an operation
+//! takes at most one index along: an item that it had claimed, or a free slot.
+//!
+//! *Never full by mistake.* Turns only grow, so two passes that found every slot in use and the same
+//! sum found the same turns. The second came after all that the writers of these turns had seen (B4)
+//! and found none of them outdated: there was a moment at which no slot was free.
 //!
 //! # Modelled by
-//! `loom-tests/tests/bounded.rs`
+//! `loom-tests/tests/bounded.rs`, `loom-tests/tests/slots.rs`
 
 use core::mem::MaybeUninit;
 
 use super::ring::Ring;
-use crate::sync::{UnsafeCell, array, constructor};
+use crate::sync::{AtomicUsize, Ordering, UnsafeCell, array, constructor};
 
 /// A bounded multi-producer, multi-consumer queue of `N` items that allocates nothing.
 ///
@@ -39,13 +53,14 @@ use crate::sync::{UnsafeCell, array, constructor};
 /// share by plain reference. Lock-free in the strict sense: a thread that stops anywhere inside
 /// [`push`](Queue::push) or [`pop`](Queue::pop), for whatever reason and for however long, never
 /// makes another thread wait, nor keeps it from an item that a later push has put. It costs two words
-/// per slot beside the item, and four words with cache lines of their own.
+/// per slot beside the item, and two words with cache lines of their own.
 ///
 /// This is where to go from `heapless::mpmc::Queue`, which is deprecated because a thread that is
 /// interrupted in its middle holds the others up; here any `N` will do, too.
 ///
-/// Source: Nikolaev, *A Scalable, Portable, and Memory-Efficient Lock-Free FIFO Queue*, DISC 2019:
-/// two rings of indices, one of free slots and one of ready ones.
+/// Source: Nikolaev, *A Scalable, Portable, and Memory-Efficient Lock-Free FIFO Queue*, DISC 2019: a
+/// ring of the indices of ready slots. His second ring, of free slots, is a word per slot here: free
+/// slots need no order, and only who has one releases it, so that a store is enough.
 ///
 /// # Examples
 ///
@@ -74,9 +89,13 @@ use crate::sync::{UnsafeCell, array, constructor};
 /// static NONE: asyncpal_core::queue::Queue<u32, 0> = asyncpal_core::queue::Queue::new();
 /// ```
 pub struct Queue<T, const N: usize> {
-    free: Ring<N>,
     ready: Ring<N>,
-    slots: [UnsafeCell<MaybeUninit<T>>; N],
+    slots: [Slot<T>; N],
+}
+
+struct Slot<T> {
+    turn: AtomicUsize,
+    item: UnsafeCell<MaybeUninit<T>>,
 }
 
 // SAFETY: the queue owns its items, and moves from thread to thread with them.
@@ -90,9 +109,8 @@ impl<T, const N: usize> Queue<T, N> {
         /// An empty queue.
         pub fn new() -> Self {
             Self {
-                free: Ring::full(),
                 ready: Ring::new(),
-                slots: array![UnsafeCell::new(MaybeUninit::uninit()); N],
+                slots: array![Slot::free(); N],
             }
         }
     }
@@ -105,8 +123,8 @@ impl<T, const N: usize> Queue<T, N> {
     /// the beginning of its push to the end of its pop, so each other thread that is inside one of
     /// the two, or has stopped there, may account for one.
     pub fn push(&self, item: T) -> Result<(), Full<T>> {
-        let Some(index) = self.free.dequeue() else { return Err(Full(item)) };
-        self.slots[index].with_mut(|slot| {
+        let Some(index) = self.claim() else { return Err(Full(item)) };
+        self.slots[index].item.with_mut(|slot| {
             // SAFETY: B1: the index is in this thread's hands alone.
             let slot = unsafe { &mut *slot };
             slot.write(item);
@@ -118,16 +136,42 @@ impl<T, const N: usize> Queue<T, N> {
     /// Takes the oldest item; `None` if at one moment of the call there was none.
     pub fn pop(&self) -> Option<T> {
         let index = self.ready.dequeue()?;
+        let slot = &self.slots[index];
         // `with_mut`: the item leaves the slot.
-        let item = self.slots[index].with_mut(|slot| {
+        let item = slot.item.with_mut(|slot| {
             // SAFETY: B1: the index is in this thread's hands alone.
             let slot = unsafe { &*slot };
-            // SAFETY: B2: the index comes from `ready`, so the slot holds an item, and it goes to
-            // `free`, so that nobody reads the item again.
+            // SAFETY: B2: the index comes from `ready`, so the slot holds an item, and it is
+            // released, so that nobody reads the item again.
             unsafe { slot.assume_init_read() }
         });
-        self.free.enqueue(index);
+        slot.release();
         Some(item)
+    }
+
+    /// B-claim of the slot that is next in turn or, if another thread has that one, of any other;
+    /// `None` if at one moment of the call none was free.
+    fn claim(&self) -> Option<usize> {
+        let near = self.ready.near_tail();
+        if self.slots[near].try_claim().is_ok() {
+            return Some(near);
+        }
+        let mut last_sum = None;
+        // Full of items is quick to see; full of items and threads needs the two passes.
+        while self.ready.len() < N {
+            let mut sum = 0_usize;
+            for index in (near..N).chain(0..near) {
+                match self.slots[index].try_claim() {
+                    Ok(()) => return Some(index),
+                    Err(turn) => sum = sum.wrapping_add(turn),
+                }
+            }
+            if last_sum == Some(sum) {
+                break;
+            }
+            last_sum = Some(sum);
+        }
+        None
     }
 
     /// Whether at one moment of the call there was no item.
@@ -143,6 +187,35 @@ impl<T, const N: usize> Queue<T, N> {
     /// How many items there can be: `N`.
     pub const fn capacity(&self) -> usize {
         N
+    }
+}
+
+impl<T> Slot<T> {
+    constructor! {
+        fn free() -> Self {
+            Self { turn: AtomicUsize::new(0), item: UnsafeCell::new(MaybeUninit::uninit()) }
+        }
+    }
+
+    /// B-claim, or the turn of who was faster.
+    fn try_claim(&self) -> Result<(), usize> {
+        // ORDERING: Acquire, B4.
+        let turn = self.turn.load(Ordering::Acquire);
+        if turn % 2 == 1 {
+            return Err(turn);
+        }
+        // ORDERING: Acquire, B3; Release, B4. Acquire on failure, B4.
+        let next = turn.wrapping_add(1);
+        let claim = self.turn.compare_exchange(turn, next, Ordering::AcqRel, Ordering::Acquire);
+        claim.map(drop)
+    }
+
+    /// B-release, by the thread that has the slot's index.
+    fn release(&self) {
+        // ORDERING: Relaxed: B1: nobody else writes it, and the claim happens before.
+        let turn = self.turn.load(Ordering::Relaxed);
+        // ORDERING: Release, B3, B4. A store: nobody else writes the turn of a slot in use, B1.
+        self.turn.store(turn.wrapping_add(1), Ordering::Release);
     }
 }
 
@@ -192,7 +265,6 @@ impl<T> core::error::Error for Full<T> {}
 #[cfg(all(test, not(asyncpal_loom)))]
 mod tests {
     use super::*;
-    use crate::sync::{AtomicUsize, Ordering};
     use std::string::ToString;
     use std::sync::Arc;
     use std::thread;
@@ -226,6 +298,21 @@ mod tests {
         assert_eq!(full.into_inner(), "second");
         assert_eq!(queue.pop(), Some("first"));
         assert_eq!(queue.push("third"), Ok(()));
+    }
+
+    #[test]
+    fn a_slot_in_the_hands_of_a_stopped_thread_is_the_only_one_missing() {
+        let queue = Queue::<_, 3>::new();
+        // As if a producer had stopped before its item was there.
+        assert_eq!(queue.claim(), Some(0));
+
+        for round in 0..7 {
+            assert_eq!(queue.push(2 * round), Ok(()));
+            assert_eq!(queue.push(2 * round + 1), Ok(()));
+            assert_eq!(queue.push(99), Err(Full(99)));
+            assert_eq!(queue.pop(), Some(2 * round));
+            assert_eq!(queue.pop(), Some(2 * round + 1));
+        }
     }
 
     #[test]

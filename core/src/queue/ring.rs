@@ -162,6 +162,12 @@ impl<const N: usize> Ring<N> {
         self.tail.store(position.next().0, Ordering::Release);
     }
 
+    /// The place behind what was put last, or a little before.
+    pub(super) fn near_tail(&self) -> usize {
+        // ORDERING: Relaxed: only a place to begin a search at.
+        Word::<N>(self.tail.load(Ordering::Relaxed)).low()
+    }
+
     /// Takes the oldest index; `None` if at one moment of the call there was none.
     pub fn dequeue(&self) -> Option<usize> {
         match self.dequeue_if(|_| true) {
