@@ -105,7 +105,7 @@ fn every_item_comes_out_once_and_in_its_producers_order() {
 
 #[test]
 fn one_slot_serves_item_after_item() {
-    model_bounded("one_slot_serves_item_after_item", None, || {
+    model_bounded("one_slot_serves_item_after_item", Some(3), || {
         let queue = Rc::new(Queue::<usize, 1>::empty());
         let producer = with_queue(&queue, |queue| {
             (1..=3).filter(|&item| Bounded::push(queue, item)).collect::<Vec<_>>()
@@ -122,7 +122,7 @@ fn one_slot_serves_item_after_item() {
 
 #[test]
 fn a_pop_after_a_push_is_not_empty_handed() {
-    model_bounded("a_pop_after_a_push_is_not_empty_handed", None, || {
+    model_bounded("a_pop_after_a_push_is_not_empty_handed", Some(3), || {
         let queue = Rc::new(Queue::<usize, 2>::empty());
         let producer = with_queue(&queue, |queue| assert!(queue.push(11).is_ok()));
 
@@ -164,7 +164,7 @@ fn a_pop_after_a_fence_sees_the_push_or_the_pusher_sees_the_popper() {
 
 #[test]
 fn a_push_after_a_pop_finds_its_slot() {
-    model_bounded("a_push_after_a_pop_finds_its_slot", None, || {
+    model_bounded("a_push_after_a_pop_finds_its_slot", Some(3), || {
         let queue = Rc::new(Queue::<usize, 2>::empty());
         assert!(queue.push(1).is_ok() && queue.push(2).is_ok());
         let consumer = with_queue(&queue, |queue| queue.pop().expect("there are two"));
@@ -188,7 +188,7 @@ fn a_dropped_queue_drops_each_item_once() {
             self.1.note(self.0);
         }
     }
-    model_bounded("a_dropped_queue_drops_each_item_once", None, || {
+    model_bounded("a_dropped_queue_drops_each_item_once", Some(3), || {
         let ends = Ends::default();
         let queue = Rc::new(Queue::<Ending, 2>::new());
         let producer = {

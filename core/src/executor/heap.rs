@@ -160,7 +160,8 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
 
     fn clear_stubs(&self) -> AfterClearing {
         // ORDERING: Relaxed: a number.
-        if self.inlined.fetch_add(1, Ordering::Relaxed) % STUBS != STUBS - 1 {
+        let inlined = self.inlined.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        if !due(inlined) {
             return AfterClearing::Leave;
         }
         // ORDERING: Acquire, H4.
@@ -172,6 +173,11 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
         self.clearing.store(0, Ordering::Release);
         then
     }
+}
+
+/// Whether so many inline runs call for clearing.
+const fn due(inlined: usize) -> bool {
+    matches!(inlined.checked_rem(STUBS), Some(0))
 }
 
 impl<K: WorkerKind> Drop for HeapStore<K> {
