@@ -25,24 +25,14 @@ mod failure;
 mod growth;
 #[path = "executor/kind.rs"]
 mod kind;
+#[path = "executor/owner.rs"]
+mod owner;
 #[path = "executor/park.rs"]
 mod park;
+#[path = "executor/scenes.rs"]
+mod scenes;
 
-use kind::{Ended, Pool};
-use loom::thread::{self, JoinHandle};
-use std::sync::Arc;
+use kind::ModelKind;
 
-/// Calls `f` with the pool, on another thread.
-fn beside<T: 'static>(pool: &Arc<Pool>, f: impl FnOnce(&Pool) -> T + 'static) -> JoinHandle<T> {
-    let pool = Arc::clone(pool);
-    thread::spawn(move || f(&pool))
-}
-
-fn join<T>(thread: JoinHandle<T>) -> T {
-    thread.join().expect("no caller panics")
-}
-
-/// Ends a pool that all other threads have left.
-fn end(pool: Arc<Pool>) -> Ended {
-    Arc::into_inner(pool).expect("the other callers were joined").end()
-}
+/// The owner of an engine on the heap.
+type OnHeap = asyncpal_core::executor::Executor<ModelKind<asyncpal_core::executor::Heap>>;

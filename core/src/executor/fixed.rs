@@ -9,9 +9,10 @@
 //! # Invariants
 //! - **T1** An index is in `ready` at most once: a slot is freed only when its entry was popped. So
 //!   the ring is never full.
-//! - **T2** Who finds no free slot clears leading stubs first: a slot is refused only while each
-//!   slot is a task's that is not over, or whose handle is still there, or a stub's behind a
-//!   pending task's.
+//! - **T2** Who finds no free slot clears leading stubs first. So a submit is refused only while each
+//!   slot is a task's that is not over or whose handle is still there, or a stub's behind a pending
+//!   task's, or *in hand*: a thread that makes, ends or discards a task has the slot until it is
+//!   through, one per thread. So with a slot per thread to spare nobody is refused too early.
 //!
 //! # Progress
 //! Strictly lock-free, as ring and arena are. A thread that stops keeps at most one slot.

@@ -93,7 +93,7 @@ pub struct Ring<const N: usize> {
 pub enum Dequeued {
     /// The oldest index; it is the caller's.
     Taken(usize),
-    /// The oldest index did not please.
+    /// The oldest index did not please, and was still the oldest.
     Declined,
     /// There was none at one moment of the call.
     Empty,
@@ -179,8 +179,8 @@ impl<const N: usize> Ring<N> {
     /// Takes the oldest index if `pleases` says so.
     ///
     /// `pleases` is called before the index is taken. If another thread takes it first, the answer is
-    /// void and the next one is asked about; so the answer holds for the index that is returned, but
-    /// a declined one may be gone.
+    /// void and the next one is asked about: an index that is returned or declined was the oldest
+    /// when `pleases` had answered. A declined one may be gone by now.
     pub fn dequeue_if(&self, mut pleases: impl FnMut(usize) -> bool) -> Dequeued {
         // ORDERING: Acquire, E3.
         let mut head = Word::<N>(self.head.load(Ordering::Acquire));
@@ -195,7 +195,14 @@ impl<const N: usize> Ring<N> {
                 }
             };
             if !pleases(entry.low()) {
-                return Dequeued::Declined;
+                // ORDERING: Acquire, E3. If the head has moved the answer may be about what the
+                // index meant later.
+                let now = Word::<N>(self.head.load(Ordering::Acquire));
+                if now == head {
+                    return Dequeued::Declined;
+                }
+                head = now;
+                continue;
             }
             // ORDERING: Release, E3: this thread has read the entry. Acquire on failure, E3.
             match self.head.compare_exchange(

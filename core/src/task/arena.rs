@@ -18,6 +18,8 @@
 //! # Edges
 //! - **A3** freeing (Release, in the ring) / claiming (Acquire, in the ring): all use of a slot's last
 //!   task happens before that of its next.
+//! - **A4** renewing the state word (Release) / looking at it (Acquire): who looks at an entry that
+//!   is not its own and sees a later task's word also sees, in the queue, that the entry is gone.
 //!
 //! # Progress
 //! As of the ring, strictly lock-free; a thread that stops keeps the slot that it has.

@@ -202,9 +202,9 @@ impl State {
 
     /// That of a pending task again. The task was freed, and its memory is the caller's.
     pub(super) fn renew(&self) {
-        // ORDERING: Relaxed: a sole writer's store; the push of the entry publishes it. Who looks
-        // at the word of an entry that is not its own sees nothing older: it read that push.
-        self.0.store(PENDING, Ordering::Relaxed);
+        // ORDERING: Release, A4 of the arena. A sole writer's store. Who looks at the word of an entry
+        // that is not its own sees nothing older: it read the push of that entry.
+        self.0.store(PENDING, Ordering::Release);
     }
 
     /// Makes a pending task that nobody else has seen one that runs and has no entry.
@@ -215,8 +215,8 @@ impl State {
 
     /// Whether the task is pending, as seen by somebody who read its entry but does not own it.
     pub(super) fn is_pending(&self) -> bool {
-        // ORDERING: Relaxed: a stub stays one, and nothing is read that it guards.
-        self.0.load(Ordering::Relaxed) & PHASE == PENDING
+        // ORDERING: Acquire, A4 of the arena. Nothing is read that the phase guards.
+        self.0.load(Ordering::Acquire) & PHASE == PENDING
     }
 
     /// E3: every other use happens before this one.

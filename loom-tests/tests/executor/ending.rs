@@ -1,7 +1,8 @@
 //! Close, drop, join against submit and cancel: every submit is settled, the engine goes last.
 
 use crate::kind::{Fate, Pool, Refusal, Script, fate, wait};
-use crate::{beside, end, join};
+use crate::OnHeap;
+use crate::scenes::{a_submit_against_close, beside, end, join};
 use loom_tests::{model, model_bounded};
 use std::sync::Arc;
 
@@ -10,14 +11,9 @@ const SETTLED: [Fate; 3] = [Fate::Ran, Fate::Cancelled(None), Fate::GivenBack(Re
 #[test]
 fn a_submit_against_close_is_settled() {
     model("a_submit_against_close_is_settled", || {
-        let pool = Arc::new(Pool::new(1, Script::default()));
-        let other = beside(&pool, |pool| fate(pool.submit()));
+        let fate = a_submit_against_close::<OnHeap>(Script::default());
 
-        pool.executor.close();
-
-        let fates = [join(other)];
-        end(pool).with_fates(&fates);
-        assert!(SETTLED.contains(&fates[0]), "{fates:?}");
+        assert!(SETTLED.contains(&fate), "{fate:?}");
     });
 }
 
@@ -25,15 +21,11 @@ fn a_submit_against_close_is_settled() {
 #[test]
 fn a_submit_against_close_is_settled_before_its_worker_starts() {
     model("a_submit_against_close_is_settled_before_its_worker_starts", || {
-        let script = Script { workers_never_start: true, ..Script::default() };
-        let pool = Arc::new(Pool::new(1, script));
-        let other = beside(&pool, |pool| fate(pool.submit()));
+        let script = Script { starting_workers: 0, ..Script::default() };
 
-        pool.executor.close();
+        let fate = a_submit_against_close::<OnHeap>(script);
 
-        let fates = [join(other)];
-        end(pool).with_fates(&fates);
-        assert!(SETTLED.contains(&fates[0]), "{fates:?}");
+        assert!(SETTLED.contains(&fate), "{fate:?}");
     });
 }
 
@@ -43,7 +35,7 @@ fn a_submit_against_close_is_settled_while_a_worker_is_at_any_step() {
         "a_submit_against_close_is_settled_while_a_worker_is_at_any_step",
         Some(1),
         || {
-            let pool = Arc::new(Pool::new(1, Script::default()));
+            let pool = Arc::new(Pool::<OnHeap>::new(1, Script::default()));
             let first = pool.submit();
             let other = beside(&pool, |pool| fate(pool.submit()));
 
@@ -59,7 +51,7 @@ fn a_submit_against_close_is_settled_while_a_worker_is_at_any_step() {
 #[test]
 fn a_task_outlives_its_owner_settled() {
     model("a_task_outlives_its_owner_settled", || {
-        let pool = Pool::new(1, Script::default());
+        let pool = Pool::<OnHeap>::new(1, Script::default());
         let handle = pool.submit().expect("the pool is open");
 
         let ended = pool.end();
@@ -73,7 +65,7 @@ fn a_task_outlives_its_owner_settled() {
 #[test]
 fn a_task_submitted_while_the_workers_are_renewed_runs() {
     model_bounded("a_task_submitted_while_the_workers_are_renewed_runs", Some(1), || {
-        let pool = Arc::new(Pool::new(1, Script::default()));
+        let pool = Arc::new(Pool::<OnHeap>::new(1, Script::default()));
         let first = pool.submit();
         let other = beside(&pool, |pool| fate(pool.submit()));
 
@@ -88,7 +80,7 @@ fn a_task_submitted_while_the_workers_are_renewed_runs() {
 #[test]
 fn a_renewed_worker_leaves_whatever_it_was_about_to_do() {
     model("a_renewed_worker_leaves_whatever_it_was_about_to_do", || {
-        let pool = Pool::new(1, Script::default());
+        let pool = Pool::<OnHeap>::new(1, Script::default());
         let task = pool.submit();
 
         pool.executor.renew_workers();
@@ -104,7 +96,7 @@ fn a_renewed_worker_leaves_whatever_it_was_about_to_do() {
 #[test]
 fn a_canceller_keeps_the_engine_when_its_owner_goes() {
     model("a_canceller_keeps_the_engine_when_its_owner_goes", || {
-        let pool = Pool::new(1, Script { workers_never_start: true, ..Script::default() });
+        let pool = Pool::<OnHeap>::new(1, Script { starting_workers: 0, ..Script::default() });
         let handle = pool.submit().expect("the pool is open");
         let canceller = loom::thread::spawn(move || {
             handle.cancel();

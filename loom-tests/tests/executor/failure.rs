@@ -1,32 +1,19 @@
 //! Spawns and initializers fail: every submit is settled, nothing hangs.
 
-use crate::kind::{Cause, Fate, Pool, Refusal, Script, fate};
-use crate::{beside, end, join};
+use crate::OnHeap;
+use crate::kind::{Cause, Fate, Refusal, Script};
+use crate::scenes::two_submitters;
 use asyncpal_core::executor::OpenError;
 use asyncpal_core::lifecycle::Phase;
 use loom_tests::model_bounded;
-use std::sync::Arc;
 
 const GIVEN_BACK: Fate = Fate::GivenBack(Refusal::Spawn(Cause::Spawn));
 const TAKEN_ALONG: Fate = Fate::Cancelled(Some(Cause::Spawn));
 
-/// Two callers with a task each, at most one worker.
-fn two_submitters(script: Script) -> ([Fate; 2], Phase) {
-    let pool = Arc::new(Pool::new(1, script));
-    let other = beside(&pool, |pool| fate(pool.submit()));
-
-    let mine = fate(pool.submit());
-
-    let fates = [mine, join(other)];
-    let phase = pool.executor.engine().phase();
-    end(pool).with_fates(&fates);
-    (fates, phase)
-}
-
 #[test]
 fn one_failing_spawn_is_tried_again_and_costs_no_task() {
     model_bounded("one_failing_spawn_is_tried_again_and_costs_no_task", Some(1), || {
-        let (fates, _) = two_submitters(Script { failing_spawns: 1, ..Script::default() });
+        let (fates, _) = two_submitters::<OnHeap>(1, Script { failing_spawns: 1, ..Script::default() });
 
         assert_eq!(fates, [Fate::Ran; 2]);
     });
@@ -35,7 +22,7 @@ fn one_failing_spawn_is_tried_again_and_costs_no_task() {
 #[test]
 fn two_failing_spawns_are_tried_again_and_cost_no_task() {
     model_bounded("two_failing_spawns_are_tried_again_and_cost_no_task", Some(1), || {
-        let (fates, _) = two_submitters(Script { failing_spawns: 2, ..Script::default() });
+        let (fates, _) = two_submitters::<OnHeap>(1, Script { failing_spawns: 2, ..Script::default() });
 
         assert_eq!(fates, [Fate::Ran; 2]);
     });
@@ -44,7 +31,7 @@ fn two_failing_spawns_are_tried_again_and_cost_no_task() {
 #[test]
 fn a_submitter_that_gives_up_takes_along_who_relied_on_it() {
     model_bounded("a_submitter_that_gives_up_takes_along_who_relied_on_it", Some(1), || {
-        let (fates, _) = two_submitters(Script { failing_spawns: 3, ..Script::default() });
+        let (fates, _) = two_submitters::<OnHeap>(1, Script { failing_spawns: 3, ..Script::default() });
 
         for fate in fates {
             assert!([Fate::Ran, GIVEN_BACK, TAKEN_ALONG].contains(&fate), "{fates:?}");
@@ -55,7 +42,7 @@ fn a_submitter_that_gives_up_takes_along_who_relied_on_it() {
 #[test]
 fn every_submit_is_settled_when_no_spawn_succeeds() {
     model_bounded("every_submit_is_settled_when_no_spawn_succeeds", Some(2), || {
-        let (fates, _) = two_submitters(Script { failing_spawns: usize::MAX, ..Script::default() });
+        let (fates, _) = two_submitters::<OnHeap>(1, Script { failing_spawns: usize::MAX, ..Script::default() });
 
         for fate in fates {
             assert!([GIVEN_BACK, TAKEN_ALONG].contains(&fate), "{fates:?}");
@@ -67,7 +54,7 @@ fn every_submit_is_settled_when_no_spawn_succeeds() {
 fn every_submit_is_settled_when_no_worker_can_start() {
     model_bounded("every_submit_is_settled_when_no_worker_can_start", Some(1), || {
         let opening = |_| Err(OpenError::Spawn(Cause::Open));
-        let (fates, phase) = two_submitters(Script { opening, ..Script::default() });
+        let (fates, phase) = two_submitters::<OnHeap>(1, Script { opening, ..Script::default() });
 
         assert_eq!(fates, [Fate::Cancelled(Some(Cause::Open)); 2]);
         assert_eq!(phase, Phase::Open);
@@ -81,7 +68,7 @@ fn a_failing_initializer_breaks_the_pool_and_settles_every_submit() {
         Some(1),
         || {
             let opening = |_| Err(OpenError::Initializer(Cause::Open));
-            let (fates, phase) = two_submitters(Script { opening, ..Script::default() });
+            let (fates, phase) = two_submitters::<OnHeap>(1, Script { opening, ..Script::default() });
 
             for fate in fates {
                 let settled = [Fate::Cancelled(None), Fate::GivenBack(Refusal::Broken)];

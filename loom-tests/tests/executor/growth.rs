@@ -1,7 +1,8 @@
 //! Workers come, go idle, retire, are recycled: every task runs.
 
 use crate::kind::{Fate, Pool, Script, fate};
-use crate::{beside, end, join};
+use crate::OnHeap;
+use crate::scenes::{two_submits, two_submitters};
 use asyncpal_core::sync::stall;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
@@ -9,70 +10,54 @@ use loom::thread;
 use loom_tests::{model, model_bounded};
 use std::sync::Arc;
 
-/// Two tasks of one caller, the second while the worker may be at any step.
-fn two_submits(max_workers: usize, script: Script) -> usize {
-    let pool = Pool::new(max_workers, script);
+/// Two callers with a task each, which both run.
+fn two_tasks_run(max_workers: usize, script: Script) {
+    let (fates, _) = two_submitters::<OnHeap>(max_workers, script);
 
-    let tasks = [pool.submit(), pool.submit()];
-
-    let fates = tasks.map(fate);
     assert_eq!(fates, [Fate::Ran; 2]);
-    let ended = pool.end();
-    ended.with_fates(&fates);
-    ended.spawns()
-}
-
-/// Two callers with a task each.
-fn two_submitters(max_workers: usize, script: Script) {
-    let pool = Arc::new(Pool::new(max_workers, script));
-    let other = beside(&pool, |pool| fate(pool.submit()));
-
-    let mine = fate(pool.submit());
-
-    let fates = [mine, join(other)];
-    assert_eq!(fates, [Fate::Ran; 2]);
-    end(pool).with_fates(&fates);
 }
 
 #[test]
 fn a_task_submitted_while_the_worker_goes_idle_runs() {
     model("a_task_submitted_while_the_worker_goes_idle_runs", || {
-        two_submits(1, Script::default());
+        two_submits::<OnHeap>(1, Script::default());
     });
 }
 
 #[test]
 fn the_tasks_of_two_submitters_run_on_one_worker() {
     model_bounded("the_tasks_of_two_submitters_run_on_one_worker", Some(1), || {
-        two_submitters(1, Script::default());
+        two_tasks_run(1, Script::default());
     });
 }
 
 #[test]
 fn the_tasks_of_two_submitters_run_on_two_workers() {
     model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(1), || {
-        two_submitters(2, Script::default());
+        two_tasks_run(2, Script::default());
     });
 }
 
 #[test]
 fn a_task_submitted_while_the_worker_retires_runs() {
     model("a_task_submitted_while_the_worker_retires_runs", || {
-        two_submits(1, Script { timeouts: 1, ..Script::default() });
+        two_submits::<OnHeap>(1, Script { timeouts: 1, ..Script::default() });
     });
 }
 
 #[test]
 fn the_tasks_of_two_submitters_run_while_the_worker_retires() {
     model_bounded("the_tasks_of_two_submitters_run_while_the_worker_retires", Some(1), || {
-        two_submitters(1, Script { timeouts: 1, ..Script::default() });
+        two_tasks_run(1, Script { timeouts: 1, ..Script::default() });
     });
 }
 
 #[test]
 fn a_recycled_worker_leaves_the_next_task_to_a_successor() {
     model("a_recycled_worker_leaves_the_next_task_to_a_successor", || {
-        let spawns = two_submits(1, Script { tasks_per_worker: 1, ..Script::default() });
+        let script = Script { tasks_per_worker: 1, ..Script::default() };
+
+        let spawns = two_submits::<OnHeap>(1, script).spawns();
 
         assert!(spawns >= 2);
     });
@@ -81,7 +66,7 @@ fn a_recycled_worker_leaves_the_next_task_to_a_successor() {
 #[test]
 fn a_caller_that_waits_before_it_submits_again_makes_no_second_worker() {
     model("a_caller_that_waits_before_it_submits_again_makes_no_second_worker", || {
-        let pool = Pool::new(2, Script::default());
+        let pool = Pool::<OnHeap>::new(2, Script::default());
 
         let fates = [(); 2].map(|()| fate(pool.submit()));
 
@@ -106,7 +91,7 @@ fn a_task_that_waits_for_a_later_one_is_not_in_its_way() {
     for (first_stop, second_stop) in pairs {
         let name = "a_task_that_waits_for_a_later_one_is_not_in_its_way";
         model_bounded(name, Some(0), move || {
-            let pool = Pool::new(2, Script::default());
+            let pool = Pool::<OnHeap>::new(2, Script::default());
             let later_ran = Arc::new(Notify::new());
             let gates = [(); 2].map(|()| loom::sync::Arc::new(Notify::new()));
             let stops = gates.clone();
@@ -144,7 +129,7 @@ fn task_that_a_finalizer_waits_for(script: Script) {
             }
         }
     };
-    let pool = Pool::new(2, Script { finalizer: Some(Box::new(finalizer)), ..script });
+    let pool = Pool::<OnHeap>::new(2, Script { finalizer: Some(Box::new(finalizer)), ..script });
 
     let first = pool.submit();
     let second = pool.submit_work(move || second_ran.notify());

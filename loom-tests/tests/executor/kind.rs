@@ -1,15 +1,20 @@
-//! The worker kind of the models: workers are the checker's threads, and a script says which
-//! spawns fail, how often a keep-alive elapses, what an initializer and a finalizer do.
+//! The worker kind of the models, for engines on the heap and in a `static`: workers are the checker's
+//! threads, and a script says which spawns fail, how often a keep-alive elapses, what an initializer
+//! and a finalizer do.
 //!
 //! What the models count is counted by `std`'s atomics, which the checker does not see: they add
 //! no step and order nothing.
 
+use super::owner::{Leaked, Owner};
 use super::park::ModelPark;
 use asyncpal_core::clock::{Clock, Instant};
 use asyncpal_core::error::Outcome;
-use asyncpal_core::executor::{Executor, Heap, OpenError, Rejection, Shared, WorkerKind, work};
+use asyncpal_core::executor::{
+    Executor, Heap, OpenError, Rejection, Shared, Static, WorkerKind, work,
+};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::{Handle, Job};
+use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
@@ -35,8 +40,8 @@ pub struct Script {
     pub opening: Opening,
     /// What a worker does before it is gone.
     pub finalizer: Option<Box<dyn Fn() + Send + Sync>>,
-    /// A new thread may take arbitrarily long to start; here it takes longer than the model.
-    pub workers_never_start: bool,
+    /// A new thread may take arbitrarily long to start: all but so many take longer than the model.
+    pub starting_workers: usize,
 }
 
 impl Default for Script {
@@ -47,7 +52,7 @@ impl Default for Script {
             tasks_per_worker: usize::MAX,
             opening: |_| Ok(()),
             finalizer: None,
-            workers_never_start: false,
+            starting_workers: usize::MAX,
         }
     }
 }
@@ -61,6 +66,8 @@ pub struct Record {
     spawns: AtomicUsize,
     failed_spawns: AtomicUsize,
     runs: AtomicUsize,
+    /// The numbers of the jobs that ran, in the order in which they started.
+    order: Mutex<Vec<usize>>,
     jobs: AtomicUsize,
     dropped_jobs: AtomicUsize,
     engine_gone: AtomicBool,
@@ -68,7 +75,7 @@ pub struct Record {
 
 impl Record {
     /// Waits until every worker that was spawned is gone.
-    fn join_workers(&self) {
+    pub fn join_workers(&self) {
         loop {
             let thread = self.threads.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let Some(thread) = thread else { return };
@@ -77,13 +84,14 @@ impl Record {
     }
 }
 
-pub struct ModelKind {
+pub struct ModelKind<M> {
     parkers: Vec<ModelPark>,
     script: Script,
     record: Arc<Record>,
+    memory: PhantomData<fn() -> M>,
 }
 
-impl Clock for ModelKind {
+impl<M> Clock for ModelKind<M> {
     fn now(&self) -> Instant {
         // A canceller asks for the time: that is where it touches its engine.
         assert!(!self.record.engine_gone.load(Relaxed), "a task outlived its engine");
@@ -91,84 +99,96 @@ impl Clock for ModelKind {
     }
 }
 
-impl Drop for ModelKind {
+impl<M> Drop for ModelKind<M> {
     fn drop(&mut self) {
         self.record.engine_gone.store(true, Relaxed);
     }
 }
 
-impl WorkerKind for ModelKind {
-    type Memory = Heap;
-    type Park = ModelPark;
-    type Clock = Self;
-    type Seat = ();
-    type Failure = Cause;
+/// The kind for one memory: a blanket implementation would have to prove itself.
+macro_rules! workers_of {
+    ([$($generics:tt)*] $memory:ty) => {
+        impl<$($generics)*> WorkerKind for ModelKind<$memory> {
+            type Memory = $memory;
+            type Park = ModelPark;
+            type Clock = Self;
+            type Seat = ();
+            type Failure = Cause;
 
-    fn parker(&self, slot: usize) -> &ModelPark {
-        &self.parkers[slot]
-    }
+            fn parker(&self, slot: usize) -> &ModelPark {
+                &self.parkers[slot]
+            }
 
-    fn clock(&self) -> &Self {
-        self
-    }
+            fn clock(&self) -> &Self {
+                self
+            }
 
-    fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Cause> {
-        if self.record.failed_spawns.load(Relaxed) < self.script.failing_spawns {
-            self.record.failed_spawns.fetch_add(1, Relaxed);
-            // The system call takes its time: what others do meanwhile matters.
-            thread::yield_now();
-            return Err(Cause::Spawn);
+            fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Cause> {
+                if self.record.failed_spawns.load(Relaxed) < self.script.failing_spawns {
+                    self.record.failed_spawns.fetch_add(1, Relaxed);
+                    // The system call takes its time: what others do meanwhile matters.
+                    thread::yield_now();
+                    return Err(Cause::Spawn);
+                }
+                let before = self.record.spawns.fetch_add(1, Relaxed);
+                if before >= self.script.starting_workers {
+                    return Ok(());
+                }
+                let engine = engine.clone();
+                let thread = thread::spawn(move || work::<Self>(&engine, slot));
+                self.record.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+                Ok(())
+            }
+
+            fn open(&self, _: usize) -> Result<(), OpenError<Cause>> {
+                (self.script.opening)(self.record.opened.fetch_add(1, Relaxed))
+            }
+
+            fn may_go_on(&self, (): &(), tasks: usize) -> bool {
+                tasks < self.script.tasks_per_worker
+            }
+
+            fn keep_alive(&self) -> Option<Duration> {
+                let left = self.record.timeouts.load(Relaxed) < self.script.timeouts;
+                left.then_some(Duration::ZERO)
+            }
+
+            fn park(&self, (): &mut (), parker: &ModelPark, deadline: Option<Instant>) -> Unparked {
+                let unparked = parker.park(deadline);
+                if unparked == Unparked::TimedOut {
+                    self.record.timeouts.fetch_add(1, Relaxed);
+                }
+                unparked
+            }
+
+            fn close(&self, _: usize, (): ()) -> Result<(), Cause> {
+                if let Some(finalizer) = &self.script.finalizer {
+                    finalizer();
+                }
+                Ok(())
+            }
+
+            fn broken(&self, _: Cause) {}
+
+            fn repeat(&self, cause: &Cause) -> Cause {
+                *cause
+            }
+
+            fn departed(&self, _: usize) {}
         }
-        self.record.spawns.fetch_add(1, Relaxed);
-        if self.script.workers_never_start {
-            return Ok(());
-        }
-        let engine = engine.clone();
-        let thread = thread::spawn(move || work::<Self>(&engine, slot));
-        self.record.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
-        Ok(())
-    }
-
-    fn open(&self, _: usize) -> Result<(), OpenError<Cause>> {
-        (self.script.opening)(self.record.opened.fetch_add(1, Relaxed))
-    }
-
-    fn may_go_on(&self, (): &(), tasks: usize) -> bool {
-        tasks < self.script.tasks_per_worker
-    }
-
-    fn keep_alive(&self) -> Option<Duration> {
-        let left = self.record.timeouts.load(Relaxed) < self.script.timeouts;
-        left.then_some(Duration::ZERO)
-    }
-
-    fn park(&self, (): &mut (), parker: &ModelPark, deadline: Option<Instant>) -> Unparked {
-        let unparked = parker.park(deadline);
-        if unparked == Unparked::TimedOut {
-            self.record.timeouts.fetch_add(1, Relaxed);
-        }
-        unparked
-    }
-
-    fn close(&self, _: usize, (): ()) -> Result<(), Cause> {
-        if let Some(finalizer) = &self.script.finalizer {
-            finalizer();
-        }
-        Ok(())
-    }
-
-    fn broken(&self, _: Cause) {}
-
-    fn repeat(&self, cause: &Cause) -> Cause {
-        *cause
-    }
-
-    fn departed(&self, _: usize) {}
+    };
 }
+
+workers_of!([] Heap);
+workers_of!([const TASKS: usize, const WORKERS: usize] Static<TASKS, BYTES, WORKERS>);
+
+/// Room for an [`Errand`].
+pub const BYTES: usize = size_of::<Errand>();
 
 /// A job that counts that it ran and that it was dropped.
 pub struct Errand {
     record: Arc<Record>,
+    number: usize,
     work: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -177,6 +197,7 @@ impl Job<(), Cause> for Errand {
 
     fn run(mut self, (): &mut ()) -> Result<(), Cause> {
         self.record.runs.fetch_add(1, Relaxed);
+        self.record.order.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
         if let Some(work) = self.work.take() {
             work();
         }
@@ -198,31 +219,44 @@ pub enum Fate {
     GivenBack(Refusal),
 }
 
+impl Fate {
+    fn of(outcome: Outcome<(), Cause>) -> Self {
+        match outcome {
+            Outcome::Completed(()) => Self::Ran,
+            Outcome::Cancelled(cause) => Self::Cancelled(cause),
+            Outcome::Failed(cause) => panic!("no errand fails: {cause:?}"),
+        }
+    }
+}
+
 /// Why a job was given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     Closed,
     Broken,
+    Full,
     Spawn(Cause),
 }
 
 pub type TaskHandle = Handle<(), Cause>;
 
 /// An executor, what happens to its workers, and what happened.
-pub struct Pool {
-    pub executor: Executor<ModelKind>,
+pub struct Pool<O: Owner = Executor<ModelKind<Heap>>> {
+    pub executor: O,
     record: Arc<Record>,
+    beds: Mutex<Vec<Leaked<ModelPark>>>,
 }
 
-impl Pool {
+impl<O: Owner> Pool<O> {
     pub fn new(max_workers: usize, script: Script) -> Self {
         let record = Arc::new(Record::default());
         let kind = ModelKind {
             parkers: (0..max_workers).map(|_| ModelPark::new()).collect(),
             script,
             record: Arc::clone(&record),
+            memory: PhantomData,
         };
-        Self { executor: Executor::new(kind, max_workers), record }
+        Self { executor: O::new(kind, max_workers), record, beds: Mutex::default() }
     }
 
     pub fn submit(&self) -> Result<TaskHandle, Refusal> {
@@ -233,15 +267,50 @@ impl Pool {
         self.submit_errand(Some(Box::new(work)))
     }
 
+    /// Submits until there is room.
+    pub fn submit_patiently(&self) -> Result<TaskHandle, Refusal> {
+        loop {
+            match self.submit() {
+                Err(Refusal::Full) => thread::yield_now(),
+                submitted => return submitted,
+            }
+        }
+    }
+
     fn submit_errand(&self, work: Option<Box<dyn FnOnce() + Send>>) -> Result<TaskHandle, Refusal> {
-        self.record.jobs.fetch_add(1, Relaxed);
-        let errand = Errand { record: Arc::clone(&self.record), work };
+        let number = self.record.jobs.fetch_add(1, Relaxed);
+        let errand = Errand { record: Arc::clone(&self.record), number, work };
         self.executor.submit(errand).map_err(|rejected| match rejected.reason {
             Rejection::Closed => Refusal::Closed,
             Rejection::Broken => Refusal::Broken,
+            Rejection::Full => Refusal::Full,
             Rejection::Spawn(cause) => Refusal::Spawn(cause),
-            reason => unreachable!("{reason:?}: the heap is not full"),
+            reason => unreachable!("{reason:?}"),
         })
+    }
+
+    /// A parker for one wait; it stays until the pool has ended.
+    fn bed(&self) -> &'static ModelPark {
+        let bed = Leaked::new(ModelPark::new());
+        let parker = bed.get();
+        self.beds.lock().unwrap_or_else(PoisonError::into_inner).push(bed);
+        parker
+    }
+
+    /// Waits as a caller without an allocator does.
+    pub fn join(&self, submitted: Result<TaskHandle, Refusal>) -> Fate {
+        match submitted {
+            Ok(handle) => Fate::of(handle.join(self.bed())),
+            Err(refusal) => Fate::GivenBack(refusal),
+        }
+    }
+
+    /// What a task of this pool does that waits for another: runs it if it is pending.
+    pub fn join_nested(&self, submitted: Result<TaskHandle, Refusal>) -> Fate {
+        match submitted {
+            Ok(handle) => Fate::of(self.executor.join_nested(handle, self.bed())),
+            Err(refusal) => Fate::GivenBack(refusal),
+        }
     }
 
     /// Waits until every worker is gone, of its own accord.
@@ -251,12 +320,15 @@ impl Pool {
 
     /// The owner goes; waits until every worker is gone.
     pub fn end(self) -> Ended {
-        let ended = self.drop_owner();
-        ended.0.join_workers();
+        let Self { executor, record, beds: _beds } = self;
+        executor.end(&record);
+        let ended = Ended(record);
         ended.assert_all_gone();
         ended
     }
+}
 
+impl Pool {
     /// The owner goes, and nobody is waited for.
     pub fn drop_owner(self) -> Ended {
         drop(self.executor);
@@ -281,6 +353,11 @@ impl Ended {
         assert_eq!(self.0.runs.load(Relaxed), ran, "callers were told {fates:?}");
     }
 
+    /// The numbers of the jobs that ran, in the order in which they started.
+    pub fn order(&self) -> Vec<usize> {
+        self.0.order.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How many workers were spawned.
     pub fn spawns(&self) -> usize {
         self.0.spawns.load(Relaxed)
@@ -302,9 +379,7 @@ pub fn wait(mut handle: TaskHandle) -> Fate {
     let mut context = Context::from_waker(&waker);
     loop {
         match handle.poll_outcome(&mut context) {
-            Poll::Ready(Outcome::Completed(())) => return Fate::Ran,
-            Poll::Ready(Outcome::Cancelled(cause)) => return Fate::Cancelled(cause),
-            Poll::Ready(Outcome::Failed(cause)) => panic!("no errand fails: {cause:?}"),
+            Poll::Ready(outcome) => return Fate::of(outcome),
             Poll::Pending => parker.wait(),
         }
     }

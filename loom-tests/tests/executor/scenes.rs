@@ -1,0 +1,63 @@
+//! Scenes that are played on the heap and in a `static`.
+
+use crate::kind::{Ended, Fate, Pool, Script, fate};
+use crate::owner::Owner;
+use asyncpal_core::lifecycle::Phase;
+use loom::thread::{self, JoinHandle};
+use std::sync::Arc;
+
+/// Calls `f` with the pool, on another thread.
+pub fn beside<O: Owner, T: 'static>(
+    pool: &Arc<Pool<O>>,
+    f: impl FnOnce(&Pool<O>) -> T + 'static,
+) -> JoinHandle<T> {
+    let pool = Arc::clone(pool);
+    thread::spawn(move || f(&pool))
+}
+
+pub fn join<T>(thread: JoinHandle<T>) -> T {
+    thread.join().expect("no caller panics")
+}
+
+/// Ends a pool that all other threads have left.
+pub fn end<O: Owner>(pool: Arc<Pool<O>>) -> Ended {
+    Arc::into_inner(pool).expect("the other callers were joined").end()
+}
+
+/// Two tasks of one caller, the second while the worker may be at any step.
+pub fn two_submits<O: Owner>(max_workers: usize, script: Script) -> Ended {
+    let pool = Pool::<O>::new(max_workers, script);
+
+    let tasks = [pool.submit(), pool.submit()];
+
+    let fates = tasks.map(fate);
+    assert_eq!(fates, [Fate::Ran; 2]);
+    let ended = pool.end();
+    ended.with_fates(&fates);
+    ended
+}
+
+/// Two callers with a task each.
+pub fn two_submitters<O: Owner>(max_workers: usize, script: Script) -> ([Fate; 2], Phase) {
+    let pool = Arc::new(Pool::<O>::new(max_workers, script));
+    let other = beside(&pool, |pool| fate(pool.submit()));
+
+    let mine = fate(pool.submit());
+
+    let fates = [mine, join(other)];
+    let phase = pool.executor.phase();
+    end(pool).with_fates(&fates);
+    (fates, phase)
+}
+
+/// A caller with a task against `close`: what became of the task.
+pub fn a_submit_against_close<O: Owner>(script: Script) -> Fate {
+    let pool = Arc::new(Pool::<O>::new(1, script));
+    let other = beside(&pool, |pool| fate(pool.submit()));
+
+    pool.executor.close();
+
+    let fate = join(other);
+    end(pool).with_fates(&[fate]);
+    fate
+}
