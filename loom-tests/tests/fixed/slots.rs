@@ -1,7 +1,7 @@
 //! Slots are used again: by one task after the other, at once, and all of them.
 
 use crate::kind::{Fate, Pool, Refusal, Script, TaskHandle, fate};
-use crate::owner::Fixed;
+use crate::owner::{Fixed, Owner};
 use crate::scenes::{beside, end, join};
 use loom_tests::model_bounded;
 use std::sync::Arc;
