@@ -278,21 +278,22 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
         self.withdrawn.fetch_add(1, Ordering::Release);
     }
 
-    fn claimed_inline(&self) {
-        self.withdrawn();
-        if self.store.clear_stubs() == AfterClearing::Leave {
+    unsafe fn claimed_inline(this: *const Self) {
+        // SAFETY: the caller, a worker of this engine, keeps it.
+        let engine = unsafe { &*this };
+        engine.withdrawn();
+        if engine.store.clear_stubs() == AfterClearing::Leave {
             return;
         }
-        let this: *const Self = self;
-        // SAFETY: the caller, a worker of this engine, holds it; tasks know it by `as_ptr`.
+        // SAFETY: it is alive, and tasks know it by `as_ptr`.
         unsafe { K::Memory::retain(this) };
         // SAFETY: retained above.
         let shared = unsafe { K::Memory::retained(this) };
         match Self::call_for_worker(&shared) {
-            Ok(()) if self.lifecycle.is_open() => {}
+            Ok(()) if engine.lifecycle.is_open() => {}
             // The fence F1 is behind: the closer saw the entry, or this thread sees the phase.
-            Ok(()) => self.drain(None),
-            Err(cause) => self.drain(Some(&cause)),
+            Ok(()) => engine.drain(None),
+            Err(cause) => engine.drain(Some(&cause)),
         }
     }
 

@@ -228,9 +228,7 @@ unsafe impl Home for Never {
         match *self {}
     }
 
-    fn claimed_inline(&self) {
-        match *self {}
-    }
+    unsafe fn claimed_inline(_: *const Self) {}
 
     fn now(&self) -> Instant {
         match *self {}

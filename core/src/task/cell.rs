@@ -53,7 +53,14 @@ pub(crate) unsafe trait Home: Sync {
     fn withdrawn(&self);
 
     /// A task was claimed by a waiter: its entry is a stub from now on.
-    fn claimed_inline(&self);
+    ///
+    /// By address, since it may take a reference: the counts that are beside the value are out of
+    /// reach of a `&self`.
+    ///
+    /// # Safety
+    ///
+    /// The caller keeps the value alive.
+    unsafe fn claimed_inline(this: *const Self);
 
     /// The present moment.
     fn now(&self) -> Instant;
@@ -281,7 +288,7 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
 
     unsafe fn claimed_inline(home: *const ()) {
         // SAFETY: the caller knows that the home is alive.
-        unsafe { &*home.cast::<A>() }.claimed_inline();
+        unsafe { A::claimed_inline(home.cast()) };
     }
 
     unsafe fn now(home: *const ()) -> Instant {

@@ -139,7 +139,7 @@ macro_rules! home_of_promises {
         unsafe impl<$($generics)*> Home for $home {
             fn withdrawn(&self) {}
 
-            fn claimed_inline(&self) {}
+            unsafe fn claimed_inline(_: *const Self) {}
 
             fn now(&self) -> Instant {
                 Instant::from_nanos(0)

@@ -40,8 +40,9 @@ unsafe impl super::cell::Home for Home {
         self.withdrawn.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn claimed_inline(&self) {
-        self.withdrawn();
+    unsafe fn claimed_inline(this: *const Self) {
+        // SAFETY: by the caller's promise.
+        unsafe { &*this }.withdrawn();
     }
 
     fn now(&self) -> Instant {
