@@ -31,6 +31,8 @@ mod owner;
 mod park;
 #[path = "executor/scenes.rs"]
 mod scenes;
+#[path = "executor/stubs.rs"]
+mod stubs;
 
 use kind::ModelKind;
 

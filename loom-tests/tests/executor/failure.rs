@@ -13,7 +13,8 @@ const TAKEN_ALONG: Fate = Fate::Cancelled(Some(Cause::Spawn));
 #[test]
 fn one_failing_spawn_is_tried_again_and_costs_no_task() {
     model_bounded("one_failing_spawn_is_tried_again_and_costs_no_task", Some(1), || {
-        let (fates, _) = two_submitters::<OnHeap>(1, Script { failing_spawns: 1, ..Script::default() });
+        let (fates, _) =
+            two_submitters::<OnHeap>(1, Script { failing_spawns: 1, ..Script::default() });
 
         assert_eq!(fates, [Fate::Ran; 2]);
     });
@@ -22,7 +23,8 @@ fn one_failing_spawn_is_tried_again_and_costs_no_task() {
 #[test]
 fn two_failing_spawns_are_tried_again_and_cost_no_task() {
     model_bounded("two_failing_spawns_are_tried_again_and_cost_no_task", Some(1), || {
-        let (fates, _) = two_submitters::<OnHeap>(1, Script { failing_spawns: 2, ..Script::default() });
+        let (fates, _) =
+            two_submitters::<OnHeap>(1, Script { failing_spawns: 2, ..Script::default() });
 
         assert_eq!(fates, [Fate::Ran; 2]);
     });
@@ -31,7 +33,8 @@ fn two_failing_spawns_are_tried_again_and_cost_no_task() {
 #[test]
 fn a_submitter_that_gives_up_takes_along_who_relied_on_it() {
     model_bounded("a_submitter_that_gives_up_takes_along_who_relied_on_it", Some(1), || {
-        let (fates, _) = two_submitters::<OnHeap>(1, Script { failing_spawns: 3, ..Script::default() });
+        let (fates, _) =
+            two_submitters::<OnHeap>(1, Script { failing_spawns: 3, ..Script::default() });
 
         for fate in fates {
             assert!([Fate::Ran, GIVEN_BACK, TAKEN_ALONG].contains(&fate), "{fates:?}");
@@ -42,7 +45,8 @@ fn a_submitter_that_gives_up_takes_along_who_relied_on_it() {
 #[test]
 fn every_submit_is_settled_when_no_spawn_succeeds() {
     model_bounded("every_submit_is_settled_when_no_spawn_succeeds", Some(2), || {
-        let (fates, _) = two_submitters::<OnHeap>(1, Script { failing_spawns: usize::MAX, ..Script::default() });
+        let (fates, _) =
+            two_submitters::<OnHeap>(1, Script { failing_spawns: usize::MAX, ..Script::default() });
 
         for fate in fates {
             assert!([GIVEN_BACK, TAKEN_ALONG].contains(&fate), "{fates:?}");
@@ -68,7 +72,8 @@ fn a_failing_initializer_breaks_the_pool_and_settles_every_submit() {
         Some(1),
         || {
             let opening = |_| Err(OpenError::Initializer(Cause::Open));
-            let (fates, phase) = two_submitters::<OnHeap>(1, Script { opening, ..Script::default() });
+            let (fates, phase) =
+                two_submitters::<OnHeap>(1, Script { opening, ..Script::default() });
 
             for fate in fates {
                 let settled = [Fate::Cancelled(None), Fate::GivenBack(Refusal::Broken)];

@@ -1,7 +1,7 @@
 //! Workers come, go idle, retire, are recycled: every task runs.
 
-use crate::kind::{Fate, Pool, Script, fate};
 use crate::OnHeap;
+use crate::kind::{Fate, Pool, Script, fate};
 use crate::scenes::{two_submits, two_submitters};
 use asyncpal_core::sync::stall;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -305,7 +305,7 @@ impl<O: Owner> Pool<O> {
         }
     }
 
-    /// What a task of this pool does that waits for another: runs it if it is pending.
+    /// What a worker does that waits for a task: runs it if it is pending.
     pub fn join_nested(&self, submitted: Result<TaskHandle, Refusal>) -> Fate {
         match submitted {
             Ok(handle) => Fate::of(self.executor.join_nested(handle, self.bed())),

@@ -13,7 +13,7 @@ pub trait Owner: Sized + 'static {
 
     fn new(kind: ModelKind<Self::Memory>, max_workers: usize) -> Self;
     fn submit(&self, errand: Errand) -> Result<TaskHandle, Rejected<Errand, Cause>>;
-    /// What a task of this engine does that waits for another.
+    /// What a worker of this engine does that waits for a task.
     fn join_nested(&self, handle: TaskHandle, bed: &'static ModelPark) -> Outcome<(), Cause>;
     fn close(&self) -> bool;
     fn renew_workers(&self);
@@ -34,7 +34,7 @@ impl Owner for Executor<ModelKind<Heap>> {
     }
 
     fn join_nested(&self, handle: TaskHandle, bed: &'static ModelPark) -> Outcome<(), Cause> {
-        // SAFETY: the caller is a task of this engine, so this thread is its worker.
+        // SAFETY: the caller is one of this engine's workers, or has the engine as one has.
         unsafe { handle.run_inline(&mut (), self.engine().kind()) };
         handle.join(bed)
     }

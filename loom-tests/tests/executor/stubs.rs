@@ -1,0 +1,160 @@
+//! What nested waits leave in the queue on the heap is cleared away by the workers that wait: no
+//! task is lost, none overtakes another on one worker, and what was in a clearer's hands is seen.
+//!
+//! Under the checker every task that a worker runs inline makes it clear.
+
+use crate::OnHeap;
+use crate::kind::{Fate, Pool, Refusal, Script, TaskHandle, fate};
+use crate::scenes::{beside, end, join};
+use asyncpal_core::sync::stall;
+use loom::sync::Notify;
+use loom::thread;
+use loom_tests::model_bounded;
+use std::sync::{Arc, Mutex, PoisonError};
+
+type OnHeapPool = Arc<Pool<OnHeap>>;
+
+/// A task that submits another and waits for it.
+fn submit_nested(pool: &OnHeapPool) -> Result<TaskHandle, Refusal> {
+    let inside = Arc::clone(pool);
+    pool.submit_work(move || {
+        inside.join_nested(inside.submit());
+    })
+}
+
+/// H2. The inner task is run by who waits for it; the others start as they were submitted.
+#[test]
+fn tasks_start_in_order_on_one_worker_that_clears() {
+    model_bounded("tasks_start_in_order_on_one_worker_that_clears", Some(1), || {
+        let pool = Arc::new(Pool::<OnHeap>::new(1, Script::default()));
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let noted = |number| {
+            let order = Arc::clone(&order);
+            move || order.lock().unwrap_or_else(PoisonError::into_inner).push(number)
+        };
+        let outer = submit_nested(&pool);
+
+        let behind = [1, 2].map(|number| pool.submit_work(noted(number)));
+
+        assert_eq!(fate(outer), Fate::Ran);
+        assert_eq!(behind.map(fate), [Fate::Ran; 2]);
+        assert_eq!(*order.lock().unwrap_or_else(PoisonError::into_inner), [1, 2]);
+        end(pool).with_fates(&[Fate::Ran; 4]);
+    });
+}
+
+/// H1, H4: what one clearer leaves in front the other does not lose.
+#[test]
+fn two_workers_that_clear_lose_no_task() {
+    model_bounded("two_workers_that_clear_lose_no_task", None, || {
+        let pool = Arc::new(Pool::<OnHeap>::new(2, unattended()));
+        let [first, left, second, right] = [(); 4].map(|()| pool.submit());
+        let other = beside(&pool, |pool| pool.join_nested(first));
+
+        let mine = pool.join_nested(second);
+
+        assert_eq!([mine, join(other)], [Fate::Ran; 2]);
+        pool.executor.close();
+        assert_eq!([left, right].map(fate), [Fate::Cancelled(None); 2]);
+        end(pool).with_fates(&[Fate::Ran; 2]);
+    });
+}
+
+/// H3, and the clearer's look at the phase: what is in its hands while the closer drains is settled
+/// by one of them, and whole.
+#[test]
+fn a_task_in_a_clearer_s_hands_is_settled_by_a_close() {
+    model_bounded("a_task_in_a_clearer_s_hands_is_settled_by_a_close", Some(3), || {
+        let pool = Arc::new(Pool::<OnHeap>::new(1, unattended()));
+        let other = beside(&pool, |pool| {
+            let (before, mine) = (pool.submit(), pool.submit());
+            [pool.join_nested(mine), fate(before)]
+        });
+
+        pool.executor.close();
+
+        let fates = join(other);
+        let turned_away = [Fate::Cancelled(None), Fate::GivenBack(Refusal::Closed)];
+        assert!(turned_away.contains(&fates[1]), "{fates:?}");
+        assert!(fates[0] == Fate::Ran || turned_away.contains(&fates[0]), "{fates:?}");
+        end(pool).with_fates(&fates);
+    });
+}
+
+/// Callers of the model stand for workers.
+fn unattended() -> Script {
+    Script { starting_workers: 0, ..Script::default() }
+}
+
+/// The other worker finds nothing while the only task is in the clearer's hands, and the clearer's
+/// own task waits for that one.
+#[test]
+fn a_task_in_a_clearer_s_hands_is_not_stuck_behind_it() {
+    at_every_step("a_task_in_a_clearer_s_hands_is_not_stuck_behind_it", |stop| {
+        behind_a_clearer(stop, Script::default());
+    });
+}
+
+/// The other worker retires meanwhile.
+#[test]
+fn a_task_in_a_clearer_s_hands_is_seen_by_a_worker_that_leaves() {
+    at_every_step("a_task_in_a_clearer_s_hands_is_seen_by_a_worker_that_leaves", |stop| {
+        behind_a_clearer(stop, Script { timeouts: 1, ..Script::default() });
+    });
+}
+
+fn behind_a_clearer(stop: Stop, script: Script) {
+    let pool = Arc::new(Pool::<OnHeap>::new(2, script));
+    let ran = Arc::new(Notify::new());
+    let gate = stop.gate();
+    let outer = {
+        let (inside, ran) = (Arc::clone(&pool), Arc::clone(&ran));
+        pool.submit_work(move || {
+            let inner = inside.submit();
+            let behind = inside.submit_work({
+                let ran = Arc::clone(&ran);
+                move || ran.notify()
+            });
+            stop.during(|| inside.join_nested(inner));
+            ran.wait();
+            drop(behind);
+        })
+    };
+    thread::yield_now();
+    gate.notify();
+
+    assert_eq!(fate(outer), Fate::Ran);
+    end(pool).with_fates(&[Fate::Ran; 3]);
+}
+
+/// Where a waiting worker stops until its gate is opened.
+struct Stop {
+    step: usize,
+    gate: loom::sync::Arc<Notify>,
+}
+
+impl Stop {
+    fn gate(&self) -> loom::sync::Arc<Notify> {
+        self.gate.clone()
+    }
+
+    fn during<T>(self, f: impl FnOnce() -> T) -> T {
+        stall::arm(self.step, self.gate);
+        let result = f();
+        stall::disarm();
+        result
+    }
+}
+
+/// Two moments of two workers must meet, too many preemptions for the checker; so one of them is
+/// stopped at each step from its claim of the task that it waits for to the start of that task.
+fn at_every_step(name: &'static str, execution: fn(Stop)) {
+    for step in 0..STEPS {
+        model_bounded(name, Some(0), move || {
+            execution(Stop { step, gate: loom::sync::Arc::new(Notify::new()) });
+        });
+    }
+}
+
+/// So many steps clearing takes.
+const STEPS: usize = 30;
