@@ -21,8 +21,9 @@
 //!
 //! # Edges
 //! - **L3** a change of phase (Release) / `get` (Acquire): the cause of a break is seen.
-//! - Against a submit: the closer changes the phase, fences, drains the queue; the submitter
-//!   pushes, fences (F1 of the census), looks at the phase. One of them sees the other.
+//! - **L4 ↔ F1** fence in the engine's `turn_away` / fence in the census's `after_push`: the closer
+//!   changes the phase, fences, drains the queue; the submitter pushes, fences, looks at the phase.
+//!   One of them sees the other.
 //!
 //! # Progress
 //! Lock-free.

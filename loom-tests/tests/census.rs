@@ -6,6 +6,7 @@
 //! - **F1 ↔ F2**, **F1 ↔ F3**: the number is Relaxed, so nothing but the fences orders it against
 //!   the word.
 //! - **I3**: a wake that is owed to a worker which retires is not lost.
+//! - **C8**: who counts a worker counts the task for which it was called.
 //! - **I4**, **C7**: a slot's fields are its worker's alone, and pass from worker to worker.
 #![cfg(asyncpal_loom)]
 #![expect(unreachable_pub, reason = "the modules of one test file see each other only")]
@@ -20,7 +21,7 @@ use core::sync::atomic::AtomicUsize as Uncounted;
 use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom::thread::{self, JoinHandle};
-use loom_tests::model;
+use loom_tests::{model, model_bounded};
 use park::ModelPark;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -251,4 +252,35 @@ fn a_spawner_that_fails_looks_after_who_relied_on_it() {
     model("a_spawner_that_fails_looks_after_who_relied_on_it", || {
         two_submitters(Setting { failing_spawns: 1, ..CALM });
     });
+}
+
+/// One thread numbers a task and calls for a worker, the other counts.
+fn a_count_beside_a_call(was_idle: bool) {
+    let toy = Toy::new(CALM, 0);
+    if was_idle {
+        assert_eq!(toy.census.after_push(|| true), AfterPush::Spawn(0));
+        toy.census.go_idle(0);
+    }
+    let caller = {
+        let toy = Arc::clone(&toy);
+        thread::spawn(move || {
+            toy.queue.fetch_add(1, Relaxed);
+            toy.census.after_push(|| true)
+        })
+    };
+
+    if toy.census.is_awake(0) {
+        assert_eq!(toy.queue.load(Relaxed), 1, "the worker is counted and its task is not");
+    }
+
+    let called = if was_idle { AfterPush::Wake(0) } else { AfterPush::Spawn(0) };
+    assert_eq!(caller.join().expect("no caller panics"), called);
+}
+
+#[test]
+fn who_counts_a_worker_counts_the_task_for_which_it_was_called() {
+    for was_idle in [false, true] {
+        let name = "who_counts_a_worker_counts_the_task_for_which_it_was_called";
+        model_bounded(name, None, move || a_count_beside_a_call(was_idle));
+    }
 }

@@ -282,6 +282,44 @@ fn stop_a_consumer<const SLOTS: usize>(pushed: usize, popped: usize) {
     });
 }
 
+/// A consumer poisons the slot of a producer that stands between its ticket and its item, and stops.
+/// The block must not be freed while it is there: its ticket's token went to the producer, and the
+/// one that it made instead must have been counted before.
+#[test]
+fn a_poisoner_stopped_at_any_step_keeps_its_block() {
+    at_every_step(
+        "a_poisoner_stopped_at_any_step_keeps_its_block",
+        |scene: &Rc<Scene<1>>, stop| {
+            let gate_of_poisoner = stop.gate();
+            let producers_gate = Arc::new(loom::sync::Notify::new());
+            let producer = scene.on_a_thread({
+                let gate = producers_gate.clone();
+                move |scene| {
+                    asyncpal_core::sync::stall::arm(1, gate);
+                    scene.push([1]);
+                    asyncpal_core::sync::stall::disarm();
+                }
+            });
+            thread::yield_now();
+            let poisoner = scene.on_a_thread(move |scene| {
+                let mut theirs = Vec::new();
+                stop.during(|| theirs = scene.pop(1));
+                theirs
+            });
+            thread::yield_now();
+            producers_gate.notify();
+            join(producer);
+            scene.push([2]);
+
+            let mine = scene.pop(2);
+
+            gate_of_poisoner.notify();
+            let theirs = join(poisoner);
+            scene.settle([mine, theirs, scene.pop_all()], &[1, 2]);
+        },
+    );
+}
+
 #[test]
 fn a_dropped_queue_drops_each_item_once() {
     for count in 0..=3 {

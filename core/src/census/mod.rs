@@ -38,6 +38,10 @@
 //!   the leaver sees the task.
 //! - **C7** `leave` (Release) / claiming the free slot (Acquire): the slot's fields pass to the
 //!   next worker.
+//! - **C8** F1, then calling for a worker / `is_awake` (Acquire): who counts a worker counts the task
+//!   for which it was called. F1 ↔ F1 alone does not do that: of two submitters the one whose fence
+//!   comes first may see the other's worker, and must not take it for one that is there for its own
+//!   task.
 //!
 //! All other operations on the words are Relaxed: the fences order them against the queue, and the
 //! queue carries the data.
@@ -135,7 +139,7 @@ impl<B: AsRef<[Bank]>> Census<B> {
             let mut somebody_lives = false;
             for (base, bank, mut word) in self.words() {
                 while let Some((slot, without)) = word.claim_idle() {
-                    // ORDERING: Relaxed: I3 needs only atomicity.
+                    // ORDERING: Relaxed: I3 needs only atomicity; F1 is C8's release.
                     match exchange(bank, word, without, Ordering::Relaxed) {
                         Ok(()) => return AfterPush::Wake(base + slot),
                         Err(now) => word = now,
@@ -151,7 +155,7 @@ impl<B: AsRef<[Bank]>> Census<B> {
             if somebody_lives && !wants_worker() {
                 return AfterPush::Leave;
             }
-            // ORDERING: Acquire, C7.
+            // ORDERING: Acquire, C7. Not Release: F1 is C8's release.
             if exchange(bank, word, with, Ordering::Acquire).is_ok() {
                 return AfterPush::Spawn(slot);
             }
@@ -184,7 +188,7 @@ impl<B: AsRef<[Bank]>> Census<B> {
     /// C6, C9. The caller looks at the queue once more afterwards.
     pub fn leave(&self, slot: usize) {
         let (bank, slot) = self.bank(slot);
-        // ORDERING: Release, C7; F3 follows.
+        // ORDERING: Release, C7. The fence follows.
         bank.fetch_and(!Word::live_bit(slot), Ordering::Release);
         // ORDERING: SeqCst, F3.
         fence(Ordering::SeqCst);
@@ -201,8 +205,8 @@ impl<B: AsRef<[Bank]>> Census<B> {
     /// Whether slot `slot` has a worker that is not idle: a snapshot.
     pub fn is_awake(&self, slot: usize) -> bool {
         let (bank, slot) = self.bank(slot);
-        // ORDERING: Relaxed: a snapshot; where it decides, F1 stands before it.
-        Word(bank.load(Ordering::Relaxed)).awake() & Word::live_bit(slot) != 0
+        // ORDERING: Acquire, C8: who counts this worker counts the task for which it was called.
+        Word(bank.load(Ordering::Acquire)).awake() & Word::live_bit(slot) != 0
     }
 
     /// How many workers live: a snapshot.

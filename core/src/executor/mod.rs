@@ -241,8 +241,7 @@ impl<K: WorkerKind> Engine<K> {
 
     /// After the pool ceased to be open: cancels what is pending and sends the workers home.
     fn turn_away(&self) {
-        // ORDERING: SeqCst: against a submit, see the lifecycle: its pusher saw the phase, or this
-        // thread sees its task.
+        // ORDERING: SeqCst, L4: a submitter sees the phase, or this thread sees its task.
         fence(Ordering::SeqCst);
         self.drain(None);
         self.unpark_all();

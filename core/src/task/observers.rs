@@ -12,6 +12,8 @@
 //! # Edges
 //! - **O3** arming (Release) / emptying (Acquire): the callback is seen; freeing (Release) /
 //!   filling (Acquire): the emptied cell is.
+//! - **O4** putting the list in its place (Release) / reading the place (Acquire): the list is
+//!   initialised.
 //! - O2 rests on the state word: `observe` and `publish` are read-modify-writes of one word, so one
 //!   of them comes first.
 //!
@@ -83,11 +85,11 @@ impl Callbacks {
 
     /// The list, made if it is not there yet.
     fn get_or_make(&self) -> &Observers {
-        // ORDERING: Acquire: the list is initialised.
+        // ORDERING: Acquire, O4: the list is initialised.
         let mut list = self.0.load(Ordering::Acquire);
         if list.is_null() {
             let fresh = Box::into_raw(Box::new(Observers::new()));
-            // ORDERING: Release: the fresh list. Acquire on failure: the other's.
+            // ORDERING: Release, O4: the fresh list. Acquire on failure, O4: the other's.
             list = match self.0.compare_exchange(
                 ptr::null_mut(),
                 fresh,

@@ -17,16 +17,25 @@ fn a_submit_against_close_is_settled() {
     });
 }
 
-/// Nobody but the closer and the submitter itself looks after the task.
+/// Nobody but the closer and the submitter itself looks after the task. With another task before it
+/// the closer knows the queue, and looks at it without taking a ticket: only the fences order that.
 #[test]
 fn a_submit_against_close_is_settled_before_its_worker_starts() {
-    model("a_submit_against_close_is_settled_before_its_worker_starts", || {
-        let script = Script { starting_workers: 0, ..Script::default() };
+    for tasks_before in 0..=1 {
+        model("a_submit_against_close_is_settled_before_its_worker_starts", move || {
+            let script = Script { starting_workers: 0, ..Script::default() };
+            let pool = Arc::new(Pool::<OnHeap>::new(1, script));
+            let before: Vec<_> = (0..tasks_before).map(|_| pool.submit()).collect();
+            let other = beside(&pool, |pool| fate(pool.submit()));
 
-        let fate = a_submit_against_close::<OnHeap>(script);
+            pool.executor.close();
 
-        assert!(SETTLED.contains(&fate), "{fate:?}");
-    });
+            let mut fates = vec![join(other)];
+            fates.extend(before.into_iter().map(fate));
+            end(pool).with_fates(&fates);
+            assert!(fates.iter().all(|fate| SETTLED.contains(fate)), "{fates:?}");
+        });
+    }
 }
 
 #[test]

@@ -71,6 +71,9 @@ pub struct Record {
     jobs: AtomicUsize,
     dropped_jobs: AtomicUsize,
     engine_gone: AtomicBool,
+    /// Whether the cause of a break was noted. The checker's, and Relaxed: that it is seen is due to
+    /// the engine.
+    has_cause: loom::sync::atomic::AtomicUsize,
 }
 
 impl Record {
@@ -168,7 +171,9 @@ macro_rules! workers_of {
                 Ok(())
             }
 
-            fn broken(&self, _: Cause) {}
+            fn broken(&self, _: Cause) {
+                self.record.has_cause.store(1, Relaxed);
+            }
 
             fn repeat(&self, cause: &Cause) -> Cause {
                 *cause
@@ -282,7 +287,11 @@ impl<O: Owner> Pool<O> {
         let errand = Errand { record: Arc::clone(&self.record), number, work };
         self.executor.submit(errand).map_err(|rejected| match rejected.reason {
             Rejection::Closed => Refusal::Closed,
-            Rejection::Broken => Refusal::Broken,
+            Rejection::Broken => {
+                let has_cause = self.record.has_cause.load(Relaxed);
+                assert_eq!(has_cause, 1, "L3: the pool is seen broken before its cause");
+                Refusal::Broken
+            }
             Rejection::Full => Refusal::Full,
             Rejection::Spawn(cause) => Refusal::Spawn(cause),
             reason => unreachable!("{reason:?}"),

@@ -1,6 +1,6 @@
 //! The command line and the environment: what is asked for.
 
-use crate::Result;
+use crate::{Result, edges};
 use loom_tests::DEFAULT_BOUND;
 use std::path::PathBuf;
 
@@ -19,6 +19,16 @@ Usage: cargo loom [NAME_FILTER] [--bound N] [--list]
   --mend FOLDER write the mended loom there, for models of other crates, and run nothing:
                 `cargo test --config \"patch.crates-io.loom.path='FOLDER'\"`
   --help        print this text
+
+Usage: cargo edges [TEXT] [--check | --write | --find]
+
+Weakens every ordering of the core in turn, and expects that the models fail which
+loom-tests/EDGES.md names for it.
+
+  TEXT          only the rows that contain this text
+  --check       compare the table with the source, and run no model
+  --write       bring the table up to date with the source; what people wrote stays
+  --find        say which models fail, for the rows that contain TEXT or have no model
 
 The exit status is 0 only if the self-test and every selected model passed.
 LOOM_LOCATION=1 makes loom's messages name source lines.
@@ -40,11 +50,15 @@ pub(crate) enum Request {
         filter: Option<String>,
         bound: String,
     },
+    Edges(edges::Request),
 }
 
 impl Request {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self> {
-        let mut arguments = arguments.into_iter();
+        let mut arguments = arguments.into_iter().peekable();
+        if arguments.next_if(|first| first == "--edges").is_some() {
+            return parse_edges(arguments);
+        }
         let mut filter = None;
         let mut bound = None;
         let mut list = false;
@@ -91,6 +105,32 @@ impl Request {
             Self::Check { filter, bound: bound.unwrap_or_else(|| DEFAULT_BOUND.to_string()) }
         })
     }
+}
+
+/// What follows `--edges`, which the alias `cargo edges` gives first.
+fn parse_edges(arguments: impl Iterator<Item = String>) -> Result<Request> {
+    let mut filter = None;
+    let mut mode = None;
+    for argument in arguments {
+        let before = match argument.as_str() {
+            "--help" | "-h" => return Ok(Request::Help),
+            "--check" | "--write" | "--find" => mode.replace(argument.clone()),
+            flag if flag.starts_with('-') => {
+                return Err(format!("unknown option `{flag}`; --help lists them").into());
+            }
+            text => filter.replace(text.to_owned()),
+        };
+        if let Some(before) = before {
+            return Err(format!("both `{before}` and `{argument}`: give one").into());
+        }
+    }
+    Ok(Request::Edges(match (mode.as_deref(), filter) {
+        (None, filter) => edges::Request::Try { filter },
+        (Some("--find"), filter) => edges::Request::Find { filter },
+        (Some("--check"), None) => edges::Request::Check,
+        (Some(_), None) => edges::Request::Write,
+        (Some(mode), Some(_)) => return Err(format!("{mode} is about the whole table").into()),
+    }))
 }
 
 /// loom counts preemptions in a `u8`.
@@ -140,6 +180,18 @@ mod tests {
     }
 
     #[test]
+    fn cargo_edges_tries_every_row_unless_it_is_told_otherwise() {
+        let filter = Some("state".to_owned());
+
+        assert_eq!(parse("--edges").unwrap(), Request::Edges(edges::Request::Try { filter: None }));
+        assert_eq!(parse("--edges --check").unwrap(), Request::Edges(edges::Request::Check));
+        assert_eq!(
+            parse("--edges state --find").unwrap(),
+            Request::Edges(edges::Request::Find { filter })
+        );
+    }
+
+    #[test]
     fn a_wrong_command_line_says_what_is_wrong() {
         for (line, expected) in [
             ("--bound", "needs a number"),
@@ -151,6 +203,8 @@ mod tests {
             ("--list --bound 3", "runs no model"),
             ("--mend", "needs a folder"),
             ("--mend x --list", "stands alone"),
+            ("--edges --check --write", "`--check` and `--write`"),
+            ("--edges --check state", "the whole table"),
         ] {
             let error = parse(line).unwrap_err().to_string();
 

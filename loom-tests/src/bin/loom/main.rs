@@ -4,10 +4,13 @@
 //! nothing. This runner mends a copy of loom, and runs the models on a copy of the workspace
 //! because the mended loom changes the lockfile. Everything it makes is under `loom/` in the target
 //! folder.
+//!
+//! `cargo edges` is the same program: what it adds is in `edges`.
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod checker;
+mod edges;
 mod mirror;
 mod models;
 mod report;
@@ -26,7 +29,7 @@ type Result<T> = core::result::Result<T, Box<dyn Error>>;
 /// What the checker must pass before any model counts.
 const SELF_TEST: &str = "self_test";
 
-/// Top-level folders that the manifest excludes from the workspace.
+/// Folders that the manifest excludes from the workspace.
 const OUTSIDE_THE_WORKSPACE: [&str; 2] = ["benches", "fuzz"];
 
 fn main() -> ExitCode {
@@ -52,13 +55,17 @@ fn run() -> Result<()> {
         return mend(&root, folder);
     }
     let folder = target_folder(&root)?.join("loom");
+    if let Request::Edges(request) = request {
+        return edges::run(request, &root, &folder);
+    }
     let workspace = folder.join("workspace");
     mirror::mirror(&root, &workspace, &OUTSIDE_THE_WORKSPACE, |_, text| Ok(text))?;
     let checker = Checker::mended(&root, &folder.join("mended-loom"))?;
-    let models = Models::build(workspace, folder.join("build"), &checker)?;
+    let models = Models::new(workspace, folder.join("build"), &checker)?;
+    models.build()?;
 
     match request {
-        Request::Help | Request::Mend { .. } => Ok(()),
+        Request::Help | Request::Mend { .. } | Request::Edges(_) => Ok(()),
         Request::List { filter } => list(&models, filter.as_deref()),
         Request::Check { filter, bound } => {
             let report = Report::start(folder.join("report.tsv"))?;

@@ -9,9 +9,9 @@ use std::{fs, io};
 /// Makes the files under `to` those under `from`, each with its text passed through `edit`.
 ///
 /// A file that already has the right text is not written, so that a build sees what changed and
-/// nothing else; a file that vanished from `from` vanishes from `to`. Left out are `skipped` at the
-/// top, and at any depth hidden entries and cargo's target folders, by name or by the tag in them:
-/// `to` may lie in one that lies in `from`.
+/// nothing else; a file that vanished from `from` vanishes from `to`. Left out are the
+/// paths `skipped`, and at any depth hidden entries and cargo's target folders, by name or by the tag
+/// in them: `to` may lie in one that lies in `from`.
 pub(crate) fn mirror(
     from: &Path,
     to: &Path,
@@ -36,7 +36,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(fs::read(path).map_err(told("cannot read", path))?)
 }
 
-fn write_if_changed(path: &Path, text: &[u8]) -> Result<()> {
+pub(crate) fn write_if_changed(path: &Path, text: &[u8]) -> Result<()> {
     if fs::read(path).is_ok_and(|present| present == text) {
         return Ok(());
     }
@@ -55,17 +55,17 @@ fn files(root: &Path, skipped: &[&str]) -> Result<BTreeSet<PathBuf>> {
         for entry in fs::read_dir(&at).map_err(told("cannot list", &at))? {
             let entry = entry?;
             let name = entry.file_name();
-            let at_top = folder.as_os_str().is_empty();
-            if is_left_out(&name) || at_top && skipped.iter().any(|skip| name == *skip) {
+            let path = folder.join(&name);
+            if is_left_out(&name) || skipped.iter().any(|skip| path == Path::new(skip)) {
                 continue;
             }
             // A link counts as the file that it leads to; none leads to a folder.
             if entry.file_type()?.is_dir() {
                 if !entry.path().join("CACHEDIR.TAG").exists() {
-                    folders.push(folder.join(name));
+                    folders.push(path);
                 }
             } else {
-                found.insert(folder.join(name));
+                found.insert(path);
             }
         }
     }
@@ -97,10 +97,11 @@ mod tests {
             "built/CACHEDIR.TAG",
             ".git/x",
             "fuzz/x",
+            "src/bin/x.rs",
         ] {
             write_if_changed(&from.join(file), b"old").unwrap();
         }
-        let update = || mirror(&from, &to, &["fuzz"], |_, text| Ok(text)).unwrap();
+        let update = || mirror(&from, &to, &["fuzz", "src/bin"], |_, text| Ok(text)).unwrap();
         update();
         let written = fs::metadata(to.join("kept.rs")).unwrap().modified().unwrap();
 

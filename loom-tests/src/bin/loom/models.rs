@@ -3,9 +3,11 @@
 use crate::checker::Checker;
 use crate::report::Report;
 use crate::{Result, SELF_TEST};
+use core::time::Duration;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
+use std::time::Instant;
 use std::{env, fs};
 
 pub(crate) struct Models {
@@ -21,16 +23,29 @@ pub(crate) struct ModelFile {
     pub(crate) tests: Vec<String>,
 }
 
+/// What came of a program's run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Passed,
+    Failed,
+    /// Not within its time.
+    TooLate,
+}
+
 impl Models {
-    /// Builds the models in `workspace` with `checker`, into the target folder `build`.
-    pub(crate) fn build(workspace: PathBuf, build: PathBuf, checker: &Checker) -> Result<Self> {
+    /// The models in `workspace`, to be built with `checker` into the target folder `build`.
+    pub(crate) fn new(workspace: PathBuf, build: PathBuf, checker: &Checker) -> Result<Self> {
         let rustflags = with_cfg(
             env::var("CARGO_ENCODED_RUSTFLAGS").ok().as_deref(),
             env::var("RUSTFLAGS").ok().as_deref(),
         );
-        let models = Self { workspace, build, patch: checker.patch()?, rustflags };
-        let built = models.cargo("build").arg("--tests").status().map_err(cannot_start)?;
-        if built.success() { Ok(models) } else { Err("the models do not build".into()) }
+        Ok(Self { workspace, build, patch: checker.patch()?, rustflags })
+    }
+
+    /// Builds all of them, and shows how.
+    pub(crate) fn build(&self) -> Result<()> {
+        let built = self.cargo("build").arg("--tests").status().map_err(cannot_start)?;
+        if built.success() { Ok(()) } else { Err("the models do not build".into()) }
     }
 
     pub(crate) fn self_test(&self) -> Result<ModelFile> {
@@ -71,6 +86,56 @@ impl Models {
         Ok(passed)
     }
 
+    /// Builds one model file; where its program is.
+    pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
+        let built = self
+            .cargo("test")
+            .args(["--no-run", "--test", name, "--message-format=json-render-diagnostics"])
+            .output()
+            .map_err(cannot_start)?;
+        if !built.status.success() {
+            let said = String::from_utf8_lossy(&built.stderr);
+            return Err(format!("the models of {name} do not build:\n{said}").into());
+        }
+        let messages = String::from_utf8(built.stdout)?;
+        executable(&messages)
+            .ok_or_else(|| format!("cargo does not say where {name} was built").into())
+    }
+
+    /// Runs one test of a program, or all of them, for so long.
+    pub(crate) fn run(
+        &self,
+        program: &Path,
+        test: Option<&str>,
+        bound: &str,
+        report: &Path,
+        limit: Duration,
+    ) -> Result<Ended> {
+        let started = Instant::now();
+        let mut child = Command::new(program)
+            .current_dir(&self.workspace)
+            .arg(format!("--test-threads={}", threads()))
+            .arg("--exact")
+            .args(test)
+            .env("ASYNCPAL_LOOM_BOUND", bound)
+            .env("ASYNCPAL_LOOM_REPORT", report)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(if status.success() { Ended::Passed } else { Ended::Failed });
+            }
+            if started.elapsed() > limit {
+                child.kill()?;
+                child.wait()?;
+                return Ok(Ended::TooLate);
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// The names of the tests in one file.
     fn tests(&self, name: &str) -> Result<Vec<String>> {
         let listed = self
@@ -107,7 +172,7 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// The files in `tests/` except for the self-test, in the order of their names.
-fn model_files(folder: &Path) -> Result<Vec<String>> {
+pub(crate) fn model_files(folder: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -121,6 +186,13 @@ fn model_files(folder: &Path) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+/// The test program that cargo says it built. Its messages are objects of JSON, one a line.
+fn executable(messages: &str) -> Option<PathBuf> {
+    let mut lines = messages.lines().filter(|line| line.contains("\"kind\":[\"test\"]"));
+    let (_, rest) = lines.find_map(|line| line.split_once("\"executable\":\""))?;
+    Some(rest.split_once('"')?.0.into())
 }
 
 /// The flags that cargo would use, in its unambiguous form, and the models' cfg.
@@ -146,6 +218,15 @@ fn cannot_start(error: std::io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_program_is_that_of_the_test_target() {
+        let messages = "{\"target\":{\"kind\":[\"lib\"]},\"executable\":null}\n\
+                        {\"target\":{\"kind\":[\"test\"]},\"executable\":\"/x/task-1\",\"fresh\":true}\n";
+
+        assert_eq!(executable(messages), Some("/x/task-1".into()));
+        assert_eq!(executable("{\"reason\":\"build-finished\"}"), None);
+    }
 
     #[test]
     fn the_cfg_is_added_to_the_flags_that_cargo_would_use() {

@@ -1,0 +1,154 @@
+//! Counting: who sees a claim, a cancellation or a worker sees the submit that came before it (X3,
+//! C8), so the pending tasks are never counted too low.
+
+use crate::OnHeap;
+use crate::kind::{Fate, Pool, Script, fate};
+use crate::scenes::{beside, end, join};
+use asyncpal_core::sync::stall;
+use asyncpal_core::task::Status;
+use loom::sync::Notify;
+use loom::thread;
+use loom_tests::{model, model_bounded};
+use std::sync::Arc;
+
+/// Steps of a submit until its task has its number, and until its task is in the queue.
+const AT_THE_COUNTER: usize = 2;
+const BEFORE_THE_FENCE: usize = 4;
+
+/// Two callers, room for two workers; the first caller's task waits for the second's. The second
+/// caller was first at the counter of submits and first at its fence, so the first caller's submit
+/// reaches it only with the worker that was called for this task (C8). Else it takes its own task
+/// for the one that this worker will run, and the two tasks have one worker.
+///
+/// That takes three preemptions, too many for the checker: so both callers are stopped where they
+/// must be.
+#[test]
+fn a_task_that_waits_for_another_submitters_is_not_in_its_way() {
+    // The second caller between its fence and what it counts, the first before or after its fence.
+    let stops = (2..=3).flat_map(|fenced| {
+        (BEFORE_THE_FENCE..=BEFORE_THE_FENCE + 1).map(move |pushed| (fenced, pushed))
+    });
+
+    for (fenced, pushed) in stops {
+        let name = "a_task_that_waits_for_another_submitters_is_not_in_its_way";
+        model_bounded(name, Some(0), move || {
+            let pool = Arc::new(Pool::<OnHeap>::new(2, Script::default()));
+            let awaited_ran = Arc::new(Notify::new());
+            let [at_counter, behind_fence, before_fence] =
+                [(); 3].map(|()| loom::sync::Arc::new(Notify::new()));
+
+            let second = beside(&pool, {
+                let (ran, stops) =
+                    (awaited_ran.clone(), [at_counter.clone(), behind_fence.clone()]);
+                move |pool| {
+                    let [one, two] = stops;
+                    stall::arm(AT_THE_COUNTER, one);
+                    stall::arm(fenced, two);
+                    let awaited = pool.submit_work(move || ran.notify());
+                    stall::disarm();
+                    awaited
+                }
+            });
+            thread::yield_now();
+            let first = beside(&pool, {
+                let stop = before_fence.clone();
+                move |pool| {
+                    stall::arm(pushed, stop);
+                    let waiting = pool.submit_work(move || awaited_ran.wait());
+                    stall::disarm();
+                    waiting
+                }
+            });
+            for gate in [at_counter, before_fence, behind_fence] {
+                thread::yield_now();
+                gate.notify();
+            }
+
+            let (waiting, awaited) = (join(first), join(second));
+            assert_eq!([awaited, waiting].map(fate), [Fate::Ran; 2]);
+            end(pool);
+        });
+    }
+}
+
+/// A task is submitted, and cancelled by a third thread, while another one is counted that was
+/// submitted before. If the cancellation were seen and not its submit, nothing would seem to be
+/// pending.
+#[test]
+fn a_pending_task_is_counted_beside_a_cancelled_one() {
+    model("a_pending_task_is_counted_beside_a_cancelled_one", || {
+        let pool =
+            Arc::new(Pool::<OnHeap>::new(1, Script { starting_workers: 0, ..Script::default() }));
+        let other = beside(&pool, |pool| {
+            let task = pool.submit().expect("the pool is open");
+            join(thread::spawn(move || assert!(task.cancel())));
+        });
+
+        let task = pool.submit().expect("the pool is open");
+        let pending = pool.executor.engine().counts().pending;
+
+        assert!((1..=2).contains(&pending), "{pending} of one or two");
+        join(other);
+        drop(task);
+        end(pool);
+    });
+}
+
+/// The same with a task that was claimed: by a worker that had been called for another one, while
+/// its submitter stands before its fence.
+#[test]
+fn a_pending_task_is_counted_behind_a_claimed_one() {
+    model_bounded("a_pending_task_is_counted_behind_a_claimed_one", Some(0), || {
+        let pool = Arc::new(Pool::<OnHeap>::new(1, Script::default()));
+        let [worker, counter, count, claimer] =
+            [(); 4].map(|()| loom::sync::Arc::new(Notify::new()));
+        let [busy, counted] = [(); 2].map(|()| Arc::new(Notify::new()));
+        let first = pool.submit_work({
+            let (busy, worker) = (busy.clone(), worker.clone());
+            move || {
+                busy.notify();
+                worker.wait();
+            }
+        });
+        busy.wait();
+
+        let counting = beside(&pool, {
+            let (counted, stop, count) = (counted.clone(), counter.clone(), count.clone());
+            move |pool| {
+                stall::arm(AT_THE_COUNTER, stop);
+                let task = pool.submit().expect("the pool is open");
+                stall::disarm();
+                worker.notify();
+                // Not by yielding: the checker shows a thread that yielded no old values.
+                count.wait();
+                let pending = pool.executor.engine().counts().pending;
+                // The worker is busy until it is told.
+                if task.status() == Status::Pending {
+                    assert!((1..=3).contains(&pending), "{pending} of one, or more that were");
+                }
+                counted.notify();
+                fate(Ok(task))
+            }
+        });
+        thread::yield_now();
+        let claimed = beside(&pool, {
+            let stop = claimer.clone();
+            move |pool| {
+                stall::arm(BEFORE_THE_FENCE, stop);
+                let task = pool.submit_work(move || counted.wait());
+                stall::disarm();
+                fate(task)
+            }
+        });
+        thread::yield_now();
+        for gate in [counter, count] {
+            gate.notify();
+            thread::yield_now();
+        }
+
+        assert_eq!(join(counting), Fate::Ran);
+        claimer.notify();
+        assert_eq!([join(claimed), fate(first)], [Fate::Ran; 2]);
+        end(pool);
+    });
+}
