@@ -15,6 +15,7 @@
 #![expect(unreachable_pub, reason = "the modules of one test file see each other only")]
 
 #[path = "executor/kind.rs"]
+#[expect(dead_code, reason = "the models of the engine on the heap use the rest")]
 mod kind;
 #[path = "executor/owner.rs"]
 mod owner;

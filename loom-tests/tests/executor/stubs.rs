@@ -7,6 +7,7 @@ use crate::OnHeap;
 use crate::kind::{Fate, Pool, Refusal, Script, TaskHandle, fate};
 use crate::scenes::{beside, end, join};
 use asyncpal_core::sync::stall;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
 use loom::thread;
 use loom_tests::model_bounded;
@@ -60,8 +61,23 @@ fn two_workers_that_clear_lose_no_task() {
     });
 }
 
-/// H3, and the clearer's look at the phase: what is in its hands while the closer drains is settled
-/// by one of them, and whole.
+/// H3: who takes it from front knows neither who submitted it nor who put it there.
+#[test]
+fn a_task_that_passes_through_a_clearer_s_hands_is_whole() {
+    model_bounded("a_task_that_passes_through_a_clearer_s_hands_is_whole", Some(1), || {
+        let pool = Arc::new(Pool::<OnHeap>::new(1, unattended()));
+        let submitter = beside(&pool, |pool| fate(pool.submit()));
+        let clearer = beside(&pool, |pool| pool.join_nested(pool.submit()));
+
+        pool.executor.close();
+
+        let fates = [join(submitter), join(clearer)];
+        end(pool).with_fates(&fates);
+    });
+}
+
+/// The clearer looks at the phase afterwards: what is in its hands while the closer drains is settled
+/// by one of them.
 #[test]
 fn a_task_in_a_clearer_s_hands_is_settled_by_a_close() {
     model_bounded("a_task_in_a_clearer_s_hands_is_settled_by_a_close", Some(3), || {
@@ -91,26 +107,39 @@ fn unattended() -> Script {
 #[test]
 fn a_task_in_a_clearer_s_hands_is_not_stuck_behind_it() {
     at_every_step("a_task_in_a_clearer_s_hands_is_not_stuck_behind_it", |stop| {
-        behind_a_clearer(stop, Script::default());
+        behind_a_clearer(stop, false);
     });
 }
 
-/// The other worker retires meanwhile.
+/// The other worker retires, and its finalizer lasts until the clearer has put the task in front.
 #[test]
 fn a_task_in_a_clearer_s_hands_is_seen_by_a_worker_that_leaves() {
     at_every_step("a_task_in_a_clearer_s_hands_is_seen_by_a_worker_that_leaves", |stop| {
-        behind_a_clearer(stop, Script { timeouts: 1, ..Script::default() });
+        behind_a_clearer(stop, true);
     });
 }
 
-fn behind_a_clearer(stop: Stop, script: Script) {
+fn behind_a_clearer(stop: Stop, other_retires: bool) {
+    let [inner_ran, ran] = [(); 2].map(|()| Arc::new(Notify::new()));
+    let finalizer = {
+        let (inner_ran, first_time) = (Arc::clone(&inner_ran), AtomicBool::new(true));
+        move || {
+            if first_time.swap(false, Relaxed) {
+                inner_ran.wait();
+            }
+        }
+    };
+    let script = Script {
+        timeouts: usize::from(other_retires),
+        finalizer: other_retires.then(|| Box::new(finalizer) as _),
+        ..Script::default()
+    };
     let pool = Arc::new(Pool::<OnHeap>::new(2, script));
-    let ran = Arc::new(Notify::new());
     let gate = stop.gate();
     let outer = {
         let (inside, ran) = (Arc::clone(&pool), Arc::clone(&ran));
         pool.submit_work(move || {
-            let inner = inside.submit();
+            let inner = inside.submit_work(move || inner_ran.notify());
             let behind = inside.submit_work({
                 let ran = Arc::clone(&ran);
                 move || ran.notify()
@@ -120,7 +149,10 @@ fn behind_a_clearer(stop: Stop, script: Script) {
             drop(behind);
         })
     };
-    thread::yield_now();
+    // Time for the other worker to go to sleep, or to be in its finalizer.
+    for _ in 0..4 {
+        thread::yield_now();
+    }
     gate.notify();
 
     assert_eq!(fate(outer), Fate::Ran);
