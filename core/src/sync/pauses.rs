@@ -1,6 +1,6 @@
-//! Atomics that dawdle: with `--cfg asyncpal_pauses` every atomic operation and every fence of the
-//! core waits a while first, so that other threads get in between two steps that are otherwise never
-//! apart for long enough.
+//! Atomics that dawdle: with `--cfg asyncpal_pauses` one in some atomic operations and fences of
+//! the core waits first, so that other threads get in between two steps that are otherwise never apart
+//! for long enough.
 //!
 //! A stress test runs into a window of two instructions once in a million rounds, an emulator less
 //! often still; with pauses the windows are as long as the operations. What must never happen still
@@ -13,28 +13,44 @@ use core::hint::black_box;
 
 use super::{Ordering, processor as native};
 
-/// The longest pause is just below 2 to this power turns of an empty loop.
-const LONGEST: u32 = 12;
+/// One operation in so many is delayed. Few, since a window is hit when one thread stops in it for
+/// longer than another one takes for all of its steps.
+const ONE_IN: u32 = 16;
 
-/// Waits, mostly not at all, sometimes for as long as a short task.
+/// A delay has below 2 to the power of 0 to this many turns of an empty loop, each power being as
+/// likely as the others: from nothing to what a scheduler takes to let another thread run.
+const LONGEST: u32 = 20;
+
+/// Waits now and then.
 fn pause() {
-    /// What the last pause was made of, of whatever thread.
-    static LAST: native::AtomicUsize = native::AtomicUsize::new(1);
+    /// What the last thread that came here has made of what the one before has left.
+    static SEED: native::AtomicUsize = native::AtomicUsize::new(1);
 
     let here = 0_u8;
     // Threads have different stacks, so they do not pause in step.
     // ORDERING: Relaxed, and a load and a store: a read-modify-write would order what surrounds it on
     // many processors. Updates that are lost make it less predictable.
-    let seed = LAST.load(Ordering::Relaxed) ^ (&raw const here).addr();
-    let mixed = (seed as u32).wrapping_mul(0x9e37_79b1).rotate_left(13) ^ 0x7f4a_7c15;
+    let seed = SEED.load(Ordering::Relaxed) ^ (&raw const here).addr();
+    let random = scramble(seed as u32);
     // ORDERING: Relaxed: see above.
-    LAST.store(mixed as usize, Ordering::Relaxed);
+    SEED.store(random as usize, Ordering::Relaxed);
 
-    let scale = (mixed >> 16) % (LONGEST + 1);
-    for turn in 0..mixed % (1 << scale) {
-        // An empty loop that stays. A spin hint would be a fence on some processors.
-        black_box(turn);
+    if random % ONE_IN == 0 {
+        let scale = random / ONE_IN % (LONGEST + 1);
+        for turn in 0..scramble(random) % (1 << scale) {
+            // An empty loop that stays. A spin hint would be a fence on some processors.
+            black_box(turn);
+        }
     }
+}
+
+/// A permutation of all words in which each bit depends on all (the finalizer of MurmurHash3, Austin
+/// Appleby, 2008), and a step, so that zero does not stay.
+const fn scramble(seed: u32) -> u32 {
+    let seed = seed.wrapping_add(0x9e37_79b9);
+    let seed = (seed ^ (seed >> 16)).wrapping_mul(0x85eb_ca6b);
+    let seed = (seed ^ (seed >> 13)).wrapping_mul(0xc2b2_ae35);
+    seed ^ (seed >> 16)
 }
 
 /// A fence after a pause.

@@ -5,7 +5,6 @@
 //! | `0x0010_0000` | test finisher | ends QEMU with a status |
 //! | `0x0200_0000` | CLINT: `msip`, a word per hart | ends the `wfi` of another hart |
 //! | `0x0200_4000` | CLINT: `mtimecmp`, two words per hart | ends one's own `wfi` at a given time |
-//! | `0x0200_bff8` | CLINT: `mtime`, two words | the time, 10 MHz |
 //! | `0x1000_0000` | UART, 16550 | what is printed |
 //!
 //! # Memory and devices
@@ -33,17 +32,9 @@ pub(crate) enum Status {
 const FINISHER: usize = 0x0010_0000;
 const MSIP: usize = 0x0200_0000;
 const MTIMECMP: usize = 0x0200_4000;
-const MTIME: usize = 0x0200_bff8;
 const UART: usize = 0x1000_0000;
 
-/// The registers of one device that this program knows: the addresses are private to this file, so
-/// every access is one of those below.
-fn read(address: usize) -> u32 {
-    // SAFETY: the address is that of a word register from the table above, aligned; reading those
-    // changes nothing.
-    unsafe { ptr::with_exposed_provenance::<u32>(address).read_volatile() }
-}
-
+/// The addresses are private to this file, so every access is one of those below.
 fn write(address: usize, value: u32) {
     // SAFETY: the address is that of a word register from the table above, aligned; no Rust object
     // lives there.
@@ -97,20 +88,29 @@ pub(crate) fn set_timer(hart: usize, deadline: Option<Instant>) {
 
 const NANOS_PER_TICK: u64 = 100;
 
-/// The machine's timer as the pool's clock.
+/// The machine's timer as the pool's clock: the counter `time`, which shows the CLINT's `mtime` and
+/// needs no access to a device.
 pub(crate) struct Mtime;
 
 impl Clock for Mtime {
     fn now(&self) -> Instant {
+        let (mut low, mut high): (u32, u32);
         loop {
-            let high = read(MTIME + 4);
-            let low = read(MTIME);
-            // The lower half went round between the two reads: once in seven minutes.
-            if read(MTIME + 4) == high {
-                let ticks = (u64::from(high) << 32) | u64::from(low);
-                return Instant::from_nanos(ticks * NANOS_PER_TICK);
+            let before: u32;
+            // SAFETY: reads counters.
+            unsafe {
+                asm!(
+                    "rdtimeh {before}", "rdtime {low}", "rdtimeh {high}",
+                    before = out(reg) before, low = out(reg) low, high = out(reg) high,
+                    options(nomem, nostack),
+                );
+            };
+            // Else the lower half went round between the reads: once in seven minutes.
+            if before == high {
+                break;
             }
         }
+        Instant::from_nanos(((u64::from(high) << 32) | u64::from(low)) * NANOS_PER_TICK)
     }
 }
 

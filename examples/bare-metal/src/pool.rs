@@ -23,4 +23,4 @@ pub(crate) type Failure = Infallible;
 
 pub(crate) type Handle<T> = asyncpal::task::Handle<T, Failure>;
 
-pub(crate) type Outcome<T> = asyncpal::Outcome<T, Failure>;
+pub(crate) type Outcome<T> = asyncpal::error::Outcome<T, Failure>;

@@ -59,17 +59,32 @@ pub(crate) fn until(is_so: impl Fn() -> bool) {
     }
 }
 
-/// The outcome of a task; looks for it all the time, so that nobody has to wake hart 0.
-pub(crate) fn watch<T: Send>(mut handle: Handle<T>) -> Outcome<T> {
+/// Sleeps for so long; a token for [`MAIN`] ends it earlier.
+pub(crate) fn sleep(time: Duration) {
+    let _ = MAIN.park(Mtime.now().after(time));
+}
+
+/// Looks until something is so, all the time, so that nobody has to wake hart 0.
+pub(crate) fn look_until(mut is_so: impl FnMut() -> bool) {
     const LOOKS: usize = 1 << 16;
     let limit = Watch::new();
     loop {
         for _ in 0..LOOKS {
-            if let Some(outcome) = handle.take() {
-                return outcome;
+            if is_so() {
+                return;
             }
             core::hint::spin_loop();
         }
         limit.check();
     }
+}
+
+/// The outcome of a task, looked for all the time.
+pub(crate) fn watch<T: Send>(mut handle: Handle<T>) -> Outcome<T> {
+    let mut outcome = None;
+    look_until(|| {
+        outcome = handle.take();
+        outcome.is_some()
+    });
+    outcome.expect("it was looked for until it was there")
 }

@@ -49,8 +49,8 @@ const CHECKS: &[Check] = &[
     ("a closed pool cancels what waits and ends what runs", life::closing),
 ];
 
-/// Long checks are shorter if every atomic operation of the pool waits a while first.
-const HASTE: usize = if cfg!(asyncpal_pauses) { 10 } else { 1 };
+/// Whether steps of the pool wait a while first: then less is repeated, and takes longer.
+const PAUSES: bool = cfg!(asyncpal_pauses);
 
 /// Runs all checks and reports them; true if all is right.
 pub(crate) fn run_all() -> bool {

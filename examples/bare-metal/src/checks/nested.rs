@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use super::{Gate, HASTE, Verdict, completed, ensure_eq, join, say, submit, submit_with_seat};
+use super::{Gate, PAUSES, Verdict, completed, ensure_eq, join, say, submit, submit_with_seat};
 use crate::harts::{Seat, WORKERS};
 use crate::machine;
 use crate::pool::{Handle, POOL};
@@ -52,7 +52,7 @@ pub(super) fn forks_and_joins(note: &mut Note) -> Verdict {
 }
 
 pub(super) fn there_is_always_room(note: &mut Note) -> Verdict {
-    const ROUNDS: usize = 100 / HASTE;
+    const ROUNDS: usize = if PAUSES { 2 } else { 100 };
     const PER_ROUND: usize = 1000;
     static GATE: Gate = Gate::new();
     let busy = GATE.occupy::<{ WORKERS - 1 }>();
