@@ -61,19 +61,35 @@ fn two_workers_that_clear_lose_no_task() {
     });
 }
 
-/// H3: who takes it from front knows neither who submitted it nor who put it there.
+/// H3: who takes it from front knows neither who submitted it nor who put it there: these two are
+/// stopped at each pair of steps.
 #[test]
 fn a_task_that_passes_through_a_clearer_s_hands_is_whole() {
-    model_bounded("a_task_that_passes_through_a_clearer_s_hands_is_whole", Some(1), || {
-        let pool = Arc::new(Pool::<OnHeap>::new(1, unattended()));
-        let submitter = beside(&pool, |pool| fate(pool.submit()));
-        let clearer = beside(&pool, |pool| pool.join_nested(pool.submit()));
+    let pairs = (0..SUBMIT_STEPS).flat_map(|first| (0..STEPS).map(move |second| [first, second]));
 
-        pool.executor.close();
+    for steps in pairs {
+        let name = "a_task_that_passes_through_a_clearer_s_hands_is_whole";
+        model_bounded(name, Some(0), move || {
+            let [submitter, clearer] = steps.map(Stop::at);
+            let gates = [submitter.gate(), clearer.gate()];
+            let pool = Arc::new(Pool::<OnHeap>::new(1, unattended()));
+            let other = beside(&pool, |pool| {
+                let inner = pool.submit();
+                clearer.during(|| pool.join_nested(inner))
+            });
+            let closer = beside(&pool, |pool| {
+                let_others_run();
+                pool.executor.close();
+                gates.into_iter().for_each(|gate| gate.notify());
+            });
 
-        let fates = [join(submitter), join(clearer)];
-        end(pool).with_fates(&fates);
-    });
+            let mine = fate(submitter.during(|| pool.submit()));
+
+            let fates = [mine, join(other)];
+            join(closer);
+            end(pool).with_fates(&fates);
+        });
+    }
 }
 
 /// The clearer looks at the phase afterwards: what is in its hands while the closer drains is settled
@@ -149,10 +165,8 @@ fn behind_a_clearer(stop: Stop, other_retires: bool) {
             drop(behind);
         })
     };
-    // Time for the other worker to go to sleep, or to be in its finalizer.
-    for _ in 0..4 {
-        thread::yield_now();
-    }
+    // The other worker goes to sleep, or is in its finalizer.
+    let_others_run();
     gate.notify();
 
     assert_eq!(fate(outer), Fate::Ran);
@@ -166,6 +180,10 @@ struct Stop {
 }
 
 impl Stop {
+    fn at(step: usize) -> Self {
+        Self { step, gate: loom::sync::Arc::new(Notify::new()) }
+    }
+
     fn gate(&self) -> loom::sync::Arc<Notify> {
         self.gate.clone()
     }
@@ -183,10 +201,20 @@ impl Stop {
 fn at_every_step(name: &'static str, execution: fn(Stop)) {
     for step in 0..STEPS {
         model_bounded(name, Some(0), move || {
-            execution(Stop { step, gate: loom::sync::Arc::new(Notify::new()) });
+            execution(Stop::at(step));
         });
+    }
+}
+
+/// Lets the others run until they wait, also through a look that found nothing.
+fn let_others_run() {
+    for _ in 0..4 {
+        thread::yield_now();
     }
 }
 
 /// So many steps clearing takes.
 const STEPS: usize = 30;
+
+/// So many steps a submit takes until its fence.
+const SUBMIT_STEPS: usize = 8;
