@@ -6,6 +6,7 @@
 //! | Q1: what came before the push is seen after the pop | every model: an item's content is a checked cell |
 //! | Q2: a block is initialised for all who reach it | every model: the checker rejects an access that its making does not precede |
 //! | Q3, B1: a block is freed once, after its last use | every model: its memory is watched |
+//! | Q3: a poison's token is counted before the slot's is given back | `a_poisoner_…` |
 //! | I3: an address means one block while it is compared | `recycled_addresses_…` |
 //! | progress: a stopped thread takes nothing from the others | `a_…_stopped_at_any_step_…` |
 //! | no false emptiness | `a_pop_after_a_push_…`, `a_pop_after_a_fence_…`, and the stopped threads' |
@@ -23,9 +24,10 @@ mod scene;
 mod stop;
 
 use asyncpal_core::queue::GrowableQueue;
+use asyncpal_core::sync::stall;
 use core::sync::atomic::{AtomicBool, Ordering};
 use ends::Ends;
-use loom::sync::Arc;
+use loom::sync::{Arc, Notify};
 use loom::thread;
 use loom_tests::{model, model_bounded};
 use memory::{ALL, watched};
@@ -291,13 +293,13 @@ fn a_poisoner_stopped_at_any_step_keeps_its_block() {
         "a_poisoner_stopped_at_any_step_keeps_its_block",
         |scene: &Rc<Scene<1>>, stop| {
             let gate_of_poisoner = stop.gate();
-            let producers_gate = Arc::new(loom::sync::Notify::new());
+            let producers_gate = Arc::new(Notify::new());
             let producer = scene.on_a_thread({
                 let gate = producers_gate.clone();
                 move |scene| {
-                    asyncpal_core::sync::stall::arm(1, gate);
+                    stall::arm(1, gate);
                     scene.push([1]);
-                    asyncpal_core::sync::stall::disarm();
+                    stall::disarm();
                 }
             });
             thread::yield_now();

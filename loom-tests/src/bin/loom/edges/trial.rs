@@ -61,7 +61,9 @@ impl Laboratory {
         let skipped = [&OUTSIDE_THE_WORKSPACE[..], &[RUNNER]].concat();
         mirror::mirror(root, &workspace, &skipped, |_, text| Ok(text))?;
         let checker = Checker::mended(root, &folder.join("mended-loom"))?;
-        let models = Models::new(workspace.clone(), folder.join("build"), &checker)?;
+        // Not where `cargo loom` builds: to cargo both copies are the same packages, and it would
+        // take what was built from weakened code for that of the other copy.
+        let models = Models::new(workspace.clone(), folder.join("edges-build"), &checker)?;
         let laboratory = Self { workspace, models, report: folder.join("edges.tsv") };
         let program = laboratory.models.program(SELF_TEST)?;
         match laboratory.run(&program, None, LIMIT)? {
