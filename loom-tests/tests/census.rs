@@ -57,8 +57,8 @@ struct Setting {
 const CALM: Setting = Setting { slots: 1, timeouts: 0, failing_spawns: 0 };
 
 impl Toy {
-    fn awake(&self) -> usize {
-        (0..self.census.slots()).filter(|&slot| self.census.is_awake(slot)).count()
+    fn live(&self) -> usize {
+        (0..self.census.slots()).filter(|&slot| self.census.is_live(slot)).count()
     }
 
     #[expect(
@@ -89,7 +89,7 @@ impl Toy {
     /// As the engine's; a submitter here never gives up.
     fn call_for_worker(self: &Arc<Self>) {
         loop {
-            let wanted = || self.queue.load(Relaxed) > self.awake();
+            let wanted = || self.queue.load(Relaxed) > self.live();
             match self.census.after_push(wanted) {
                 AfterPush::Leave => return,
                 AfterPush::Wake(slot) => return self.seats[slot].parker.unpark(),
@@ -254,7 +254,7 @@ fn a_spawner_that_fails_looks_after_who_relied_on_it() {
     });
 }
 
-/// One thread numbers a task and calls for a worker, the other counts.
+/// One thread numbers a task and calls for a worker, the other finds nobody idle and counts.
 fn a_count_beside_a_call(was_idle: bool) {
     let toy = Toy::new(CALM, 0);
     if was_idle {
@@ -269,7 +269,7 @@ fn a_count_beside_a_call(was_idle: bool) {
         })
     };
 
-    if toy.census.is_awake(0) {
+    if toy.census.idle() == 0 && toy.census.is_live(0) {
         assert_eq!(toy.queue.load(Relaxed), 1, "the worker is counted and its task is not");
     }
 
@@ -283,4 +283,29 @@ fn who_counts_a_worker_counts_the_task_for_which_it_was_called() {
         let name = "who_counts_a_worker_counts_the_task_for_which_it_was_called";
         model_bounded(name, None, move || a_count_beside_a_call(was_idle));
     }
+}
+
+/// Went wrong: the submitter took the worker for one that does not look, since it was idle when it was
+/// counted, and spawned another, since its word was the same before and after.
+#[test]
+fn a_worker_that_goes_idle_and_comes_back_is_reckoned_with() {
+    let name = "a_worker_that_goes_idle_and_comes_back_is_reckoned_with";
+    model_bounded(name, None, || {
+        let toy = Toy::new(Setting { slots: 2, ..CALM }, 0);
+        assert_eq!(toy.census.after_push(|| true), AfterPush::Spawn(0));
+        let worker = {
+            let toy = Arc::clone(&toy);
+            thread::spawn(move || {
+                toy.census.go_idle(0);
+                let found = toy.queue.load(Relaxed) > 0;
+                let _ = if found { Some(toy.census.leave_idle(0)) } else { None };
+            })
+        };
+
+        toy.queue.fetch_add(1, Relaxed);
+        let called = toy.census.after_push(|| toy.queue.load(Relaxed) > toy.live());
+        worker.join().expect("no worker panics");
+
+        assert_ne!(called, AfterPush::Spawn(1), "the only worker looks, or is woken");
+    });
 }

@@ -38,7 +38,7 @@
 //!   the leaver sees the task.
 //! - **C7** `leave` (Release) / claiming the free slot (Acquire): the slot's fields pass to the
 //!   next worker.
-//! - **C8** F1, then calling for a worker / `is_awake` (Acquire): who counts a worker counts the task
+//! - **C8** F1, then calling for a worker / `is_live` (Acquire): who counts a worker counts the task
 //!   for which it was called. F1 ↔ F1 alone does not do that: of two submitters the one whose fence
 //!   comes first may see the other's worker, and must not take it for one that is there for its own
 //!   task.
@@ -202,11 +202,16 @@ impl<B: AsRef<[Bank]>> Census<B> {
         bank.load(Ordering::Relaxed) & Word::idle_bit(slot) != 0
     }
 
-    /// Whether slot `slot` has a worker that is not idle: a snapshot.
-    pub fn is_awake(&self, slot: usize) -> bool {
+    /// Whether slot `slot` has a worker: a snapshot.
+    ///
+    /// For `wants_worker` of [`after_push`](Self::after_push), which has found none idle. A worker
+    /// that is idle all the same has gone idle since, and looks once more (F1 ↔ F2): it must count
+    /// as one that looks, or it could go idle and come back between the look at the word and its
+    /// exchange, which would not notice.
+    pub fn is_live(&self, slot: usize) -> bool {
         let (bank, slot) = self.bank(slot);
         // ORDERING: Acquire, C8: who counts this worker counts the task for which it was called.
-        Word(bank.load(Ordering::Acquire)).awake() & Word::live_bit(slot) != 0
+        Word(bank.load(Ordering::Acquire)).live() & Word::live_bit(slot) != 0
     }
 
     /// How many workers live: a snapshot.

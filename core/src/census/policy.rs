@@ -26,11 +26,6 @@ impl Word {
         self.0 >> BANK
     }
 
-    /// Live and not idle: these look at the queue again before they sleep.
-    pub(super) const fn awake(self) -> usize {
-        self.live() & !self.idle()
-    }
-
     /// The lowest idle worker, and the word without its idle bit.
     pub(super) fn claim_idle(self) -> Option<(usize, Self)> {
         let slot = lowest(self.idle())?;
@@ -69,10 +64,5 @@ mod tests {
         assert_eq!(word(0b111, 0).claim_free(3), None);
         assert_eq!(word(LIVE, 0).claim_free(BANK), None);
         assert_eq!(word(LIVE >> 1, 0).claim_free(BANK), Some((BANK - 1, word(LIVE, 0))));
-    }
-
-    #[test]
-    fn an_idle_worker_is_not_awake() {
-        assert_eq!(word(0b111, 0b010).awake(), 0b101);
     }
 }

@@ -15,7 +15,8 @@
 //! # Invariants
 //! - **X1** Pending tasks = submitted − withdrawn − the sum of all claims, never counted too low:
 //!   claims are read first, and each claim happens after its submit (edge X3).
-//! - **X2** A worker that is awake and not busy is about to look at the queue.
+//! - **X2** A worker that lives and is not busy will look at the queue after whoever counts it has
+//!   pushed: it is awake, or it has gone idle since he found nobody idle, and looks once more (F1 ↔ F2).
 //! - **X3** The queue is empty when the last reference to the engine goes: its owner drains it, and
 //!   nobody submits without the owner.
 //!
@@ -186,13 +187,13 @@ impl<K: WorkerKind> Engine<K> {
         let mut gone = self.withdrawn.load(Ordering::Acquire);
         let mut looking = 0;
         for (slot, seat) in self.seats().iter().enumerate() {
-            // Awake first: who goes idle after this look sees the task that the caller pushed.
-            let awake = self.census.is_awake(slot);
+            // Those included that have gone idle since the caller pushed its task: they look once more.
+            let lives = self.census.is_live(slot);
             // One word for both: a worker is about to look, or has claimed; never counted twice,
             // never missed.
             let (claims, busy) = seat.ticks.read();
             gone = gone.wrapping_add(claims);
-            looking += usize::from(awake && !busy);
+            looking += usize::from(lives && !busy);
         }
         // ORDERING: Relaxed: the edges above make it at least as new as what is subtracted.
         let pending = self.submitted.load(Ordering::Relaxed).wrapping_sub(gone) & CLAIMS;
