@@ -229,14 +229,14 @@ fn items_hidden_by_a_stopped_producer<Q: Bounded>(name: &str) -> BTreeSet<usize>
     let hidden = Arc::new(Mutex::new(BTreeSet::new()));
     for before in 0..=2 {
         let hidden = hidden.clone();
-        at_every_step(name, move |stop| {
+        at_every_step(name, 1, move |stop| {
             let queue = Rc::new(Q::empty());
             let gate = stop.gate();
             for item in 0..before {
                 assert!(queue.push(item));
                 assert_eq!(queue.pop(), Some(item));
             }
-            let stopped = with_queue(&queue, |queue| stop.during(|| assert!(queue.push(11))));
+            let stopped = with_queue(&queue, move |queue| stop.during(|| assert!(queue.push(11))));
 
             let pushed = [1, 2].map(|item| queue.push(item));
             let mut mine = queue.pop_all();
@@ -259,7 +259,7 @@ fn items_hidden_by_a_stopped_producer<Q: Bounded>(name: &str) -> BTreeSet<usize>
 fn a_consumer_stopped_at_any_step_takes_one_item_or_slot_along() {
     let name = "a_consumer_stopped_at_any_step_takes_one_item_or_slot_along";
     for before in 0..=2 {
-        at_every_step(name, move |stop| {
+        at_every_step(name, 1, move |stop| {
             let queue = Rc::new(Queue::<usize, 2>::empty());
             let gate = stop.gate();
             for item in 0..before {
@@ -267,7 +267,7 @@ fn a_consumer_stopped_at_any_step_takes_one_item_or_slot_along() {
                 assert_eq!(queue.pop(), Some(item));
             }
             assert!(queue.push(1).is_ok());
-            let stopped = with_queue(&queue, |queue| {
+            let stopped = with_queue(&queue, move |queue| {
                 let mut popped = None;
                 stop.during(|| popped = queue.pop());
                 popped

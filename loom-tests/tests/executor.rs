@@ -27,15 +27,15 @@ mod failure;
 #[path = "executor/growth.rs"]
 mod growth;
 #[path = "executor/kind.rs"]
-#[expect(dead_code, reason = "the models of the engine in a `static` use the rest")]
 mod kind;
 #[path = "executor/owner.rs"]
-#[expect(dead_code, reason = "as above")]
 mod owner;
 #[path = "executor/park.rs"]
 mod park;
 #[path = "executor/scenes.rs"]
 mod scenes;
+#[path = "common/stop.rs"]
+mod stop;
 #[path = "executor/stubs.rs"]
 mod stubs;
 

@@ -15,7 +15,6 @@
 #![expect(unreachable_pub, reason = "the modules of one test file see each other only")]
 
 #[path = "executor/kind.rs"]
-#[expect(dead_code, reason = "the models of the engine on the heap use the rest")]
 mod kind;
 #[path = "executor/owner.rs"]
 mod owner;
@@ -27,3 +26,7 @@ mod pool;
 mod scenes;
 #[path = "fixed/slots.rs"]
 mod slots;
+#[path = "common/stop.rs"]
+mod stop;
+#[path = "fixed/stops.rs"]
+mod stops;

@@ -352,7 +352,7 @@ fn at_every_step<const SLOTS: usize>(
     name: &str,
     f: impl Fn(&Rc<Scene<SLOTS>>, Stop) + Clone + Send + Sync + 'static,
 ) {
-    stop::at_every_step(name, move |stop| {
+    stop::at_every_step(name, 1, move |stop| {
         Scene::play(ALL, |scene| f(scene, stop));
     });
 }

@@ -217,7 +217,7 @@ fn the_length_is_one_that_the_ring_had() {
 fn a_producer_stopped_at_any_step_holds_up_nobody() {
     // So many indices went round before, so that the hint is elsewhere.
     for before in 0..3 {
-        at_every_step("a_producer_stopped_at_any_step_holds_up_nobody", move |stop| {
+        at_every_step("a_producer_stopped_at_any_step_holds_up_nobody", 1, move |stop| {
             let scene = Scene::<2>::new(Ring::full());
             let gate = stop.gate();
             (0..before).for_each(|_| assert!(scene.turn()));
@@ -244,6 +244,7 @@ fn a_consumer_stopped_at_any_step_takes_at_most_one_index_along() {
     for before in 0..3 {
         at_every_step(
             "a_consumer_stopped_at_any_step_takes_at_most_one_index_along",
+            1,
             move |stop| {
                 let scene = Scene::<2>::new(Ring::full());
                 let gate = stop.gate();

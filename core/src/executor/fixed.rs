@@ -294,6 +294,11 @@ impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Store<K>
         // They are cleared when their slots are wanted.
         AfterClearing::Leave
     }
+
+    fn has_set_aside(&self) -> bool {
+        // A pending entry is not taken to be put back.
+        false
+    }
 }
 
 impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Consume<K>

@@ -24,6 +24,8 @@
 //!   one left in `front`.
 //! - Who fills `front` had an entry in its hands, so that a worker may have found nothing and gone to
 //!   sleep: the clearer calls for a worker afterwards, as after a push (F1 of the census).
+//! - **H5** fence before a clearer's pops (Release) / pop of a later entry (Q2 of the queue, Acquire),
+//!   whose claim is counted (X3): who counts it sees that somebody clears, or what became of that.
 //!
 //! # Progress
 //! Lock-free: a thread that stops in the middle takes at most one entry along, and nobody clears
@@ -43,7 +45,7 @@ use super::{Engine, Entry, Seat};
 use crate::census::{Bank, Census, banks_for};
 use crate::clock::Instant;
 use crate::queue::{Consumer, GrowableQueue, Pointer};
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, BLOCK_SLOTS, LastUse, Ordering, STUBS};
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, BLOCK_SLOTS, LastUse, Ordering, STUBS, fence};
 use crate::task::{self, Job};
 
 /// Engine and tasks on the heap.
@@ -168,10 +170,19 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
         if self.clearing.swap(1, Ordering::Acquire) == 1 {
             return AfterClearing::Leave;
         }
+        // ORDERING: Release, H5.
+        fence(Ordering::Release);
         let then = self.clear();
         // ORDERING: Release, H4.
         self.clearing.store(0, Ordering::Release);
         then
+    }
+
+    fn has_set_aside(&self) -> bool {
+        // ORDERING: Acquire, H4: what a clearer that is through has left in front; it is seen by H5.
+        let clearing = self.clearing.load(Ordering::Acquire) == 1;
+        // ORDERING: Relaxed: only whether.
+        clearing || !self.front.load(Ordering::Relaxed).is_null()
     }
 }
 

@@ -96,6 +96,10 @@ pub trait Store<K: WorkerKind>: Send + Sync {
     /// After a worker has run a task inline, whose entry is a stub now: clears stubs away if there
     /// may be many.
     fn clear_stubs(&self) -> AfterClearing;
+
+    /// Whether somebody who clears stubs may have taken an entry out of its turn that is pending
+    /// still. The caller knows of claims; of a later entry's, if there is such an entry.
+    fn has_set_aside(&self) -> bool;
 }
 
 /// What a worker must do after it cleared stubs away.

@@ -101,6 +101,8 @@ struct Ticks(AtomicUsize);
 impl Ticks {
     const BUSY: usize = 1;
     const CLAIM: usize = 2;
+    /// Claims are counted modulo one more than this.
+    const CLAIMS: usize = usize::MAX / Self::CLAIM;
 
     /// How many tasks were claimed, and whether the worker is busy: of one moment.
     fn read(&self) -> (usize, bool) {
@@ -128,6 +130,11 @@ impl Ticks {
         self.write(|word| word & !Self::BUSY);
     }
 }
+
+/// A moment in the order of submits: so many claims and all that was submitted until then has left
+/// the queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark(usize);
 
 /// Numbers of one pool: a snapshot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +189,7 @@ impl<K: WorkerKind> Engine<K> {
     /// X1: tasks that were submitted and neither claimed nor withdrawn, and the workers that are
     /// about to look for one (X2).
     fn pending_and_looking(&self) -> (usize, usize) {
-        const CLAIMS: usize = usize::MAX / Ticks::CLAIM;
+        const CLAIMS: usize = Ticks::CLAIMS;
         // ORDERING: Acquire, X3.
         let mut gone = self.withdrawn.load(Ordering::Acquire);
         let mut looking = 0;
@@ -205,6 +212,30 @@ impl<K: WorkerKind> Engine<K> {
 
     fn pending(&self) -> usize {
         self.pending_and_looking().0
+    }
+
+    /// This moment.
+    pub fn mark(&self) -> Mark {
+        // ORDERING: Acquire, X3: a withdrawal that is counted is of a task that is counted next.
+        let withdrawn = self.withdrawn.load(Ordering::Acquire);
+        // ORDERING: Relaxed: a number.
+        Mark(self.submitted.load(Ordering::Relaxed).wrapping_sub(withdrawn))
+    }
+
+    /// Whether every task that was submitted before the mark has ended, or is in the hands of a
+    /// thread that ends or runs it; false if that is not certain.
+    ///
+    /// Workers take tasks first in, first out, whereas cancellations and inline claims come in any
+    /// order: so only claims count, and only those withdrawals that were there at the mark.
+    pub fn has_passed(&self, mark: Mark) -> bool {
+        if self.pending() == 0 {
+            return true;
+        }
+        let claims =
+            self.seats().iter().fold(0_usize, |sum, seat| sum.wrapping_add(seat.ticks.read().0));
+        // An older task may be set aside while later ones are claimed.
+        claims.wrapping_sub(mark.0) & Ticks::CLAIMS <= Ticks::CLAIMS / 2
+            && !self.store.has_set_aside()
     }
 
     /// The policy of growth: one more worker is wanted if more tasks are pending than workers are

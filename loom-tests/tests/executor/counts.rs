@@ -85,9 +85,12 @@ fn a_pending_task_is_counted_beside_a_cancelled_one() {
         });
 
         let task = pool.submit().expect("the pool is open");
-        let pending = pool.executor.engine().counts().pending;
+        let engine = pool.executor.engine();
+        let pending = engine.counts().pending;
+        let mark = engine.mark();
 
         assert!((1..=2).contains(&pending), "{pending} of one or two");
+        assert!(!engine.has_passed(mark), "nobody claimed the task");
         join(other);
         drop(task);
         end(pool);

@@ -32,8 +32,15 @@ fn the_tasks_of_two_submitters_run_on_one_worker() {
 }
 
 #[test]
+fn the_tasks_of_one_submitter_run_on_two_workers() {
+    model_bounded("the_tasks_of_one_submitter_run_on_two_workers", Some(1), || {
+        two_submits::<OnHeap>(2, Script::default());
+    });
+}
+
+#[test]
 fn the_tasks_of_two_submitters_run_on_two_workers() {
-    model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(1), || {
+    model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(0), || {
         two_tasks_run(2, Script::default());
     });
 }

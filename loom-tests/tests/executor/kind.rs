@@ -4,6 +4,7 @@
 //!
 //! What the models count is counted by `std`'s atomics, which the checker does not see: they add
 //! no step and order nothing.
+#![allow(dead_code, reason = "each of two test files uses a part")]
 
 use super::owner::{Leaked, Owner};
 use super::park::ModelPark;
@@ -66,8 +67,6 @@ pub struct Record {
     spawns: AtomicUsize,
     failed_spawns: AtomicUsize,
     runs: AtomicUsize,
-    /// The numbers of the jobs that ran, in the order in which they started.
-    order: Mutex<Vec<usize>>,
     jobs: AtomicUsize,
     dropped_jobs: AtomicUsize,
     engine_gone: AtomicBool,
@@ -193,7 +192,6 @@ pub const BYTES: usize = size_of::<Errand>();
 /// A job that counts that it ran and that it was dropped.
 pub struct Errand {
     record: Arc<Record>,
-    number: usize,
     work: Option<Box<dyn FnOnce() + Send>>,
 }
 
@@ -202,7 +200,6 @@ impl Job<(), Cause> for Errand {
 
     fn run(mut self, (): &mut ()) -> Result<(), Cause> {
         self.record.runs.fetch_add(1, Relaxed);
-        self.record.order.lock().unwrap_or_else(PoisonError::into_inner).push(self.number);
         if let Some(work) = self.work.take() {
             work();
         }
@@ -283,8 +280,8 @@ impl<O: Owner> Pool<O> {
     }
 
     fn submit_errand(&self, work: Option<Box<dyn FnOnce() + Send>>) -> Result<TaskHandle, Refusal> {
-        let number = self.record.jobs.fetch_add(1, Relaxed);
-        let errand = Errand { record: Arc::clone(&self.record), number, work };
+        self.record.jobs.fetch_add(1, Relaxed);
+        let errand = Errand { record: Arc::clone(&self.record), work };
         self.executor.submit(errand).map_err(|rejected| match rejected.reason {
             Rejection::Closed => Refusal::Closed,
             Rejection::Broken => {
@@ -360,11 +357,6 @@ impl Ended {
     pub fn with_fates(&self, fates: &[Fate]) {
         let ran = fates.iter().filter(|&&fate| fate == Fate::Ran).count();
         assert_eq!(self.0.runs.load(Relaxed), ran, "callers were told {fates:?}");
-    }
-
-    /// The numbers of the jobs that ran, in the order in which they started.
-    pub fn order(&self) -> Vec<usize> {
-        self.0.order.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many workers were spawned.

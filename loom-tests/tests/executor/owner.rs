@@ -1,4 +1,5 @@
 //! Who owns an engine of the models: an `Executor`, or nobody, if it is in a `static`.
+#![allow(dead_code, reason = "each of two test files uses a part")]
 
 use super::kind::{BYTES, Cause, Errand, ModelKind, Record, TaskHandle};
 use super::park::ModelPark;

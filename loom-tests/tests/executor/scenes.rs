@@ -1,6 +1,7 @@
 //! Scenes that are played on the heap and in a `static`.
+#![allow(dead_code, reason = "each of two test files uses a part")]
 
-use crate::kind::{Ended, Fate, Pool, Script, fate};
+use crate::kind::{Ended, Fate, Pool, Refusal, Script, TaskHandle, fate};
 use crate::owner::Owner;
 use asyncpal_core::lifecycle::Phase;
 use loom::thread::{self, JoinHandle};
@@ -17,6 +18,18 @@ pub fn beside<O: Owner, T: 'static>(
 
 pub fn join<T>(thread: JoinHandle<T>) -> T {
     thread.join().expect("no caller panics")
+}
+
+/// What was submitted, which must have been taken.
+pub fn taken(submitted: Result<TaskHandle, Refusal>) -> TaskHandle {
+    submitted.unwrap_or_else(|refusal| panic!("refused: {refusal:?}"))
+}
+
+/// Lets the others run until they wait, have stopped or ended.
+pub fn let_others_run() {
+    for _ in 0..4 {
+        thread::yield_now();
+    }
 }
 
 /// Ends a pool that all other threads have left.

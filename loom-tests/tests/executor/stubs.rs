@@ -1,15 +1,16 @@
 //! What nested waits leave in the queue on the heap is cleared away by the workers that wait: no
 //! task is lost, none overtakes another on one worker, and what was in a clearer's hands is seen.
 //!
-//! Under the checker every task that a worker runs inline makes it clear.
+//! Under the checker every task that a worker runs inline makes it clear. Two moments of two workers
+//! must meet, too many preemptions for it: so one of them is stopped at each step instead.
 
 use crate::OnHeap;
 use crate::kind::{Fate, Pool, Refusal, Script, TaskHandle, fate};
-use crate::scenes::{beside, end, join};
-use asyncpal_core::sync::stall;
+use crate::scenes::{beside, end, join, let_others_run, taken};
+use crate::stop::{Stop, at_every_step};
+use asyncpal_core::task::Status;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
-use loom::thread;
 use loom_tests::model_bounded;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -73,11 +74,11 @@ fn a_task_that_passes_through_a_clearer_s_hands_is_whole() {
             let [submitter, clearer] = steps.map(Stop::at);
             let gates = [submitter.gate(), clearer.gate()];
             let pool = Arc::new(Pool::<OnHeap>::new(1, unattended()));
-            let other = beside(&pool, |pool| {
+            let other = beside(&pool, move |pool| {
                 let inner = pool.submit();
                 clearer.during(|| pool.join_nested(inner))
             });
-            let closer = beside(&pool, |pool| {
+            let closer = beside(&pool, move |pool| {
                 let_others_run();
                 pool.executor.close();
                 gates.into_iter().for_each(|gate| gate.notify());
@@ -113,6 +114,54 @@ fn a_task_in_a_clearer_s_hands_is_settled_by_a_close() {
     });
 }
 
+/// The count of claims says nothing of a task that was cancelled out of its turn.
+#[test]
+fn later_tasks_that_are_withdrawn_do_not_pass_for_earlier_ones() {
+    let name = "later_tasks_that_are_withdrawn_do_not_pass_for_earlier_ones";
+    model_bounded(name, None, || {
+        let pool = Pool::<OnHeap>::new(1, unattended());
+        let engine = pool.executor.engine();
+        let earlier = pool.submit();
+        let mark = engine.mark();
+
+        let later = [(); 2].map(|()| taken(pool.submit()));
+        assert!(later.iter().all(TaskHandle::cancel));
+
+        assert!(!engine.has_passed(mark));
+        assert!(taken(earlier).cancel());
+        assert!(engine.has_passed(mark));
+        drop(later);
+        pool.end();
+    });
+}
+
+/// H5: later tasks are claimed while an earlier one is in a clearer's hands. The clearer is stopped
+/// at each step.
+#[test]
+fn a_task_in_a_clearer_s_hands_has_not_passed() {
+    at_every_step("a_task_in_a_clearer_s_hands_has_not_passed", 0, |stop| {
+        let script = Script { starting_workers: 1, ..Script::default() };
+        let pool = Arc::new(Pool::<OnHeap>::new(1, script));
+        let gate = stop.gate();
+        let (inner, earlier) = (pool.submit(), taken(pool.submit()));
+        let mark = pool.executor.engine().mark();
+        let other = beside(&pool, move |pool| {
+            let_others_run();
+            assert_eq!([(); 2].map(|()| fate(pool.submit())), [Fate::Ran; 2]);
+            // The worker would have claimed the earlier one first.
+            let passed = pool.executor.engine().has_passed(mark);
+            assert!(!passed || earlier.status() != Status::Pending);
+            gate.notify();
+            fate(Ok(earlier))
+        });
+
+        let inner = stop.during(|| pool.join_nested(inner));
+
+        assert_eq!([inner, join(other)], [Fate::Ran; 2]);
+        end(pool).with_fates(&[Fate::Ran; 4]);
+    });
+}
+
 /// Callers of the model stand for workers.
 fn unattended() -> Script {
     Script { starting_workers: 0, ..Script::default() }
@@ -122,7 +171,7 @@ fn unattended() -> Script {
 /// own task waits for that one.
 #[test]
 fn a_task_in_a_clearer_s_hands_is_not_stuck_behind_it() {
-    at_every_step("a_task_in_a_clearer_s_hands_is_not_stuck_behind_it", |stop| {
+    at_every_step("a_task_in_a_clearer_s_hands_is_not_stuck_behind_it", 0, |stop| {
         behind_a_clearer(stop, false);
     });
 }
@@ -130,7 +179,7 @@ fn a_task_in_a_clearer_s_hands_is_not_stuck_behind_it() {
 /// The other worker retires, and its finalizer lasts until the clearer has put the task in front.
 #[test]
 fn a_task_in_a_clearer_s_hands_is_seen_by_a_worker_that_leaves() {
-    at_every_step("a_task_in_a_clearer_s_hands_is_seen_by_a_worker_that_leaves", |stop| {
+    at_every_step("a_task_in_a_clearer_s_hands_is_seen_by_a_worker_that_leaves", 0, |stop| {
         behind_a_clearer(stop, true);
     });
 }
@@ -173,47 +222,7 @@ fn behind_a_clearer(stop: Stop, other_retires: bool) {
     end(pool).with_fates(&[Fate::Ran; 3]);
 }
 
-/// Where a waiting worker stops until its gate is opened.
-struct Stop {
-    step: usize,
-    gate: loom::sync::Arc<Notify>,
-}
-
-impl Stop {
-    fn at(step: usize) -> Self {
-        Self { step, gate: loom::sync::Arc::new(Notify::new()) }
-    }
-
-    fn gate(&self) -> loom::sync::Arc<Notify> {
-        self.gate.clone()
-    }
-
-    fn during<T>(self, f: impl FnOnce() -> T) -> T {
-        stall::arm(self.step, self.gate);
-        let result = f();
-        stall::disarm();
-        result
-    }
-}
-
-/// Two moments of two workers must meet, too many preemptions for the checker; so one of them is
-/// stopped at each step from its claim of the task that it waits for to the start of that task.
-fn at_every_step(name: &'static str, execution: fn(Stop)) {
-    for step in 0..STEPS {
-        model_bounded(name, Some(0), move || {
-            execution(Stop::at(step));
-        });
-    }
-}
-
-/// Lets the others run until they wait, also through a look that found nothing.
-fn let_others_run() {
-    for _ in 0..4 {
-        thread::yield_now();
-    }
-}
-
-/// So many steps clearing takes.
+/// So many steps a claim of an inner task takes, and the clearing after it.
 const STEPS: usize = 30;
 
 /// So many steps a submit takes until its fence.

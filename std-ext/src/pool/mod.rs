@@ -285,11 +285,9 @@ impl<K: Kind> Inner<K> {
     /// Sees to it that every task submitted until now was claimed, and waits for whoever claimed it.
     fn join(&self, deadline: Deadline) -> bool {
         let engine = self.executor.engine();
-        let submitted = engine.counts().submitted;
+        let mark = engine.mark();
         loop {
-            let counts = engine.counts();
-            // Tasks are claimed first in, first out.
-            let all_claimed = counts.submitted - counts.pending >= submitted;
+            let all_claimed = engine.has_passed(mark);
             // The snapshot comes first: who is on it was called for before the new generation, so
             // it leaves when it finds no task.
             let present = self.staff().snapshot();
