@@ -58,6 +58,16 @@ apt_install() {
     "${as_root[@]}" apt-get install --quiet --quiet --yes --no-install-recommends "${missing[@]}"
 }
 
+# Debian's compiler has the source of the standard library, for targets that come without one:
+# debian_compiler [PACKAGE…] installs it, with what else is needed; debian_cargo runs its cargo.
+debian_compiler() {
+    apt_install rustc-web rust-web-src cargo-web "$@"
+}
+
+debian_cargo() {
+    RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$@"
+}
+
 # cargo_install NAME VERSION: installs `cargo NAME` unless it is there in this version.
 cargo_install() {
     if [[ $(cargo "$1" --version 2>/dev/null) != "cargo-$1 $2" ]]; then
