@@ -47,9 +47,19 @@ fn lowest(bits: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::census::{Bank, Census, banks_for};
 
     fn word(live: usize, idle: usize) -> Word {
         Word(live | (idle << BANK))
+    }
+
+    /// One word, and its distance from its neighbours, for each 32 workers (16 with 32-bit words).
+    #[test]
+    fn a_bank_counts_half_a_word_of_workers_in_one_word() {
+        assert_eq!(banks_for(BANK), 1);
+        assert_eq!(banks_for(BANK + 1), 2);
+        assert_eq!(size_of::<Bank>(), align_of::<Bank>());
+        assert_eq!(size_of::<Census<[Bank; 2]>>(), 3 * size_of::<Bank>());
     }
 
     #[test]
