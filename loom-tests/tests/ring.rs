@@ -181,6 +181,22 @@ fn a_ring_that_is_never_empty_turns_nobody_away() {
 }
 
 #[test]
+fn a_ring_that_is_never_empty_is_not_found_so() {
+    model_bounded("a_ring_that_is_never_empty_is_not_found_so", None, || {
+        let scene = Scene::<2>::new(Ring::full());
+        let other = scene.on_a_thread(|scene| {
+            scene.turn();
+            scene.turn();
+        });
+
+        assert!(!scene.ring.is_empty(), "the other thread holds one of two at most");
+
+        join(other);
+        assert_eq!(scene.drain(), [0, 1]);
+    });
+}
+
+#[test]
 fn an_answer_holds_for_the_index_that_is_taken() {
     model_bounded("an_answer_holds_for_the_index_that_is_taken", None, || {
         let scene = Scene::<2>::new(Ring::full());

@@ -199,14 +199,15 @@ impl<T> Slot<T> {
 
     /// B-claim, or the turn of who was faster.
     fn try_claim(&self) -> Result<(), usize> {
-        // ORDERING: Acquire, B4.
+        // ORDERING: Acquire, B3, B4.
         let turn = self.turn.load(Ordering::Acquire);
         if turn % 2 == 1 {
             return Err(turn);
         }
-        // ORDERING: Acquire, B3; Release, B4. Acquire on failure, B4.
+        // ORDERING: Release, B4; each turn is written once, so this reads what the load has acquired.
+        // Acquire on failure, B4.
         let next = turn.wrapping_add(1);
-        let claim = self.turn.compare_exchange(turn, next, Ordering::AcqRel, Ordering::Acquire);
+        let claim = self.turn.compare_exchange(turn, next, Ordering::Release, Ordering::Acquire);
         claim.map(drop)
     }
 
