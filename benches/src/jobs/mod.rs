@@ -19,6 +19,7 @@ use crossbeam_queue::{ArrayQueue, SegQueue};
 use crate::peers;
 use crate::pool::{Pool, Shutdown};
 use crate::queue::{Concurrent, Heapless, Queue, Std};
+use queue::Ends;
 
 /// What one column of a table measures.
 #[derive(Clone, Copy, Debug)]
@@ -42,9 +43,9 @@ pub(crate) enum Measure {
     /// Threads left after a burst of work and a trickle after it.
     Trickle,
     /// Nanoseconds per item through a bounded queue with so many producers and consumers.
-    BoundedQueue { ends: usize },
+    BoundedQueue { ends: Ends },
     /// The same through a queue that grows.
-    GrowableQueue { ends: usize },
+    GrowableQueue { ends: Ends },
 }
 
 #[derive(Debug)]
@@ -152,9 +153,10 @@ pub(crate) static JOBS: [Job; 10] = [
         unit: "ns per item",
         side_by_side: false,
         columns: &[
-            column("1 × 1", Measure::BoundedQueue { ends: 1 }),
-            column("2 × 2", Measure::BoundedQueue { ends: 2 }),
-            column("4 × 4", Measure::BoundedQueue { ends: 4 }),
+            column("alone", Measure::BoundedQueue { ends: Ends::Alone }),
+            column("1 × 1", Measure::BoundedQueue { ends: Ends::Threads(1) }),
+            column("2 × 2", Measure::BoundedQueue { ends: Ends::Threads(2) }),
+            column("4 × 4", Measure::BoundedQueue { ends: Ends::Threads(4) }),
         ],
     },
     Job {
@@ -163,9 +165,10 @@ pub(crate) static JOBS: [Job; 10] = [
         unit: "ns per item",
         side_by_side: false,
         columns: &[
-            column("1 × 1", Measure::GrowableQueue { ends: 1 }),
-            column("2 × 2", Measure::GrowableQueue { ends: 2 }),
-            column("4 × 4", Measure::GrowableQueue { ends: 4 }),
+            column("alone", Measure::GrowableQueue { ends: Ends::Alone }),
+            column("1 × 1", Measure::GrowableQueue { ends: Ends::Threads(1) }),
+            column("2 × 2", Measure::GrowableQueue { ends: Ends::Threads(2) }),
+            column("4 × 4", Measure::GrowableQueue { ends: Ends::Threads(4) }),
         ],
     },
 ];
@@ -315,10 +318,10 @@ fn measure_pool<P: Pool>(measure: Measure, load: &Load) -> Option<f64> {
 
 fn bounded<Q: Queue>(measure: Measure, load: &Load) -> Option<f64> {
     let Measure::BoundedQueue { ends } = measure else { return None };
-    queue::nanos_per_item::<Q>(ends, load.items)
+    ends.nanos_per_item::<Q>(load.items)
 }
 
 fn growable<Q: Queue>(measure: Measure, load: &Load) -> Option<f64> {
     let Measure::GrowableQueue { ends } = measure else { return None };
-    queue::nanos_per_item::<Q>(ends, load.items)
+    ends.nanos_per_item::<Q>(load.items)
 }

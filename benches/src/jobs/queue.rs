@@ -8,8 +8,44 @@ use crossbeam_utils::Backoff;
 use super::throughput::Span;
 use crate::queue::Queue;
 
-/// Nanoseconds per item; `None` for a queue that has too few ends.
-pub(super) fn nanos_per_item<Q: Queue>(ends: usize, items: usize) -> Option<f64> {
+/// Who pushes and pops.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ends {
+    /// One thread, now the one and now the other: what the operations cost if nobody is in the way.
+    Alone,
+    /// So many threads each.
+    Threads(usize),
+}
+
+impl Ends {
+    /// Nanoseconds per item; `None` for a queue that has too few ends.
+    pub(super) fn nanos_per_item<Q: Queue>(self, items: usize) -> Option<f64> {
+        match self {
+            Self::Alone => Some(nanos_alone::<Q>(items)),
+            Self::Threads(ends) => nanos_per_item::<Q>(ends, items),
+        }
+    }
+}
+
+fn nanos_alone<Q: Queue>(items: usize) -> f64 {
+    const BATCH: usize = 500;
+    let queue = Box::new(Q::new());
+    let (mut push, mut pop) = (queue.producer(), queue.consumer());
+    let mut batch = || {
+        for item in 0..BATCH {
+            assert!(push(item), "there is room");
+        }
+        for item in 0..BATCH {
+            assert_eq!(pop(), Some(item));
+        }
+    };
+    batch();
+    let batches = items.div_ceil(BATCH);
+    let (span, ()) = Span::of(|| (0..batches).for_each(|_| batch()));
+    Span::across(&[span]).as_nanos() as f64 / (batches * BATCH) as f64
+}
+
+fn nanos_per_item<Q: Queue>(ends: usize, items: usize) -> Option<f64> {
     if ends > Q::MAX_CONSUMERS {
         return None;
     }
