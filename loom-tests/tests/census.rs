@@ -254,6 +254,27 @@ fn a_spawner_that_fails_looks_after_who_relied_on_it() {
     });
 }
 
+#[test]
+fn a_slot_that_was_left_is_hired_with_its_fields() {
+    model_bounded("a_slot_that_was_left_is_hired_with_its_fields", None, || {
+        let toy = Toy::new(CALM, 0);
+        assert_eq!(toy.census.hire(), Some(0));
+        let leaver = {
+            let toy = Arc::clone(&toy);
+            thread::spawn(move || {
+                toy.seats[0].fields.with_mut(|_| ());
+                toy.census.leave(0);
+            })
+        };
+
+        if let Some(slot) = toy.census.hire() {
+            toy.seats[slot].fields.with_mut(|_| ());
+        }
+
+        leaver.join().expect("it does not panic");
+    });
+}
+
 /// One thread numbers a task and calls for a worker, the other finds nobody idle and counts.
 fn a_count_beside_a_call(was_idle: bool) {
     let toy = Toy::new(CALM, 0);

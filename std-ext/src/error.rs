@@ -286,6 +286,13 @@ pub enum BuildError {
         /// The largest maximum.
         limit: usize,
     },
+    /// The minimum of workers is larger than the maximum.
+    MinAboveMax {
+        /// The minimum.
+        min: usize,
+        /// The maximum.
+        max: usize,
+    },
     /// The number of tasks per worker is zero.
     NoTasksPerWorker,
     /// The name contains a NUL character.
@@ -307,6 +314,9 @@ impl fmt::Display for BuildError {
             Self::NoWorkers => f.write_str("a pool needs a maximum of at least one worker"),
             Self::TooManyWorkers { limit } => {
                 write!(f, "a pool has at most {limit} workers")
+            }
+            Self::MinAboveMax { min, max } => {
+                write!(f, "a minimum of {min} workers is more than the maximum of {max}")
             }
             Self::NoTasksPerWorker => f.write_str("a worker must be allowed at least one task"),
             Self::Name => f.write_str("the name of a pool must not contain a NUL character"),

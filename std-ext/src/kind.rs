@@ -27,6 +27,13 @@ pub struct Setup<K: Kind> {
     pub finalizer: Option<K::Hook>,
 }
 
+impl<K: Kind> Clone for Setup<K> {
+    fn clone(&self) -> Self {
+        let Self { name, initializer, finalizer } = self;
+        Self { name: name.clone(), initializer: initializer.clone(), finalizer: finalizer.clone() }
+    }
+}
+
 /// Threads, processes: what differs between pools. Each worker is a thread; what it sits on while
 /// it works is its seat.
 pub trait Kind: Send + Sync + Sized + 'static {

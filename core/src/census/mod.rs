@@ -26,6 +26,7 @@
 //! | C3 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something |
 //! | C5 `after_timeout` | the same | worker | its keep-alive elapsed |
 //! | C6, C9 `leave` | clear own live bit | spawner that failed; worker that is gone | it looks at the queue once more afterwards |
+//! | C10 `hire` | set the lowest free live bit, or nothing | anybody | a worker is wanted, whatever is in the queue |
 //!
 //! A woken worker (C4) does nothing: the claimer has cleared its bit. A worker that retires clears
 //! its idle bit first (C5) and its live bit only when its finalizer has ended (C9); in between it
@@ -160,6 +161,20 @@ impl<B: AsRef<[Bank]>> Census<B> {
                 return AfterPush::Spawn(slot);
             }
         }
+    }
+
+    /// C10: a free slot for a worker that nobody's task asked for; `None` if there is none.
+    pub fn hire(&self) -> Option<usize> {
+        for (base, bank, mut word) in self.words() {
+            while let Some((slot, with)) = word.claim_free(self.slots - base) {
+                // ORDERING: Acquire, C7.
+                match exchange(bank, word, with, Ordering::Acquire) {
+                    Ok(()) => return Some(base + slot),
+                    Err(now) => word = now,
+                }
+            }
+        }
+        None
     }
 
     /// C2. The caller looks at the queue once more afterwards.

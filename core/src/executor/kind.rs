@@ -55,9 +55,9 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// Whether a worker with this seat, which has run so many tasks, may run another.
     fn may_go_on(&self, seat: &Self::Seat, tasks: usize) -> bool;
 
-    /// How long an idle worker waits for a task before it retires; `None`: for ever. Read anew
-    /// whenever the worker is woken.
-    fn keep_alive(&self) -> Option<Duration>;
+    /// How long the idle worker of a slot waits for a task before it retires; `None`: for ever. Read
+    /// anew whenever the worker is woken. The lowest slots are filled first.
+    fn keep_alive(&self, slot: usize) -> Option<Duration>;
 
     /// Whether a worker without a task may look for one for a few microseconds before it sleeps.
     fn may_spin(&self) -> bool {

@@ -43,6 +43,12 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         Engine::<K>::submit(&self.engine, job)
     }
 
+    /// Spawns so many workers, or as many as there is room for, although there may be no task. The
+    /// number of those that were spawned, and the cause if one could not be; none if it is not open.
+    pub fn spawn_workers(&self, most: usize) -> (usize, Option<K::Failure>) {
+        Engine::<K>::spawn_workers(&self.engine, most)
+    }
+
     /// Lets every worker that was called for until now leave as soon as it finds no task. New ones
     /// are spawned as needed.
     pub fn renew_workers(&self) {

@@ -69,6 +69,35 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
+    /// Spawns workers whatever is in the queue (C10), so many or as many as there is room for. The
+    /// number of those that were spawned, and the cause if one could not be.
+    pub(super) fn spawn_workers(this: &Shared<K>, most: usize) -> (usize, Option<K::Failure>) {
+        for spawned in 0..most {
+            if !this.lifecycle.is_open() {
+                return (spawned, None);
+            }
+            let Some(slot) = this.census.hire() else { return (spawned, None) };
+            if let Err(cause) = Self::start(this, slot) {
+                // A submitter may have counted on this worker.
+                if this.pending() > 0 {
+                    if let Err(cause) = Self::call_for_worker(this) {
+                        this.drain(Some(&cause));
+                    }
+                }
+                return (spawned, Some(cause));
+            }
+        }
+        (most, None)
+    }
+
+    /// Spawns the worker of a slot that this thread has claimed; C6 if there can be none.
+    fn start(this: &Shared<K>, slot: usize) -> Result<(), K::Failure> {
+        // ORDERING: Relaxed: this thread has the slot; the spawn hands it on.
+        let born = this.lifecycle.generation().to_word();
+        this.seats()[slot].born.store(born, Ordering::Relaxed);
+        this.kind.spawn(this, slot).inspect_err(|_| this.census.leave(slot))
+    }
+
     /// C1 and C6: sees to it that somebody looks at the queue.
     ///
     /// # Errors
@@ -91,11 +120,7 @@ impl<K: WorkerKind> Engine<K> {
                         this.census.leave(slot);
                         return Ok(());
                     }
-                    // ORDERING: Relaxed: this thread has the slot; the spawn hands it on.
-                    let born = this.lifecycle.generation().to_word();
-                    this.seats()[slot].born.store(born, Ordering::Relaxed);
-                    let Err(cause) = this.kind.spawn(this, slot) else { return Ok(()) };
-                    this.census.leave(slot);
+                    let Err(cause) = Self::start(this, slot) else { return Ok(()) };
                     failures += 1;
                     if this.pending() == 0 {
                         return Ok(());

@@ -202,7 +202,7 @@ where
         let Engine { kind, census, lifecycle, .. } = &**self.engine;
         let idle_since = kind.clock().now();
         loop {
-            let deadline = kind.keep_alive().and_then(|time| idle_since.after(time));
+            let deadline = kind.keep_alive(self.slot).and_then(|time| idle_since.after(time));
             match kind.park(seat, kind.parker(self.slot), deadline) {
                 // C4.
                 Unparked::Woken if !census.is_idle(self.slot) => return true,

@@ -141,7 +141,7 @@ impl<const TASKS: usize, const BYTES: usize, const WORKERS: usize> WorkerKind
         true
     }
 
-    fn keep_alive(&self) -> Option<Duration> {
+    fn keep_alive(&self, _slot: usize) -> Option<Duration> {
         match self.keep_alive_nanos.load(Ordering::SeqCst) {
             u64::MAX => None,
             nanos => Some(Duration::from_nanos(nanos)),

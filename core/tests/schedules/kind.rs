@@ -150,7 +150,7 @@ impl WorkerKind for ScheduleKind {
         !chance(self.chances.recycled)
     }
 
-    fn keep_alive(&self) -> Option<Duration> {
+    fn keep_alive(&self, _slot: usize) -> Option<Duration> {
         let elapses = self.record.all_retire.load(Relaxed) || chance(self.chances.keep_alive);
         elapses.then_some(Duration::ZERO)
     }

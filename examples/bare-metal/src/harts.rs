@@ -147,7 +147,7 @@ impl WorkerKind for Harts {
         true
     }
 
-    fn keep_alive(&self) -> Option<Duration> {
+    fn keep_alive(&self, _slot: usize) -> Option<Duration> {
         // ORDERING: Relaxed: see `set_keep_alive`.
         Some(Duration::from_millis(self.keep_alive_millis.load(Ordering::Relaxed) as u64))
     }

@@ -1,11 +1,12 @@
 //! Spawns and initializers fail: every submit is settled, nothing hangs.
 
 use crate::OnHeap;
-use crate::kind::{Cause, Fate, Refusal, Script};
-use crate::scenes::two_submitters;
+use crate::kind::{Cause, Fate, Pool, Refusal, Script, fate};
+use crate::scenes::{beside, end, join, two_submitters};
 use asyncpal_core::executor::OpenError;
 use asyncpal_core::lifecycle::Phase;
 use loom_tests::model_bounded;
+use std::sync::Arc;
 
 const GIVEN_BACK: Fate = Fate::GivenBack(Refusal::Spawn(Cause::Spawn));
 const TAKEN_ALONG: Fate = Fate::Cancelled(Some(Cause::Spawn));
@@ -80,6 +81,37 @@ fn a_failing_initializer_breaks_the_pool_and_settles_every_submit() {
                 assert!(settled.contains(&fate), "{fates:?}");
             }
             assert_eq!(phase, Phase::Broken);
+        },
+    );
+}
+
+/// C10: the submitter relies on a worker that was wanted by somebody else, and cannot be spawned.
+fn a_submit_beside_a_hire(failing_spawns: usize) -> Fate {
+    let pool = Arc::new(Pool::<OnHeap>::new(1, Script { failing_spawns, ..Script::default() }));
+    let other = beside(&pool, |pool| fate(pool.submit()));
+
+    let (spawned, cause) = pool.executor.spawn_workers(1);
+
+    assert!(spawned + usize::from(cause.is_some()) <= 1);
+    let fate = join(other);
+    end(pool).with_fates(&[fate]);
+    fate
+}
+
+#[test]
+fn a_task_that_relies_on_a_hire_that_fails_runs() {
+    model_bounded("a_task_that_relies_on_a_hire_that_fails_runs", Some(2), || {
+        assert_eq!(a_submit_beside_a_hire(1), Fate::Ran);
+    });
+}
+
+#[test]
+fn a_task_that_relies_on_a_hire_is_settled_when_no_spawn_succeeds() {
+    model_bounded(
+        "a_task_that_relies_on_a_hire_is_settled_when_no_spawn_succeeds",
+        Some(2),
+        || {
+            assert!([GIVEN_BACK, TAKEN_ALONG].contains(&a_submit_beside_a_hire(usize::MAX)));
         },
     );
 }

@@ -150,7 +150,7 @@ macro_rules! workers_of {
                 tasks < self.script.tasks_per_worker
             }
 
-            fn keep_alive(&self) -> Option<Duration> {
+            fn keep_alive(&self, _slot: usize) -> Option<Duration> {
                 let left = self.record.timeouts.load(Relaxed) < self.script.timeouts;
                 left.then_some(Duration::ZERO)
             }

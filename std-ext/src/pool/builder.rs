@@ -40,6 +40,7 @@ pub struct Builder<K: Kind> {
     pub(super) grace: Duration,
     initializer: Option<Result<K::Hook, BuildError>>,
     finalizer: Option<Result<K::Hook, BuildError>>,
+    min_workers: usize,
     max_tasks_per_worker: Option<usize>,
     stack_size: Option<usize>,
     spin: bool,
@@ -54,6 +55,7 @@ impl<K: Kind> Builder<K> {
             grace: DEFAULT_GRACE,
             initializer: None,
             finalizer: None,
+            min_workers: 0,
             max_tasks_per_worker: None,
             stack_size: None,
             spin: true,
@@ -64,6 +66,14 @@ impl<K: Kind> Builder<K> {
     /// processors.
     pub fn max_workers(mut self, workers: usize) -> Self {
         self.max_workers = Some(workers);
+        self
+    }
+
+    /// So many workers stay, however long they are idle, once they were spawned for a task or by
+    /// [`Pool::spawn_workers`]. Default: none.
+    #[doc(alias = "core_workers")]
+    pub fn min_workers(mut self, workers: usize) -> Self {
+        self.min_workers = workers;
         self
     }
 
@@ -141,6 +151,9 @@ impl<K: Kind> Builder<K> {
         if max_workers > MAX_WORKERS {
             return Err(BuildError::TooManyWorkers { limit: MAX_WORKERS });
         }
+        if self.min_workers > max_workers {
+            return Err(BuildError::MinAboveMax { min: self.min_workers, max: max_workers });
+        }
         if self.max_tasks_per_worker == Some(0) {
             return Err(BuildError::NoTasksPerWorker);
         }
@@ -148,18 +161,42 @@ impl<K: Kind> Builder<K> {
         if name.contains('\0') {
             return Err(BuildError::Name);
         }
-        let kind = K::new(Setup {
+        let setup = Setup {
             name: name.clone(),
             initializer: self.initializer.transpose()?,
             finalizer: self.finalizer.transpose()?,
-        })?;
+        };
         let terms = Terms {
             name,
+            min_workers: self.min_workers,
             stack_size: self.stack_size,
             max_tasks_per_worker: self.max_tasks_per_worker,
             spin: self.spin && several_processors(),
         };
-        Ok(Pool::open(kind, terms, max_workers, self.idle_timeout, self.grace))
+        Plan { setup, terms, max_workers, idle_timeout: self.idle_timeout, grace: self.grace }
+            .build()
+    }
+}
+
+/// Settings that were checked.
+pub(super) struct Plan<K: Kind> {
+    pub(super) setup: Setup<K>,
+    pub(super) terms: Terms,
+    pub(super) max_workers: usize,
+    pub(super) idle_timeout: Option<Duration>,
+    pub(super) grace: Duration,
+}
+
+impl<K: Kind> Plan<K> {
+    fn build(self) -> Result<Pool<K>, BuildError> {
+        let kind = K::new(self.setup.clone())?;
+        Ok(Pool::open(kind, self))
+    }
+
+    /// A pool like the one that was built by this plan, of one worker.
+    pub(super) fn build_twin(&self) -> Result<Pool<K>, BuildError> {
+        let terms = Terms { min_workers: 0, ..self.terms.clone() };
+        Plan { setup: self.setup.clone(), terms, max_workers: 1, ..*self }.build()
     }
 }
 

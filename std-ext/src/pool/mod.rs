@@ -1,23 +1,26 @@
 //! The pool: its public methods, one short step each onto the engine.
 
 mod builder;
+mod inner;
 mod roster;
 
 use core::fmt;
 use core::time::Duration;
 
-use asyncpal_core::executor::{Executor, Rejection};
+use asyncpal_core::executor::Executor;
 use asyncpal_core::lifecycle::Phase;
 
 pub use self::builder::Builder;
-use self::roster::{Present, Staff, Terms};
+use self::builder::Plan;
+use self::inner::{Inner, Probe};
+use self::roster::Staff;
 use crate::clock::Deadline;
 use crate::error::{PoolError, SubmitError, TaskError};
 use crate::handle::Handle;
 use crate::kind::{Accepts, Chunk, Fallible, Kind, With};
 use crate::map::Map;
 use crate::sync::{Arc, is_abandoned};
-use crate::watcher::{self, Drain};
+use crate::watcher;
 
 /// A pool of workers of kind `K`: use it as [`ThreadPool`](crate::ThreadPool) or `ProcessPool`.
 ///
@@ -36,28 +39,40 @@ pub struct Pool<K: Kind> {
 /// The handle of a submitted call, or the call back.
 pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError<C>>;
 
-struct Inner<K: Kind> {
-    executor: Executor<Staff<K>>,
-    grace: Duration,
-    max_workers: usize,
-}
-
 impl<K: Kind> Pool<K> {
     /// Settings for a pool.
     pub fn builder() -> Builder<K> {
         Builder::new()
     }
 
-    fn open(
-        kind: K,
-        terms: Terms,
-        max_workers: usize,
-        idle_timeout: Option<Duration>,
-        grace: Duration,
-    ) -> Self {
-        let executor =
-            Executor::new(Staff::new(kind, terms, max_workers, idle_timeout), max_workers);
-        let inner = Arc::new(Inner { executor, grace, max_workers });
+    /// Settings for a pool of one worker: its tasks run one after the other, in the order of their
+    /// submits.
+    #[doc(alias = "SingleThreadPool")]
+    pub fn single() -> Builder<K> {
+        Self::builder().max_workers(1)
+    }
+
+    /// Settings for a pool of at most two workers.
+    #[doc(alias = "DualThreadPool")]
+    pub fn dual() -> Builder<K> {
+        Self::builder().max_workers(2)
+    }
+
+    /// Settings for a pool of at most three workers.
+    #[doc(alias = "TripleThreadPool")]
+    pub fn triple() -> Builder<K> {
+        Self::builder().max_workers(3)
+    }
+
+    /// Settings for a pool of at most four workers.
+    #[doc(alias = "QuadThreadPool")]
+    pub fn quad() -> Builder<K> {
+        Self::builder().max_workers(4)
+    }
+
+    fn open(kind: K, plan: Plan<K>) -> Self {
+        let executor = Executor::new(Staff::new(kind, &plan), plan.max_workers);
+        let inner = Arc::new(Inner { executor, plan });
         watcher::watch(&inner);
         Self { inner }
     }
@@ -76,12 +91,7 @@ impl<K: Kind> Pool<K> {
         match self.inner.executor.submit(job) {
             Ok(handle) => Ok(Handle::new(handle)),
             Err(rejected) => {
-                let reason = match rejected.reason {
-                    Rejection::Closed => PoolError::Closed,
-                    Rejection::Broken => self.inner.broken(),
-                    Rejection::Spawn(cause) => PoolError::of_spawn(&cause),
-                    reason => unreachable!("{reason:?}: the queue grows"),
-                };
+                let reason = self.inner.refusal(rejected.reason);
                 Err(SubmitError { call: K::call(rejected.job), reason })
             }
         }
@@ -169,6 +179,49 @@ impl<K: Kind> Pool<K> {
         first
     }
 
+    /// Spawns workers before there are tasks for them: at most so many, and never beyond the
+    /// maximum. How many were spawned.
+    ///
+    /// Idle ones leave after the idle timeout like all others, down to
+    /// [`min_workers`](Builder::min_workers).
+    ///
+    /// # Errors
+    ///
+    /// [`PoolError`]: the pool is closed or broken, or the first of them could not be spawned.
+    pub fn spawn_workers(&self, most: usize) -> Result<usize, PoolError> {
+        self.check()?;
+        match self.inner.executor.spawn_workers(most) {
+            (0, Some(cause)) => Err(PoolError::of_spawn(&cause)),
+            (spawned, _) => Ok(spawned),
+        }
+    }
+
+    /// Spawns as many workers as are missing to the maximum. How many that were.
+    ///
+    /// # Errors
+    ///
+    /// As [`spawn_workers`](Pool::spawn_workers).
+    pub fn spawn_max_workers(&self) -> Result<usize, PoolError> {
+        self.spawn_workers(self.max_workers())
+    }
+
+    /// Tries out what the pool was built with: a worker of a pool like this one starts, runs its
+    /// initializer, a task that does nothing, and its finalizer. This pool itself is not touched.
+    ///
+    /// # Errors
+    ///
+    /// Why there would be no worker, or what broke that pool.
+    pub fn test(&self) -> Result<(), TaskError> {
+        let unable = |error| TaskError::Rejected(PoolError::Spawn(Arc::new(error)));
+        let twin = self.inner.plan.build_twin().map_err(unable)?;
+        let ran = match twin.inner.executor.submit(Probe) {
+            Ok(handle) => Handle::new(handle).collect(),
+            Err(rejected) => Err(TaskError::Rejected(twin.inner.refusal(rejected.reason))),
+        };
+        twin.shutdown();
+        if twin.is_broken() { Err(TaskError::Rejected(twin.inner.broken())) } else { ran }
+    }
+
     /// Whether the pool takes tasks.
     ///
     /// # Errors
@@ -194,7 +247,8 @@ impl<K: Kind> Pool<K> {
 
     /// True once an initializer or finalizer has failed, for good.
     pub fn is_broken(&self) -> bool {
-        self.inner.staff().broken_cause().is_some()
+        // The cause is set first; a submit may still be taken meanwhile.
+        self.inner.phase() != Phase::Open && self.inner.staff().broken_cause().is_some()
     }
 
     /// The pool's name.
@@ -204,7 +258,7 @@ impl<K: Kind> Pool<K> {
 
     /// The maximum of workers.
     pub fn max_workers(&self) -> usize {
-        self.inner.max_workers
+        self.inner.plan.max_workers
     }
 
     /// After how many tasks a worker leaves.
@@ -264,68 +318,6 @@ impl<K: Kind> Drop for Pool<K> {
     }
 }
 
-impl<K: Kind> Inner<K> {
-    fn staff(&self) -> &Staff<K> {
-        self.executor.engine().kind()
-    }
-
-    fn phase(&self) -> Phase {
-        self.executor.engine().phase()
-    }
-
-    fn home(&self) -> *const () {
-        core::ptr::from_ref(self.executor.engine()).cast()
-    }
-
-    fn broken(&self) -> PoolError {
-        // The cause is set before the phase, so it is there for all who saw the phase.
-        self.staff().broken_cause().cloned().map_or(PoolError::Closed, PoolError::Broken)
-    }
-
-    /// Sees to it that every task submitted until now was claimed, and waits for whoever claimed it.
-    fn join(&self, deadline: Deadline) -> bool {
-        let engine = self.executor.engine();
-        let mark = engine.mark();
-        loop {
-            let all_claimed = engine.has_passed(mark);
-            // The snapshot comes first: who is on it was called for before the new generation, so
-            // it leaves when it finds no task.
-            let present = self.staff().snapshot();
-            self.executor.renew_workers();
-            if !self.staff().wait_until_left(present, self.home(), deadline) {
-                return false;
-            }
-            if all_claimed {
-                return true;
-            }
-        }
-    }
-
-    /// After the close: waits for the workers, and for their threads.
-    fn wait_until_empty(&self, deadline: Deadline) -> bool {
-        let empty = self.staff().wait_until_left(Present::ALL, self.home(), deadline);
-        if empty {
-            self.staff().join_threads(self.home());
-            self.executor.terminated();
-        }
-        empty
-    }
-}
-
-impl<K: Kind> Drain for Inner<K> {
-    fn close(&self) {
-        self.executor.close();
-    }
-
-    fn wait(&self) -> bool {
-        self.staff().wait_until_left(Present::ALL, self.home(), Deadline::after(self.grace))
-    }
-
-    fn name(&self) -> &str {
-        &self.staff().terms.name
-    }
-}
-
 impl<K: Kind> fmt::Debug for Pool<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = self.inner.executor.engine().counts();
@@ -334,7 +326,7 @@ impl<K: Kind> fmt::Debug for Pool<K> {
             .field("phase", &self.inner.phase())
             .field("workers", &counts.workers)
             .field("idle_workers", &counts.idle)
-            .field("max_workers", &self.inner.max_workers)
+            .field("max_workers", &self.max_workers())
             .field("pending_tasks", &counts.pending)
             .finish_non_exhaustive()
     }

@@ -7,6 +7,7 @@ use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind, work};
 use asyncpal_core::park::Unparked;
 use crossbeam_utils::CachePadded;
 
+use super::builder::Plan;
 use crate::clock::{Deadline, StdClock};
 use crate::error::{BrokenCause, Failure, PoolError, TaskError};
 use crate::inline::CurrentWorker;
@@ -15,9 +16,11 @@ use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, lock, wait};
 
 /// What a pool's staff is hired with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Terms {
     pub(super) name: String,
+    /// So many are not sent home for being idle.
+    pub(super) min_workers: usize,
     pub(super) stack_size: Option<usize>,
     pub(super) max_tasks_per_worker: Option<usize>,
     /// Whether workers may spin before they sleep.
@@ -57,18 +60,13 @@ struct Roster {
 }
 
 impl<K: Kind> Staff<K> {
-    pub(super) fn new(
-        kind: K,
-        terms: Terms,
-        max_workers: usize,
-        keep_alive: Option<Duration>,
-    ) -> Self {
-        let parkers = (0..max_workers).map(|_| CachePadded::new(kind.parker())).collect();
+    pub(super) fn new(kind: K, plan: &Plan<K>) -> Self {
+        let parkers = (0..plan.max_workers).map(|_| CachePadded::new(kind.parker())).collect();
         Self {
             kind,
             parkers,
-            terms,
-            keep_alive: KeepAlive::new(keep_alive),
+            terms: plan.terms.clone(),
+            keep_alive: KeepAlive::new(plan.idle_timeout),
             broken: OnceLock::new(),
             roster: Mutex::default(),
             left: Condvar::new(),
@@ -174,8 +172,9 @@ impl<K: Kind> WorkerKind for Staff<K> {
         self.terms.spin
     }
 
-    fn keep_alive(&self) -> Option<Duration> {
-        self.keep_alive.get()
+    fn keep_alive(&self, slot: usize) -> Option<Duration> {
+        // The lowest slots are filled first, so these are the workers that stay.
+        if slot < self.terms.min_workers { None } else { self.keep_alive.get() }
     }
 
     fn park(&self, seat: &mut K::Seat, parker: &K::Parker, deadline: Option<Instant>) -> Unparked {

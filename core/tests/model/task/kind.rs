@@ -128,7 +128,7 @@ impl WorkerKind for Kind {
         tasks < seat.tasks
     }
 
-    fn keep_alive(&self) -> Option<Duration> {
+    fn keep_alive(&self, _slot: usize) -> Option<Duration> {
         Some(Duration::ZERO)
     }
 

@@ -1,0 +1,99 @@
+//! What a pool, its watcher and its end have in common.
+
+use asyncpal_core::executor::{Executor, Rejection};
+use asyncpal_core::lifecycle::Phase;
+use asyncpal_core::task::Job;
+
+use super::builder::Plan;
+use super::roster::{Present, Staff};
+use crate::clock::Deadline;
+use crate::error::{Failure, PoolError};
+use crate::kind::Kind;
+use crate::watcher::Drain;
+
+pub(super) struct Inner<K: Kind> {
+    pub(super) executor: Executor<Staff<K>>,
+    pub(super) plan: Plan<K>,
+}
+
+/// Runs wherever a worker sits.
+pub(super) struct Probe;
+
+impl<S> Job<S, Failure> for Probe {
+    type Output = ();
+
+    fn run(self, _: &mut S) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+impl<K: Kind> Inner<K> {
+    pub(super) fn staff(&self) -> &Staff<K> {
+        self.executor.engine().kind()
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.executor.engine().phase()
+    }
+
+    pub(super) fn home(&self) -> *const () {
+        core::ptr::from_ref(self.executor.engine()).cast()
+    }
+
+    pub(super) fn refusal(&self, reason: Rejection<Failure>) -> PoolError {
+        match reason {
+            Rejection::Closed => PoolError::Closed,
+            Rejection::Broken => self.broken(),
+            Rejection::Spawn(cause) => PoolError::of_spawn(&cause),
+            reason => unreachable!("{reason:?}: the queue grows"),
+        }
+    }
+
+    pub(super) fn broken(&self) -> PoolError {
+        // The cause is set before the phase, so it is there for all who saw the phase.
+        self.staff().broken_cause().cloned().map_or(PoolError::Closed, PoolError::Broken)
+    }
+
+    /// Sees to it that every task submitted until now was claimed, and waits for whoever claimed it.
+    pub(super) fn join(&self, deadline: Deadline) -> bool {
+        let engine = self.executor.engine();
+        let mark = engine.mark();
+        loop {
+            let all_claimed = engine.has_passed(mark);
+            // The snapshot comes first: who is on it was called for before the new generation, so
+            // it leaves when it finds no task.
+            let present = self.staff().snapshot();
+            self.executor.renew_workers();
+            if !self.staff().wait_until_left(present, self.home(), deadline) {
+                return false;
+            }
+            if all_claimed {
+                return true;
+            }
+        }
+    }
+
+    /// After the close: waits for the workers, and for their threads.
+    pub(super) fn wait_until_empty(&self, deadline: Deadline) -> bool {
+        let empty = self.staff().wait_until_left(Present::ALL, self.home(), deadline);
+        if empty {
+            self.staff().join_threads(self.home());
+            self.executor.terminated();
+        }
+        empty
+    }
+}
+
+impl<K: Kind> Drain for Inner<K> {
+    fn close(&self) {
+        self.executor.close();
+    }
+
+    fn wait(&self) -> bool {
+        self.staff().wait_until_left(Present::ALL, self.home(), Deadline::after(self.plan.grace))
+    }
+
+    fn name(&self) -> &str {
+        &self.staff().terms.name
+    }
+}
