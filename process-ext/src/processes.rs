@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
-use asyncpal_core::task::Job;
+use asyncpal_core::task::{Job, KeptJob};
 use asyncpal_std::kind::{
     Accepts, Chunk, Failure, Fallible, Kind, OpenError, OpenFailure, Setup, StdClock, TakesHook,
     With,
@@ -173,13 +173,17 @@ impl<C, T> ProcessJob<C, T> {
     }
 }
 
-impl<C: Send, T: Send> Job<ProcessSeat, Failure> for ProcessJob<C, T> {
+impl<C: Send + 'static, T: Send + 'static> Job<ProcessSeat, Failure> for ProcessJob<C, T> {
     type Output = T;
 
     fn run(self, seat: &mut ProcessSeat) -> Result<T, Failure> {
         drop(self.call);
         let bytes = seat.exchange(self.function, &self.payload)?;
         (self.read)(&bytes).map_err(|error| Box::new(TaskError::Failed(error.into())))
+    }
+
+    fn keep(self) -> Option<KeptJob<ProcessSeat, Failure>> {
+        Some(Box::new(self))
     }
 }
 

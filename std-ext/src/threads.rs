@@ -2,7 +2,7 @@
 
 use core::panic::AssertUnwindSafe;
 
-use asyncpal_core::task::Job;
+use asyncpal_core::task::{Job, KeptJob};
 
 use crate::error::{BuildError, Failure, Panic, PoolError, TaskError};
 use crate::kind::{
@@ -199,6 +199,10 @@ impl<C: ThreadCall> Job<ThreadSeat, Failure> for ThreadJob<C> {
         // of ours is half done.
         catch_unwind(AssertUnwindSafe(|| self.0.invoke()))
             .unwrap_or_else(|payload| Err(Box::new(TaskError::Panicked(Panic::new(payload)))))
+    }
+
+    fn keep(self) -> Option<KeptJob<ThreadSeat, Failure>> {
+        Some(Box::new(self))
     }
 }
 

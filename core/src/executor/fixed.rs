@@ -179,6 +179,12 @@ where
         handle.join(parker)
     }
 
+    /// Spawns so many workers, or as many as there is room for, although there may be no task. The
+    /// number of those that were spawned, and the cause if one could not be; none if it is not open.
+    pub fn spawn_workers(&'static self, most: usize) -> (usize, Option<K::Failure>) {
+        Engine::<K>::spawn_workers(&&self.engine, most)
+    }
+
     /// Works in `slot`: what a thread of execution calls that [`WorkerKind::spawn`] has made.
     pub fn work(&'static self, slot: usize) {
         super::work::<K>(&&self.engine, slot);

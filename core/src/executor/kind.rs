@@ -7,6 +7,8 @@ use core::time::Duration;
 use super::memory::{Memory, Shared};
 use crate::clock::{Clock, Instant};
 use crate::park::{Park, Unparked};
+#[cfg(feature = "alloc")]
+use crate::task::KeptJob;
 
 /// Why a worker cannot start.
 #[derive(Debug)]
@@ -88,6 +90,22 @@ pub trait WorkerKind: Send + Sync + Sized {
 
     /// A failure like this one, for every task that it takes along.
     fn repeat(&self, cause: &Self::Failure) -> Self::Failure;
+
+    /// Whether the jobs of the tasks that the pool itself cancels go to [`kept`](Self::kept).
+    fn keeps_jobs(&self) -> bool {
+        false
+    }
+
+    /// A task was cancelled because the pool closed or broke, or because there can be no worker.
+    fn cancelled(&self) {}
+
+    /// What is kept of the job of such a task, with the task's number; before the task's end can be
+    /// seen.
+    #[cfg(feature = "alloc")]
+    fn kept(&self, id: usize, job: KeptJob<Self::Seat, Self::Failure>) {
+        let _ = id;
+        drop(job);
+    }
 
     /// The worker is gone: the last thing that its thread says. By then a successor may have been
     /// spawned for the slot.

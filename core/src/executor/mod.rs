@@ -95,12 +95,15 @@ impl Seat {
     }
 }
 
-/// A slot's count of claims, and whether its worker is busy. Only the slot's worker writes.
+/// A slot's count of claims, and whether its worker is busy: with a task, or because it leaves. Only
+/// the slot's worker writes.
 struct Ticks(AtomicUsize);
 
 impl Ticks {
-    const BUSY: usize = 1;
-    const CLAIM: usize = 2;
+    const HAS_TASK: usize = 1;
+    const LEAVES: usize = 2;
+    const BUSY: usize = Self::HAS_TASK | Self::LEAVES;
+    const CLAIM: usize = 4;
     /// Claims are counted modulo one more than this.
     const CLAIMS: usize = usize::MAX / Self::CLAIM;
 
@@ -119,11 +122,19 @@ impl Ticks {
     }
 
     fn claim(&self) {
-        self.write(|word| (word + Self::CLAIM) | Self::BUSY);
+        self.write(|word| word.wrapping_add(Self::CLAIM) | Self::HAS_TASK);
     }
 
-    fn set_busy(&self) {
-        self.write(|word| word | Self::BUSY);
+    fn set_leaving(&self) {
+        self.write(|word| word & !Self::BUSY | Self::LEAVES);
+    }
+
+    /// How many tasks have ended, and whether another runs: of one moment.
+    fn ended_and_running(&self) -> (usize, usize) {
+        // ORDERING: Relaxed: a snapshot.
+        let word = self.0.load(Ordering::Relaxed);
+        let running = word & Self::HAS_TASK;
+        ((word / Self::CLAIM).wrapping_sub(running), running)
     }
 
     fn set_looking(&self) {
@@ -143,6 +154,11 @@ pub struct Counts {
     pub workers: usize,
     /// Workers that wait for a task.
     pub idle: usize,
+    /// Tasks that workers have run to their end. Those that a waiting worker runs inline are part of
+    /// the task that waits, here and below.
+    pub ended: usize,
+    /// Tasks that workers are at.
+    pub running: usize,
     /// Tasks that were ever submitted.
     pub submitted: usize,
     /// Those of them that have neither started nor been cancelled.
@@ -177,9 +193,17 @@ impl<K: WorkerKind> Engine<K> {
 
     /// Numbers: a snapshot.
     pub fn counts(&self) -> Counts {
+        let (mut ended, mut running) = (0_usize, 0);
+        for seat in self.seats() {
+            let (theirs, at_work) = seat.ticks.ended_and_running();
+            ended = ended.wrapping_add(theirs);
+            running += at_work;
+        }
         Counts {
             workers: self.census.live(),
             idle: self.census.idle(),
+            ended,
+            running,
             pending: self.pending(),
             // ORDERING: Relaxed: a snapshot; read after `pending`, so it is not the smaller one.
             submitted: self.submitted.load(Ordering::Relaxed),
@@ -204,8 +228,8 @@ impl<K: WorkerKind> Engine<K> {
         }
         // ORDERING: Relaxed: the edges above make it at least as new as what is subtracted.
         let pending = self.submitted.load(Ordering::Relaxed).wrapping_sub(gone) & CLAIMS;
-        // The counters wrap; their difference does not, as long as fewer than a quarter of all words
-        // are pending (2³⁰ on targets with 32-bit words). Claims and withdrawals that came between
+        // The counters wrap; their difference does not, as long as fewer than an eighth of all words
+        // are pending (2²⁹ on targets with 32-bit words). Claims and withdrawals that came between
         // the loads make it look negative.
         (if pending > CLAIMS / 2 { 0 } else { pending }, looking)
     }
@@ -259,7 +283,25 @@ impl<K: WorkerKind> Engine<K> {
     fn drain(&self, cause: Option<&K::Failure>) {
         let mut consumer = self.store.consumer();
         while let Some(entry) = consumer.pop() {
-            entry.cancel(cause.map(|cause| self.kind.repeat(cause)));
+            self.turn_down(entry, cause);
+        }
+    }
+
+    /// Cancels a task that was popped, because of `cause` if there is one.
+    fn turn_down(&self, entry: Entry<K>, cause: Option<&K::Failure>) {
+        let cause = cause.map(|cause| self.kind.repeat(cause));
+        #[cfg(feature = "alloc")]
+        let id = entry.id();
+        #[cfg(feature = "alloc")]
+        let cancelled = if self.kind.keeps_jobs() {
+            entry.cancel_keeping(cause, |job| self.kind.kept(id, job))
+        } else {
+            entry.cancel(cause)
+        };
+        #[cfg(not(feature = "alloc"))]
+        let cancelled = entry.cancel(cause);
+        if cancelled {
+            self.kind.cancelled();
         }
     }
 

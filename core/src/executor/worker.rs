@@ -161,6 +161,7 @@ where
         loop {
             let entry = self.consumer.pop()?;
             if !self.engine.lifecycle.is_open() {
+                self.engine.turn_down(entry, None);
                 continue;
             }
             if let Popped::Claimed(task) = entry.claim() {
@@ -193,6 +194,8 @@ where
         if goes_on {
             // Not before: nobody may count on a worker that is about to leave.
             self.ticks().set_looking();
+        } else {
+            self.ticks().set_leaving();
         }
         goes_on
     }
@@ -221,7 +224,7 @@ where
     /// Announces this worker busy, for good, so that nobody counts on it while its finalizer runs;
     /// false if a task came meanwhile, whose submitter may have counted on it.
     fn take_leave(&self) -> bool {
-        self.ticks().set_busy();
+        self.ticks().set_leaving();
         // ORDERING: SeqCst, X4: a submitter sees that this worker is busy, or this worker sees its
         // task.
         fence(Ordering::SeqCst);

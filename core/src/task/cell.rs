@@ -41,6 +41,38 @@ pub trait Job<S, E>: Send {
 
     /// Runs. It must not unwind: the core cannot catch, and the task would never end.
     fn run(self, seat: &mut S) -> Result<Self::Output, E>;
+
+    /// What is kept of a job whose task its pool cancels, for somebody to run it elsewhere; `None`:
+    /// nothing. A job that borrows keeps nothing.
+    #[cfg(feature = "alloc")]
+    fn keep(self) -> Option<KeptJob<S, E>>
+    where
+        Self: Sized,
+    {
+        None
+    }
+}
+
+/// A job of any type whose task was cancelled.
+#[cfg(feature = "alloc")]
+pub type KeptJob<S, E> = alloc::boxed::Box<dyn AnyJob<S, E>>;
+
+/// A job of any type.
+#[cfg(feature = "alloc")]
+pub trait AnyJob<S, E>: Send {
+    /// Runs, and drops what it returns.
+    ///
+    /// # Errors
+    ///
+    /// The job's failure.
+    fn run_boxed(self: alloc::boxed::Box<Self>, seat: &mut S) -> Result<(), E>;
+}
+
+#[cfg(feature = "alloc")]
+impl<S, E, J: Job<S, E>> AnyJob<S, E> for J {
+    fn run_boxed(self: alloc::boxed::Box<Self>, seat: &mut S) -> Result<(), E> {
+        (*self).run(seat).map(drop)
+    }
 }
 
 /// The engine, as its tasks see it.
@@ -176,6 +208,9 @@ pub(super) struct VTable {
     /// Runs the job and leaves its outcome.
     pub(super) run: unsafe fn(NonNull<Header>, seat: *mut ()) -> End,
     pub(super) drop_job: unsafe fn(NonNull<Header>),
+    /// Moves what is kept of the job out to a pointer.
+    #[cfg(feature = "alloc")]
+    pub(super) keep_job: unsafe fn(NonNull<Header>, to: *mut ()),
     /// Moves a failure in from a pointer.
     pub(super) put_failure: unsafe fn(NonNull<Header>, failure: *const ()),
     /// Moves the output or the failure out to a pointer.
@@ -197,6 +232,8 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
     pub(super) const VTABLE: VTable = VTable {
         run: Self::run,
         drop_job: Self::drop_job,
+        #[cfg(feature = "alloc")]
+        keep_job: Self::keep_job,
         put_failure: Self::put_failure,
         take_output: Self::take_output,
         take_failure: Self::take_failure,
@@ -235,6 +272,14 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
     unsafe fn drop_job(task: NonNull<Header>) {
         // SAFETY: as in `run`.
         drop(Self::with_stage(task, |stage| unsafe { take_job(stage) }));
+    }
+
+    #[cfg(feature = "alloc")]
+    unsafe fn keep_job(task: NonNull<Header>, to: *mut ()) {
+        // SAFETY: as in `run`.
+        let job = Self::with_stage(task, |stage| unsafe { take_job(stage) });
+        // SAFETY: `to` has room for it.
+        unsafe { to.cast::<Option<KeptJob<S, E>>>().write(job.keep()) };
     }
 
     unsafe fn put_failure(task: NonNull<Header>, failure: *const ()) {

@@ -7,6 +7,8 @@ use core::ptr::NonNull;
 use super::Handle;
 use super::arena::Arena;
 use super::cell::Header;
+#[cfg(feature = "alloc")]
+use super::cell::KeptJob;
 use super::live::Live;
 use super::state::End;
 use crate::clock::Instant;
@@ -81,15 +83,33 @@ impl<S, E> TaskRef<S, E> {
         }
     }
 
+    /// The task's number.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn id(&self) -> usize {
+        self.0.header().id
+    }
+
     #[cfg(feature = "alloc")]
     /// Whether it is a pending task's, i.e. no stub.
     pub(crate) fn is_pending(&self) -> bool {
         self.0.header().state.is_pending()
     }
 
-    /// Cancels the task because of `cause`; nothing if it is a stub.
-    pub(crate) fn cancel(self, cause: Option<E>) {
-        self.0.cancel(cause, None);
+    /// Cancels the task because of `cause`; false if it is a stub.
+    pub(crate) fn cancel(self, cause: Option<E>) -> bool {
+        self.0.cancel(cause, None)
+    }
+
+    /// The same; before anybody can see it `keep` gets what is kept of the job.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn cancel_keeping(self, cause: Option<E>, keep: impl Fn(KeptJob<S, E>)) -> bool {
+        let mut with_job = |task: Live| {
+            // SAFETY: the types are those with which the task was made, kept since.
+            if let Some(job) = unsafe { task.keep_job::<S, E>() } {
+                keep(job);
+            }
+        };
+        self.0.cancel(cause, Some(&mut with_job))
     }
 }
 

@@ -6,6 +6,8 @@ use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
+#[cfg(feature = "alloc")]
+use super::cell::KeptJob;
 use super::cell::{Header, Task, take_job};
 use super::state::{End, Goodbye, Snapshot, State};
 use crate::clock::Instant;
@@ -82,6 +84,21 @@ impl Live {
             ending.end = End::Cancelled { with_cause: true };
         }
         true
+    }
+
+    /// Moves what is kept of the job out of a task that this thread is cancelling.
+    ///
+    /// # Safety
+    ///
+    /// The task was made with these types.
+    #[cfg(feature = "alloc")]
+    pub(super) unsafe fn keep_job<S, E>(self) -> Option<KeptJob<S, E>> {
+        let mut kept = MaybeUninit::<Option<KeptJob<S, E>>>::uninit();
+        // SAFETY: S1: this thread left pending and has not touched the cell; the caller vouches for
+        // the types.
+        unsafe { (self.header().vtable.keep_job)(self.0, kept.as_mut_ptr().cast()) };
+        // SAFETY: it was just written.
+        unsafe { kept.assume_init() }
     }
 
     /// Moves the job out of a task that this thread is cancelling.

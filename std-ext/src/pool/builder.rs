@@ -42,6 +42,7 @@ pub struct Builder<K: Kind> {
     finalizer: Option<Result<K::Hook, BuildError>>,
     min_workers: usize,
     max_tasks_per_worker: Option<usize>,
+    keep_cancelled_tasks: bool,
     stack_size: Option<usize>,
     spin: bool,
 }
@@ -57,6 +58,7 @@ impl<K: Kind> Builder<K> {
             finalizer: None,
             min_workers: 0,
             max_tasks_per_worker: None,
+            keep_cancelled_tasks: false,
             stack_size: None,
             spin: true,
         }
@@ -125,6 +127,16 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// Whether tasks that the pool cancels because it is shut down or breaks are kept, for
+    /// [`Pool::take_cancelled_tasks`]. Default: no, their closures are dropped at once.
+    ///
+    /// Kept closures live as long as the pool: one that owns the pool (an `Arc` of it) keeps it alive
+    /// until somebody takes it.
+    pub fn keep_cancelled_tasks(mut self, keep: bool) -> Self {
+        self.keep_cancelled_tasks = keep;
+        self
+    }
+
     /// The stack of each worker's thread, in bytes. Default: as of `std::thread`.
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.stack_size = Some(bytes);
@@ -170,6 +182,7 @@ impl<K: Kind> Builder<K> {
             name,
             min_workers: self.min_workers,
             stack_size: self.stack_size,
+            keep_cancelled_tasks: self.keep_cancelled_tasks,
             max_tasks_per_worker: self.max_tasks_per_worker,
             spin: self.spin && several_processors(),
         };

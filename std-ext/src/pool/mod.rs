@@ -1,6 +1,7 @@
 //! The pool: its public methods, one short step each onto the engine.
 
 mod builder;
+mod ending;
 mod inner;
 mod roster;
 
@@ -12,6 +13,7 @@ use asyncpal_core::lifecycle::Phase;
 
 pub use self::builder::Builder;
 use self::builder::Plan;
+pub use self::ending::{CancelledTask, ShutdownReport};
 use self::inner::{Inner, Probe};
 use self::roster::Staff;
 use crate::clock::Deadline;
@@ -166,17 +168,6 @@ impl<K: Kind> Pool<K> {
     /// As [`join`](Pool::join), but waits at most so long; false if workers are still at work then.
     pub fn join_timeout(&self, timeout: Duration) -> bool {
         self.inner.join(Deadline::after(timeout))
-    }
-
-    /// Closes the pool: cancels what is pending, waits for what is running and for the workers to
-    /// leave. False if it was closed before. Called by one of the pool's own workers, it waits for
-    /// the others.
-    pub fn shutdown(&self) -> bool {
-        let first = self.inner.executor.close();
-        if first {
-            self.inner.wait_until_empty(Deadline::NEVER);
-        }
-        first
     }
 
     /// Spawns workers before there are tasks for them: at most so many, and never beyond the

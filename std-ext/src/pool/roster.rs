@@ -5,9 +5,11 @@ use core::time::Duration;
 use asyncpal_core::clock::Instant;
 use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind, work};
 use asyncpal_core::park::Unparked;
+use asyncpal_core::task::KeptJob;
 use crossbeam_utils::CachePadded;
 
 use super::builder::Plan;
+use super::ending::CancelledTask;
 use crate::clock::{Deadline, StdClock};
 use crate::error::{BrokenCause, Failure, PoolError, TaskError};
 use crate::inline::CurrentWorker;
@@ -23,6 +25,8 @@ pub(super) struct Terms {
     pub(super) min_workers: usize,
     pub(super) stack_size: Option<usize>,
     pub(super) max_tasks_per_worker: Option<usize>,
+    /// Whether tasks that the pool cancels are kept for somebody to take them.
+    pub(super) keep_cancelled_tasks: bool,
     /// Whether workers may spin before they sleep.
     pub(super) spin: bool,
 }
@@ -35,6 +39,8 @@ pub(crate) struct Staff<K: Kind> {
     pub(super) terms: Terms,
     pub(super) keep_alive: KeepAlive,
     broken: OnceLock<Arc<BrokenCause>>,
+    cancelled: AtomicUsize,
+    kept: Mutex<Vec<CancelledTask<K>>>,
     roster: Mutex<Roster>,
     left: Condvar,
 }
@@ -68,6 +74,8 @@ impl<K: Kind> Staff<K> {
             terms: plan.terms.clone(),
             keep_alive: KeepAlive::new(plan.idle_timeout),
             broken: OnceLock::new(),
+            cancelled: AtomicUsize::new(0),
+            kept: Mutex::default(),
             roster: Mutex::default(),
             left: Condvar::new(),
         }
@@ -76,6 +84,20 @@ impl<K: Kind> Staff<K> {
     /// What broke the pool, once it is broken.
     pub(super) fn broken_cause(&self) -> Option<&Arc<BrokenCause>> {
         self.broken.get()
+    }
+
+    /// How many tasks the pool itself has cancelled.
+    pub(super) fn cancelled(&self) -> usize {
+        // ORDERING: Relaxed: a number; who wants it exact has seen the workers leave.
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// What was kept of them.
+    pub(super) fn take_kept(&self) -> Vec<CancelledTask<K>> {
+        let mut kept = core::mem::take(&mut *lock(&self.kept));
+        // Workers and whoever closes the pool cancel side by side.
+        kept.sort_by_key(CancelledTask::task_id);
+        kept
     }
 
     /// The workers up to now.
@@ -194,6 +216,19 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn repeat(&self, cause: &Failure) -> Failure {
         cause.repeat()
+    }
+
+    fn keeps_jobs(&self) -> bool {
+        self.terms.keep_cancelled_tasks
+    }
+
+    fn cancelled(&self) {
+        // ORDERING: Relaxed: a number.
+        self.cancelled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn kept(&self, id: usize, job: KeptJob<K::Seat, Failure>) {
+        lock(&self.kept).push(CancelledTask::new(id, job));
     }
 
     fn departed(&self, _slot: usize) {

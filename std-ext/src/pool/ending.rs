@@ -1,0 +1,169 @@
+//! How a pool ends, and what it leaves behind.
+
+use core::fmt;
+use core::time::Duration;
+
+use asyncpal_core::task::{Job, KeptJob};
+
+use super::Pool;
+use crate::clock::Deadline;
+use crate::error::{Failure, SubmitError, TaskError};
+use crate::handle::Handle;
+use crate::kind::Kind;
+use crate::threads::{ThreadSeat, Threads};
+
+/// What became of a pool's tasks when it was shut down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Tasks that ended meanwhile.
+    pub completed: usize,
+    /// Tasks that were pending, and were cancelled.
+    pub cancelled: usize,
+    /// Tasks that still run.
+    pub running: usize,
+    /// Workers that have not left: those that run these tasks, or a finalizer.
+    pub workers: usize,
+}
+
+impl ShutdownReport {
+    /// True if nobody of the pool is left.
+    pub const fn is_complete(&self) -> bool {
+        self.workers == 0
+    }
+}
+
+impl fmt::Display for ShutdownReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { completed, cancelled, running, workers } = self;
+        write!(f, "{completed} tasks completed, {cancelled} cancelled, {running} still running")?;
+        if *workers > *running {
+            write!(f, ", {} workers about to leave", workers - running)?;
+        }
+        Ok(())
+    }
+}
+
+impl<K: Kind> Pool<K> {
+    /// Closes the pool: cancels what is pending, waits for what is running and for the workers to
+    /// leave. False if it was closed before. Called by one of the pool's own workers, it waits for
+    /// the others.
+    pub fn shutdown(&self) -> bool {
+        let first = self.inner.executor.close();
+        if first {
+            self.inner.wait_until_empty(Deadline::NEVER);
+        }
+        first
+    }
+
+    /// As [`shutdown`](Pool::shutdown), but waits at most so long, and says what became of the tasks.
+    ///
+    /// Tasks that still run then go on: call it again to wait for them. What it reports as completed
+    /// is counted from the beginning of the call, what is cancelled from that of the pool.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use asyncpal_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new();
+    /// let report = pool.shutdown_timeout(Duration::from_secs(5));
+    /// assert!(report.is_complete());
+    /// assert_eq!(report.to_string(), "0 tasks completed, 0 cancelled, 0 still running");
+    /// ```
+    pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
+        let deadline = Deadline::after(timeout);
+        let counts = || self.inner.executor.engine().counts();
+        let before = counts();
+        self.inner.executor.close();
+        self.inner.wait_until_empty(deadline);
+        let after = counts();
+        ShutdownReport {
+            completed: after.ended.wrapping_sub(before.ended),
+            cancelled: self.inner.staff().cancelled(),
+            running: after.running,
+            workers: after.workers,
+        }
+    }
+
+    /// The tasks that were cancelled because the pool was shut down, broke or could spawn no worker,
+    /// in the order of their submits: each is returned once. Empty unless the pool was built to
+    /// [keep them](crate::Builder::keep_cancelled_tasks).
+    ///
+    /// Their handles have resolved to [`TaskError::Cancelled`]; what the tasks return when they are run
+    /// all the same is dropped.
+    #[doc(alias = "cancelled_tasks")]
+    pub fn take_cancelled_tasks(&self) -> Vec<CancelledTask<K>> {
+        self.inner.staff().take_kept()
+    }
+
+    /// Submits a task that another pool of this kind has cancelled.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit), with the task.
+    pub fn resubmit(
+        &self,
+        task: CancelledTask<K>,
+    ) -> Result<Handle<()>, SubmitError<CancelledTask<K>>> {
+        match self.inner.executor.submit(Again::<K>(task.job)) {
+            Ok(handle) => Ok(Handle::new(handle)),
+            Err(rejected) => Err(SubmitError {
+                call: CancelledTask::new(task.id, rejected.job.0),
+                reason: self.inner.refusal(rejected.reason),
+            }),
+        }
+    }
+}
+
+/// A task that its pool has cancelled, with all that it needs to run: see
+/// [`Pool::take_cancelled_tasks`].
+#[must_use = "dropping it drops the task's closure"]
+pub struct CancelledTask<K: Kind> {
+    id: usize,
+    job: KeptJob<K::Seat, Failure>,
+}
+
+impl<K: Kind> CancelledTask<K> {
+    pub(super) fn new(id: usize, job: KeptJob<K::Seat, Failure>) -> Self {
+        Self { id, job }
+    }
+
+    /// The number that it had in the pool that has cancelled it.
+    pub fn task_id(&self) -> usize {
+        self.id
+    }
+}
+
+impl CancelledTask<Threads> {
+    /// Runs it here, and drops what it returns.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`], if it panics or fails.
+    pub fn run(self) -> Result<(), TaskError> {
+        self.job.run_boxed(&mut ThreadSeat::new()).map_err(|failure| *failure)
+    }
+}
+
+impl<K: Kind> fmt::Debug for CancelledTask<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CancelledTask").field("task_id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A cancelled task's job, to be tried again.
+struct Again<K: Kind>(KeptJob<K::Seat, Failure>);
+
+impl<K: Kind> Job<K::Seat, Failure> for Again<K> {
+    type Output = ();
+
+    fn run(self, seat: &mut K::Seat) -> Result<(), Failure> {
+        self.0.run_boxed(seat)
+    }
+
+    fn keep(self) -> Option<KeptJob<K::Seat, Failure>> {
+        Some(self.0)
+    }
+}
