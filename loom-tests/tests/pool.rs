@@ -6,6 +6,7 @@
 //!   are about to do: go idle, retire, be renewed (`work`).
 //! - `join`, `shutdown` and the drop wait for the threads, and every handle is settled (`ending`).
 //! - **P2**, **P3** of the parker: no token is lost, and what the waker did is seen (`parker`).
+//! - **M2** of a pool's room: who waits for room is let in (`room`).
 //! - What the checker finds in a task is the model's failure and not the task's (`verdict`).
 //!
 //! Each is small: the protocols have models of their own, with more preemptions.
@@ -15,6 +16,8 @@
 mod ending;
 #[path = "pool/parker.rs"]
 mod parker;
+#[path = "pool/room.rs"]
+mod room;
 #[path = "pool/verdict.rs"]
 mod verdict;
 #[path = "pool/work.rs"]

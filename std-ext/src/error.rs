@@ -169,6 +169,8 @@ pub enum PoolError {
     Closed,
     /// An initializer or finalizer failed.
     Broken(Arc<BrokenCause>),
+    /// As many tasks are pending as its capacity allows.
+    Full,
     /// No worker lives and none could be spawned.
     Spawn(Arc<dyn Error + Send + Sync>),
     /// The call cannot be sent to a worker.
@@ -179,6 +181,7 @@ impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the pool is shut down"),
+            Self::Full => f.write_str("as many tasks are pending as the pool's capacity allows"),
             Self::Broken(cause) => write!(f, "the pool is broken: {cause}"),
             Self::Spawn(cause) => write!(f, "no worker could be spawned: {cause}"),
             Self::Encode(cause) => write!(f, "the call cannot be sent to a worker: {cause}"),
@@ -189,7 +192,7 @@ impl fmt::Display for PoolError {
 impl Error for PoolError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Closed => None,
+            Self::Closed | Self::Full => None,
             Self::Broken(cause) => Some(&**cause),
             Self::Spawn(cause) | Self::Encode(cause) => Some(&**cause),
         }
@@ -293,6 +296,10 @@ pub enum BuildError {
         /// The maximum.
         max: usize,
     },
+    /// The capacity is zero: no task could ever be pending.
+    NoCapacity,
+    /// Tasks of this kind of pool cannot run on the thread that submits them.
+    CannotRunHere,
     /// The number of tasks per worker is zero.
     NoTasksPerWorker,
     /// The name contains a NUL character.
@@ -317,6 +324,10 @@ impl fmt::Display for BuildError {
             }
             Self::MinAboveMax { min, max } => {
                 write!(f, "a minimum of {min} workers is more than the maximum of {max}")
+            }
+            Self::NoCapacity => f.write_str("a pool needs a capacity of at least one task"),
+            Self::CannotRunHere => {
+                f.write_str("tasks of this pool cannot run on the thread that submits them")
             }
             Self::NoTasksPerWorker => f.write_str("a worker must be allowed at least one task"),
             Self::Name => f.write_str("the name of a pool must not contain a NUL character"),

@@ -42,6 +42,16 @@ impl CurrentWorker {
     }
 }
 
+/// Runs the task here, on whichever thread this is, if it is pending.
+///
+/// # Safety
+///
+/// The task's pool is alive, and its kind is `INLINE`.
+pub(crate) unsafe fn run_on_caller<T>(handle: &Handle<T, Failure>) -> bool {
+    // SAFETY: `INLINE` says that the seat is a `ThreadSeat`; the caller keeps the engine.
+    unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) }
+}
+
 /// Runs the task here if this thread is a worker of its pool and the task is pending.
 pub(crate) fn run_here<T>(handle: &Handle<T, Failure>) -> bool {
     let ours = CurrentWorker::of(handle.home()).is_some_and(|worker| worker.inline);

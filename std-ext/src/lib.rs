@@ -26,6 +26,6 @@ pub use crate::error::{
 };
 pub use crate::handle::{CallbackId, Handle};
 pub use crate::map::Map;
-pub use crate::pool::{Builder, CancelledTask, Pool, ShutdownReport, Submitted};
+pub use crate::pool::{Builder, CancelledTask, Pool, ShutdownReport, Submitted, WhenFull};
 pub use crate::threads::{ThreadPool, Threads};
 pub use crate::wait::{AsDone, as_done, collect, wait};

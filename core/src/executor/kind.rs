@@ -91,6 +91,10 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// A failure like this one, for every task that it takes along.
     fn repeat(&self, cause: &Self::Failure) -> Self::Failure;
 
+    /// A submitted task is not pending any more, or was not taken: called once per submit. Before
+    /// anybody can see the end of a task that was cancelled.
+    fn left_queue(&self) {}
+
     /// Whether the jobs of the tasks that the pool itself cancels go to [`kept`](Self::kept).
     fn keeps_jobs(&self) -> bool {
         false

@@ -287,6 +287,12 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
+    /// Cancels the oldest pending task; false if none was found.
+    fn cancel_oldest(&self) -> bool {
+        let mut consumer = self.store.consumer();
+        core::iter::from_fn(|| consumer.pop()).any(|entry| entry.cancel(None))
+    }
+
     /// Cancels a task that was popped, because of `cause` if there is one.
     fn turn_down(&self, entry: Entry<K>, cause: Option<&K::Failure>) {
         let cause = cause.map(|cause| self.kind.repeat(cause));
@@ -349,10 +355,11 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
     fn withdrawn(&self) {
         // ORDERING: Release, X3: the submit of what was withdrawn.
         self.withdrawn.fetch_add(1, Ordering::Release);
+        self.kind.left_queue();
     }
 
     unsafe fn claimed_inline(this: *const Self) {
-        // SAFETY: the caller, a worker of this engine, keeps it.
+        // SAFETY: the caller keeps it.
         let engine = unsafe { &*this };
         engine.withdrawn();
         if engine.store.clear_stubs() == AfterClearing::Leave {

@@ -49,6 +49,11 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         Engine::<K>::spawn_workers(&self.engine, most)
     }
 
+    /// Cancels the oldest pending task; false if there is none.
+    pub fn cancel_oldest(&self) -> bool {
+        self.engine.cancel_oldest()
+    }
+
     /// Lets every worker that was called for until now leave as soon as it finds no task. New ones
     /// are spawned as needed.
     pub fn renew_workers(&self) {

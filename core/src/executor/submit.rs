@@ -26,9 +26,11 @@ impl<K: WorkerKind> Engine<K> {
     /// Submits `job`.
     pub(super) fn submit<J: Job<K::Seat, K::Failure>>(this: &Shared<K>, job: J) -> Submitted<K, J> {
         if let Some(reason) = this.refusal() {
+            this.kind.left_queue();
             return Err(Rejected { job, reason });
         }
         let Some(vacancy) = this.store.reserve() else {
+            this.kind.left_queue();
             return Err(Rejected { job, reason: Rejection::Full });
         };
         // ORDERING: Relaxed: a number; who counts it is ordered by the queue (X3) or F1.

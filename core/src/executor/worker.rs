@@ -173,6 +173,7 @@ where
     /// Runs a task; false if it was this worker's last.
     fn run(&mut self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) -> bool {
         self.ticks().claim();
+        self.engine.kind.left_queue();
         self.finished = None;
         if core::mem::take(&mut self.claimed) {
             // A submitter claimed this worker for a task that may be another one than this: the

@@ -106,7 +106,7 @@ impl<T, E> Handle<T, E> {
     ///
     /// # Safety
     ///
-    /// The caller is a worker of the engine [`home`](Self::home), and `S` is its kind's seat.
+    /// The caller keeps the engine [`home`](Self::home), and `S` is its kind's seat.
     pub unsafe fn run_inline<S>(&self, seat: &mut S, clock: &impl Clock) -> bool {
         if !self.task.header().state.claim_inline() {
             return false;

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::Pool;
 use super::roster::Terms;
+use super::submit::WhenFull;
 use crate::error::BuildError;
 use crate::kind::{Kind, Setup, TakesHook};
 use crate::parker::several_processors;
@@ -38,6 +39,8 @@ pub struct Builder<K: Kind> {
     name: Option<String>,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) grace: Duration,
+    capacity: Option<usize>,
+    when_full: WhenFull,
     initializer: Option<Result<K::Hook, BuildError>>,
     finalizer: Option<Result<K::Hook, BuildError>>,
     min_workers: usize,
@@ -54,6 +57,8 @@ impl<K: Kind> Builder<K> {
             name: None,
             idle_timeout: Some(DEFAULT_IDLE_TIMEOUT),
             grace: DEFAULT_GRACE,
+            capacity: None,
+            when_full: WhenFull::Wait,
             initializer: None,
             finalizer: None,
             min_workers: 0,
@@ -97,6 +102,19 @@ impl<K: Kind> Builder<K> {
     /// Default: 30 seconds.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// At most so many tasks may be pending; those that run do not count. Default: no limit.
+    pub fn capacity(mut self, tasks: impl Into<Option<usize>>) -> Self {
+        self.capacity = tasks.into();
+        self
+    }
+
+    /// What [`Pool::submit`] does while as many tasks are pending as the [capacity](Self::capacity)
+    /// allows. Default: it waits.
+    pub fn when_full(mut self, policy: WhenFull) -> Self {
+        self.when_full = policy;
         self
     }
 
@@ -166,6 +184,12 @@ impl<K: Kind> Builder<K> {
         if self.min_workers > max_workers {
             return Err(BuildError::MinAboveMax { min: self.min_workers, max: max_workers });
         }
+        if self.capacity == Some(0) {
+            return Err(BuildError::NoCapacity);
+        }
+        if self.when_full == WhenFull::RunHere && !K::INLINE {
+            return Err(BuildError::CannotRunHere);
+        }
         if self.max_tasks_per_worker == Some(0) {
             return Err(BuildError::NoTasksPerWorker);
         }
@@ -186,8 +210,8 @@ impl<K: Kind> Builder<K> {
             max_tasks_per_worker: self.max_tasks_per_worker,
             spin: self.spin && several_processors(),
         };
-        Plan { setup, terms, max_workers, idle_timeout: self.idle_timeout, grace: self.grace }
-            .build()
+        let Self { idle_timeout, grace, capacity, when_full, .. } = self;
+        Plan { setup, terms, max_workers, idle_timeout, grace, capacity, when_full }.build()
     }
 }
 
@@ -198,6 +222,8 @@ pub(super) struct Plan<K: Kind> {
     pub(super) max_workers: usize,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) grace: Duration,
+    pub(super) capacity: Option<usize>,
+    pub(super) when_full: WhenFull,
 }
 
 impl<K: Kind> Plan<K> {

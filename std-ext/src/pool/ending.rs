@@ -6,6 +6,7 @@ use core::time::Duration;
 use asyncpal_core::task::{Job, KeptJob};
 
 use super::Pool;
+use super::submit::Patience;
 use crate::clock::Deadline;
 use crate::error::{Failure, SubmitError, TaskError};
 use crate::handle::Handle;
@@ -107,13 +108,11 @@ impl<K: Kind> Pool<K> {
         &self,
         task: CancelledTask<K>,
     ) -> Result<Handle<()>, SubmitError<CancelledTask<K>>> {
-        match self.inner.executor.submit(Again::<K>(task.job)) {
-            Ok(handle) => Ok(Handle::new(handle)),
-            Err(rejected) => Err(SubmitError {
-                call: CancelledTask::new(task.id, rejected.job.0),
-                reason: self.inner.refusal(rejected.reason),
-            }),
-        }
+        let patience = Patience::Policy(self.inner.plan.when_full);
+        self.inner.submit(Again::<K>(task.job), patience).map_err(|(job, reason)| SubmitError {
+            call: CancelledTask::new(task.id, job.0),
+            reason,
+        })
     }
 }
 

@@ -3,7 +3,9 @@
 mod builder;
 mod ending;
 mod inner;
+mod room;
 mod roster;
+mod submit;
 
 use core::fmt;
 use core::time::Duration;
@@ -16,10 +18,11 @@ use self::builder::Plan;
 pub use self::ending::{CancelledTask, ShutdownReport};
 use self::inner::{Inner, Probe};
 use self::roster::Staff;
+use self::submit::Patience;
+pub use self::submit::{Submitted, WhenFull};
 use crate::clock::Deadline;
-use crate::error::{PoolError, SubmitError, TaskError};
-use crate::handle::Handle;
-use crate::kind::{Accepts, Chunk, Fallible, Kind, With};
+use crate::error::{PoolError, TaskError};
+use crate::kind::{Accepts, Chunk, Kind};
 use crate::map::Map;
 use crate::sync::{Arc, is_abandoned};
 use crate::watcher;
@@ -37,9 +40,6 @@ use crate::watcher;
 pub struct Pool<K: Kind> {
     inner: Arc<Inner<K>>,
 }
-
-/// The handle of a submitted call, or the call back.
-pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError<C>>;
 
 impl<K: Kind> Pool<K> {
     /// Settings for a pool.
@@ -77,64 +77,6 @@ impl<K: Kind> Pool<K> {
         let inner = Arc::new(Inner { executor, plan });
         watcher::watch(&inner);
         Self { inner }
-    }
-
-    /// Submits a call: a closure, or for a pool of processes a function without arguments.
-    ///
-    /// # Errors
-    ///
-    /// [`SubmitError`] gives the call back: the pool is closed or broken, or there is no worker and
-    /// none could be spawned.
-    pub fn submit<C>(&self, call: C) -> Submitted<K, C>
-    where
-        K: Accepts<C>,
-    {
-        let job = K::job(call).map_err(|(call, reason)| SubmitError { call, reason })?;
-        match self.inner.executor.submit(job) {
-            Ok(handle) => Ok(Handle::new(handle)),
-            Err(rejected) => {
-                let reason = self.inner.refusal(rejected.reason);
-                Err(SubmitError { call: K::call(rejected.job), reason })
-            }
-        }
-    }
-
-    /// Submits a function with its arguments, a tuple of up to six.
-    ///
-    /// # Errors
-    ///
-    /// As [`submit`](Pool::submit); a pool of processes also refuses arguments that it cannot
-    /// encode.
-    pub fn submit_with<F, A>(&self, function: F, arguments: A) -> Submitted<K, With<F, A>>
-    where
-        K: Accepts<With<F, A>>,
-    {
-        self.submit(With { function, arguments })
-    }
-
-    /// Submits a call that returns a `Result`, so that its `Err` is the task's failure
-    /// ([`TaskError::Failed`], with the error as its source) and not a nested result.
-    ///
-    /// # Errors
-    ///
-    /// As [`submit`](Pool::submit).
-    pub fn submit_fallible<C>(&self, call: C) -> Submitted<K, Fallible<C>>
-    where
-        K: Accepts<Fallible<C>>,
-    {
-        self.submit(Fallible(call))
-    }
-
-    /// Submits a call and waits for its result.
-    ///
-    /// # Errors
-    ///
-    /// [`TaskError`], as of [`Handle::collect`]; [`TaskError::Rejected`] if the submit failed.
-    pub fn run<C>(&self, call: C) -> Result<K::Output, TaskError>
-    where
-        K: Accepts<C>,
-    {
-        self.submit(call)?.collect()
     }
 
     /// Applies `function` to every item, lazily and in parallel; the results come in the order of
@@ -205,9 +147,9 @@ impl<K: Kind> Pool<K> {
     pub fn test(&self) -> Result<(), TaskError> {
         let unable = |error| TaskError::Rejected(PoolError::Spawn(Arc::new(error)));
         let twin = self.inner.plan.build_twin().map_err(unable)?;
-        let ran = match twin.inner.executor.submit(Probe) {
-            Ok(handle) => Handle::new(handle).collect(),
-            Err(rejected) => Err(TaskError::Rejected(twin.inner.refusal(rejected.reason))),
+        let ran = match twin.inner.submit(Probe, Patience::Policy(WhenFull::Wait)) {
+            Ok(handle) => handle.collect(),
+            Err((Probe, reason)) => Err(TaskError::Rejected(reason)),
         };
         twin.shutdown();
         if twin.is_broken() { Err(TaskError::Rejected(twin.inner.broken())) } else { ran }

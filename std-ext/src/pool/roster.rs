@@ -10,6 +10,7 @@ use crossbeam_utils::CachePadded;
 
 use super::builder::Plan;
 use super::ending::CancelledTask;
+use super::room::Room;
 use crate::clock::{Deadline, StdClock};
 use crate::error::{BrokenCause, Failure, PoolError, TaskError};
 use crate::inline::CurrentWorker;
@@ -39,6 +40,8 @@ pub(crate) struct Staff<K: Kind> {
     pub(super) terms: Terms,
     pub(super) keep_alive: KeepAlive,
     broken: OnceLock<Arc<BrokenCause>>,
+    /// If the number of pending tasks has a limit.
+    pub(super) room: Option<Room>,
     cancelled: AtomicUsize,
     kept: Mutex<Vec<CancelledTask<K>>>,
     roster: Mutex<Roster>,
@@ -74,6 +77,7 @@ impl<K: Kind> Staff<K> {
             terms: plan.terms.clone(),
             keep_alive: KeepAlive::new(plan.idle_timeout),
             broken: OnceLock::new(),
+            room: plan.capacity.map(Room::new),
             cancelled: AtomicUsize::new(0),
             kept: Mutex::default(),
             roster: Mutex::default(),
@@ -216,6 +220,12 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn repeat(&self, cause: &Failure) -> Failure {
         cause.repeat()
+    }
+
+    fn left_queue(&self) {
+        if let Some(room) = &self.room {
+            room.give_back();
+        }
     }
 
     fn keeps_jobs(&self) -> bool {

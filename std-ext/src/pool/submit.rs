@@ -1,0 +1,218 @@
+//! Submits, and what they do while there is no room.
+
+use core::time::Duration;
+
+use asyncpal_core::task::Job;
+
+use super::Pool;
+use super::inner::Inner;
+use crate::clock::Deadline;
+use crate::error::{Failure, PoolError, SubmitError, TaskError};
+use crate::handle::Handle;
+use crate::inline::{CurrentWorker, run_on_caller};
+use crate::kind::{Accepts, Fallible, Kind, With};
+
+/// The handle of a submitted call, or the call back.
+pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError<C>>;
+
+/// What a submit does while as many tasks are pending as the pool's capacity allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// It waits until there is room. A worker of the pool does not wait for itself: it runs the task
+    /// on the spot.
+    #[default]
+    Wait,
+    /// It gives the call back ([`PoolError::Full`]).
+    Reject,
+    /// The caller runs the task itself: it is over when the submit returns. For pools of threads.
+    #[doc(alias = "CallerRuns")]
+    RunHere,
+    /// The oldest pending task is cancelled in favour of this one.
+    DropOldest,
+    /// This task is cancelled: its handle says so.
+    DropNewest,
+}
+
+/// On which terms a task is let in; its place is taken.
+enum Admission {
+    /// Like any other.
+    Pending,
+    /// To be run by the submitter.
+    RunHere,
+    /// To be cancelled by the submitter.
+    Cancelled,
+}
+
+/// What a submitter does about a full pool.
+pub(super) enum Patience {
+    /// As the pool's policy says.
+    Policy(WhenFull),
+    /// It waits at most so long.
+    Until(Deadline),
+}
+
+impl<K: Kind> Inner<K> {
+    /// Takes a place for a task.
+    fn admit(&self, patience: Patience) -> Result<Admission, PoolError> {
+        let Some(room) = &self.staff().room else { return Ok(Admission::Pending) };
+        if room.try_take() {
+            return Ok(Admission::Pending);
+        }
+        match patience {
+            Patience::Until(deadline) => self.wait_for_room(deadline),
+            Patience::Policy(WhenFull::Wait) => {
+                if K::INLINE && CurrentWorker::of(self.home()).is_some() {
+                    room.overdraw();
+                    return Ok(Admission::RunHere);
+                }
+                self.wait_for_room(Deadline::NEVER)
+            }
+            Patience::Policy(WhenFull::Reject) => Err(PoolError::Full),
+            Patience::Policy(WhenFull::RunHere) => {
+                room.overdraw();
+                Ok(Admission::RunHere)
+            }
+            Patience::Policy(WhenFull::DropOldest) => {
+                while !room.try_take() {
+                    if !self.executor.cancel_oldest() {
+                        // All that take up room are on their way into the queue or out of it.
+                        room.overdraw();
+                        break;
+                    }
+                }
+                Ok(Admission::Pending)
+            }
+            Patience::Policy(WhenFull::DropNewest) => {
+                room.overdraw();
+                Ok(Admission::Cancelled)
+            }
+        }
+    }
+
+    /// Lets a job in and submits it, or gives it back.
+    pub(super) fn submit<J: Job<K::Seat, Failure> + 'static>(
+        &self,
+        job: J,
+        patience: Patience,
+    ) -> Result<Handle<J::Output>, (J, PoolError)> {
+        let admission = match self.admit(patience) {
+            Ok(admission) => admission,
+            Err(reason) => return Err((job, reason)),
+        };
+        let handle = match self.executor.submit(job) {
+            Ok(handle) => handle,
+            Err(rejected) => return Err((rejected.job, self.refusal(rejected.reason))),
+        };
+        match admission {
+            Admission::Pending => {}
+            Admission::RunHere => {
+                // SAFETY: this pool is alive, and `RunHere` is for kinds that are `INLINE`.
+                unsafe { run_on_caller(&handle) };
+            }
+            Admission::Cancelled => {
+                handle.cancel();
+            }
+        }
+        Ok(Handle::new(handle))
+    }
+
+    fn wait_for_room(&self, deadline: Deadline) -> Result<Admission, PoolError> {
+        let room = self.staff().room.as_ref().expect("the caller has seen it");
+        if room.take_until(deadline) { Ok(Admission::Pending) } else { Err(PoolError::Full) }
+    }
+}
+
+impl<K: Kind> Pool<K> {
+    /// Submits a call: a closure, or for a pool of processes a function without arguments.
+    ///
+    /// If the pool has a [capacity](crate::Builder::capacity) and is full,
+    /// [its policy](crate::Builder::when_full) says what happens: by default the submit waits.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitError`] gives the call back: the pool is closed, broken or full, or there is no worker
+    /// and none could be spawned.
+    pub fn submit<C>(&self, call: C) -> Submitted<K, C>
+    where
+        K: Accepts<C>,
+    {
+        self.submit_as(call, Patience::Policy(self.inner.plan.when_full))
+    }
+
+    /// Submits a call if there is room, whatever the policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit).
+    pub fn try_submit<C>(&self, call: C) -> Submitted<K, C>
+    where
+        K: Accepts<C>,
+    {
+        self.submit_as(call, Patience::Policy(WhenFull::Reject))
+    }
+
+    /// Submits a call, waiting for room at most so long, whatever the policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit).
+    pub fn submit_timeout<C>(&self, call: C, timeout: Duration) -> Submitted<K, C>
+    where
+        K: Accepts<C>,
+    {
+        self.submit_as(call, Patience::Until(Deadline::after(timeout)))
+    }
+
+    fn submit_as<C>(&self, call: C, patience: Patience) -> Submitted<K, C>
+    where
+        K: Accepts<C>,
+    {
+        let job = K::job(call).map_err(|(call, reason)| SubmitError { call, reason })?;
+        let submitted = self.inner.submit(job, patience);
+        submitted.map_err(|(job, reason)| SubmitError { call: K::call(job), reason })
+    }
+
+    /// How many tasks may be pending; `None`: as many as memory holds.
+    pub fn capacity(&self) -> Option<usize> {
+        self.inner.plan.capacity
+    }
+
+    /// Submits a function with its arguments, a tuple of up to six.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit); a pool of processes also refuses arguments that it cannot
+    /// encode.
+    pub fn submit_with<F, A>(&self, function: F, arguments: A) -> Submitted<K, With<F, A>>
+    where
+        K: Accepts<With<F, A>>,
+    {
+        self.submit(With { function, arguments })
+    }
+
+    /// Submits a call that returns a `Result`, so that its `Err` is the task's failure
+    /// ([`TaskError::Failed`], with the error as its source) and not a nested result.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit).
+    pub fn submit_fallible<C>(&self, call: C) -> Submitted<K, Fallible<C>>
+    where
+        K: Accepts<Fallible<C>>,
+    {
+        self.submit(Fallible(call))
+    }
+
+    /// Submits a call and waits for its result.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`], as of [`Handle::collect`]; [`TaskError::Rejected`] if the submit failed.
+    pub fn run<C>(&self, call: C) -> Result<K::Output, TaskError>
+    where
+        K: Accepts<C>,
+    {
+        self.submit(call)?.collect()
+    }
+}
