@@ -185,6 +185,11 @@ where
         Engine::<K>::spawn_workers(&&self.engine, most)
     }
 
+    /// Cancels the oldest pending task, which makes room for another; false if there is none.
+    pub fn cancel_oldest(&'static self) -> bool {
+        self.engine.cancel_oldest()
+    }
+
     /// Works in `slot`: what a thread of execution calls that [`WorkerKind::spawn`] has made.
     pub fn work(&'static self, slot: usize) {
         super::work::<K>(&&self.engine, slot);

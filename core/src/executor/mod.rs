@@ -28,6 +28,7 @@
 //! # Modelled by
 //! `loom-tests/tests/executor.rs`
 
+mod accounts;
 mod call;
 mod fixed;
 #[cfg(feature = "alloc")]
@@ -44,6 +45,7 @@ use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
+pub use accounts::{Counts, Mark};
 pub use fixed::{Static, StaticExecutor};
 #[cfg(feature = "alloc")]
 pub use heap::Heap;
@@ -54,6 +56,7 @@ pub use owner::Executor;
 pub use submit::Submitted;
 pub use worker::work;
 
+use self::accounts::{Seat, Ticks};
 use self::memory::{AfterClearing, Consume, Store};
 use crate::census::Census;
 use crate::clock::{Clock, Instant};
@@ -76,93 +79,6 @@ pub struct Engine<K: WorkerKind> {
     withdrawn: AtomicUsize,
     seats: Seats<K>,
     kind: K,
-}
-
-/// What belongs to a slot, whoever works there.
-pub struct Seat {
-    ticks: Ticks,
-    /// The generation of the slot's worker: that in which it was called for. Written by whoever
-    /// claimed the free slot, read by the worker that was spawned for it.
-    born: AtomicUsize,
-}
-
-impl Seat {
-    constructor! {
-        /// That of a slot without a worker.
-        fn new() -> Self {
-            Self { ticks: Ticks(AtomicUsize::new(0)), born: AtomicUsize::new(0) }
-        }
-    }
-}
-
-/// A slot's count of claims, and whether its worker is busy: with a task, or because it leaves. Only
-/// the slot's worker writes.
-struct Ticks(AtomicUsize);
-
-impl Ticks {
-    const HAS_TASK: usize = 1;
-    const LEAVES: usize = 2;
-    const BUSY: usize = Self::HAS_TASK | Self::LEAVES;
-    const CLAIM: usize = 4;
-    /// Claims are counted modulo one more than this.
-    const CLAIMS: usize = usize::MAX / Self::CLAIM;
-
-    /// How many tasks were claimed, and whether the worker is busy: of one moment.
-    fn read(&self) -> (usize, bool) {
-        // ORDERING: Acquire, X3.
-        let word = self.0.load(Ordering::Acquire);
-        (word / Self::CLAIM, word & Self::BUSY != 0)
-    }
-
-    fn write(&self, change: impl FnOnce(usize) -> usize) {
-        // ORDERING: Relaxed: the worker's own word (C7 passes it on).
-        let word = self.0.load(Ordering::Relaxed);
-        // ORDERING: Release, X3: the submit of what was claimed.
-        self.0.store(change(word), Ordering::Release);
-    }
-
-    fn claim(&self) {
-        self.write(|word| word.wrapping_add(Self::CLAIM) | Self::HAS_TASK);
-    }
-
-    fn set_leaving(&self) {
-        self.write(|word| word & !Self::BUSY | Self::LEAVES);
-    }
-
-    /// How many tasks have ended, and whether another runs: of one moment.
-    fn ended_and_running(&self) -> (usize, usize) {
-        // ORDERING: Relaxed: a snapshot.
-        let word = self.0.load(Ordering::Relaxed);
-        let running = word & Self::HAS_TASK;
-        ((word / Self::CLAIM).wrapping_sub(running), running)
-    }
-
-    fn set_looking(&self) {
-        self.write(|word| word & !Self::BUSY);
-    }
-}
-
-/// A moment in the order of submits: so many claims and all that was submitted until then has left
-/// the queue.
-#[derive(Clone, Copy, Debug)]
-pub struct Mark(usize);
-
-/// Numbers of one pool: a snapshot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Workers that live, or are being spawned.
-    pub workers: usize,
-    /// Workers that wait for a task.
-    pub idle: usize,
-    /// Tasks that workers have run to their end. Those that a waiting worker runs inline are part of
-    /// the task that waits, here and below.
-    pub ended: usize,
-    /// Tasks that workers are at.
-    pub running: usize,
-    /// Tasks that were ever submitted.
-    pub submitted: usize,
-    /// Those of them that have neither started nor been cancelled.
-    pub pending: usize,
 }
 
 impl<K: WorkerKind> Engine<K> {
@@ -189,84 +105,6 @@ impl<K: WorkerKind> Engine<K> {
     /// How far the pool is in its life.
     pub fn phase(&self) -> Phase {
         self.lifecycle.phase()
-    }
-
-    /// Numbers: a snapshot.
-    pub fn counts(&self) -> Counts {
-        let (mut ended, mut running) = (0_usize, 0);
-        for seat in self.seats() {
-            let (theirs, at_work) = seat.ticks.ended_and_running();
-            ended = ended.wrapping_add(theirs);
-            running += at_work;
-        }
-        Counts {
-            workers: self.census.live(),
-            idle: self.census.idle(),
-            ended,
-            running,
-            pending: self.pending(),
-            // ORDERING: Relaxed: a snapshot; read after `pending`, so it is not the smaller one.
-            submitted: self.submitted.load(Ordering::Relaxed),
-        }
-    }
-
-    /// X1: tasks that were submitted and neither claimed nor withdrawn, and the workers that are
-    /// about to look for one (X2).
-    fn pending_and_looking(&self) -> (usize, usize) {
-        const CLAIMS: usize = Ticks::CLAIMS;
-        // ORDERING: Acquire, X3.
-        let mut gone = self.withdrawn.load(Ordering::Acquire);
-        let mut looking = 0;
-        for (slot, seat) in self.seats().iter().enumerate() {
-            // Those included that have gone idle since the caller pushed its task: they look once more.
-            let lives = self.census.is_live(slot);
-            // One word for both: a worker is about to look, or has claimed; never counted twice,
-            // never missed.
-            let (claims, busy) = seat.ticks.read();
-            gone = gone.wrapping_add(claims);
-            looking += usize::from(lives && !busy);
-        }
-        // ORDERING: Relaxed: the edges above make it at least as new as what is subtracted.
-        let pending = self.submitted.load(Ordering::Relaxed).wrapping_sub(gone) & CLAIMS;
-        // The counters wrap; their difference does not, as long as fewer than an eighth of all words
-        // are pending (2²⁹ on targets with 32-bit words). Claims and withdrawals that came between
-        // the loads make it look negative.
-        (if pending > CLAIMS / 2 { 0 } else { pending }, looking)
-    }
-
-    fn pending(&self) -> usize {
-        self.pending_and_looking().0
-    }
-
-    /// This moment.
-    pub fn mark(&self) -> Mark {
-        // ORDERING: Acquire, X3: a withdrawal that is counted is of a task that is counted next.
-        let withdrawn = self.withdrawn.load(Ordering::Acquire);
-        // ORDERING: Relaxed: a number.
-        Mark(self.submitted.load(Ordering::Relaxed).wrapping_sub(withdrawn))
-    }
-
-    /// Whether every task that was submitted before the mark has ended, or is in the hands of a
-    /// thread that ends or runs it; false if that is not certain.
-    ///
-    /// Workers take tasks first in, first out, whereas cancellations and inline claims come in any
-    /// order: so only claims count, and only those withdrawals that were there at the mark.
-    pub fn has_passed(&self, mark: Mark) -> bool {
-        if self.pending() == 0 {
-            return true;
-        }
-        let claims =
-            self.seats().iter().fold(0_usize, |sum, seat| sum.wrapping_add(seat.ticks.read().0));
-        // An older task may be set aside while later ones are claimed.
-        claims.wrapping_sub(mark.0) & Ticks::CLAIMS <= Ticks::CLAIMS / 2
-            && !self.store.has_set_aside()
-    }
-
-    /// The policy of growth: one more worker is wanted if more tasks are pending than workers are
-    /// about to look.
-    fn wants_worker(&self) -> bool {
-        let (pending, looking) = self.pending_and_looking();
-        pending > looking
     }
 
     fn seats(&self) -> &[CachePadded<Seat>] {
