@@ -1,4 +1,4 @@
-//! Map: a function applied to every item of an iterator, in chunks, in parallel.
+//! The lazy form of a map.
 
 use core::fmt;
 use core::num::NonZeroUsize;
