@@ -7,8 +7,8 @@ use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
 use asyncpal_core::task::{Job, KeptJob};
 use asyncpal_std::kind::{
-    Accepts, Chunk, Failure, Fallible, Kind, OpenError, OpenFailure, Setup, StdClock, TakesHook,
-    With,
+    Accepts, Chunk, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, StdClock,
+    TakesHook, With,
 };
 use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
 
@@ -272,17 +272,16 @@ where
     }
 }
 
-impl<F, A, T> Accepts<Chunk<F, A>> for Processes
+impl<F, A> Accepts<Chunk<F, A>> for Processes
 where
-    F: Fn(A) -> T + Copy + Send + Sync + 'static,
+    F: MapFn<A, Output: Payload + Send> + Copy + Send + Sync + 'static,
     A: Payload + Send,
-    T: Payload + Send,
 {
-    type Output = Vec<T>;
-    type Job = ProcessJob<Chunk<F, A>, Vec<T>>;
+    type Output = Vec<F::Output>;
+    type Job = ProcessJob<Chunk<F, A>, Vec<F::Output>>;
 
     fn job(call: Chunk<F, A>) -> Result<Self::Job, (Chunk<F, A>, PoolError)> {
-        let function = FunctionId::chunk::<F, A, T>(*call.function);
+        let function = FunctionId::chunk::<F, A>(*call.function);
         let encode = |call: &Chunk<F, A>, out: &mut _| encode_items(&call.items, out);
         ProcessJob::new(call, function, encode, decode_items)
     }

@@ -14,6 +14,8 @@ use core::any::type_name;
 use core::error::Error;
 use core::ptr::NonNull;
 
+use asyncpal_std::kind::MapFn;
+
 use crate::error::{DecodeError, EncodeError, UnnamedFunction};
 use crate::sys::object;
 use crate::wire::message::Failure;
@@ -112,21 +114,20 @@ impl FunctionId {
         Self::of::<F>(run_fallible::<F, Args, T, E>)
     }
 
-    /// One function of one argument, applied to many items:
+    /// One function, applied to many items:
     /// [`encode_items`](crate::wire::payload::encode_items) in,
     /// [`decode_items`](crate::wire::payload::decode_items) out.
     ///
     /// # Errors
     ///
     /// The function is not part of the main executable.
-    pub fn chunk<F, A, T>(_function: F) -> Result<Self, UnnamedFunction>
+    pub fn chunk<F, A>(_function: F) -> Result<Self, UnnamedFunction>
     where
-        F: RemoteFn<(A,), Output = T>,
+        F: MapFn<A, Output: Payload> + Copy + 'static,
         A: Payload,
-        T: Payload,
     {
         const { assert_captures_nothing::<F>() }
-        Self::of::<F>(run_chunk::<F, A, T>)
+        Self::of::<F>(run_chunk::<F, A>)
     }
 
     /// The number that travels.
@@ -215,16 +216,15 @@ where
     }
 }
 
-fn run_chunk<F, A, T>(input: &[u8], output: &mut Vec<u8>) -> Outcome
+fn run_chunk<F, A>(input: &[u8], output: &mut Vec<u8>) -> Outcome
 where
-    F: RemoteFn<(A,), Output = T>,
+    F: MapFn<A, Output: Payload> + Copy + 'static,
     A: Payload,
-    T: Payload,
 {
     match decode_items::<A>(input) {
         Ok(items) => {
             let function = conjure::<F>();
-            let results: Vec<_> = items.into_iter().map(|item| function.call((item,))).collect();
+            let results: Vec<_> = items.into_iter().map(|item| function.call(item)).collect();
             returned(encode_items(&results, output))
         }
         Err(error) => unreadable(&error),
@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn arguments_that_cannot_be_read_are_a_failure_and_not_a_panic() {
         let build = SameBuild::prove(object::identity()).unwrap();
-        let id = FunctionId::chunk::<_, u64, u64>(double).unwrap();
+        let id = FunctionId::chunk::<_, u64>(double).unwrap();
 
         let outcome = build.function(id.offset()).unwrap()(&[0xff; 20], &mut Vec::new());
 

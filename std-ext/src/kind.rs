@@ -137,7 +137,11 @@ pub struct With<F, A> {
 #[derive(Clone, Debug)]
 pub struct Fallible<C>(pub C);
 
-/// A function that is applied to each of a chunk of items.
+/// A function that is applied to each of a chunk of items: one task of a map.
+///
+/// Made by [`split_map_task`](crate::split_map_task) and
+/// [`split_starmap_task`](crate::split_starmap_task), to be [submitted](crate::Pool::submit) to any
+/// pool; its result is the `Vec` of the function's results, in the order of the items.
 #[derive(Clone, Debug)]
 pub struct Chunk<F, A> {
     /// The function, shared by all chunks of a map.
@@ -145,6 +149,42 @@ pub struct Chunk<F, A> {
     /// The items.
     pub items: Vec<A>,
 }
+
+impl<F: MapFn<A>, A> Chunk<F, A> {
+    /// Applies the function to the items here and now.
+    pub fn run(self) -> Vec<F::Output> {
+        self.items.into_iter().map(|item| self.function.call(item)).collect()
+    }
+}
+
+/// What a map can apply to items of type `A`: a function of one argument, or [`Spread`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be applied to items of type `{A}`",
+    note = "`map` takes a function of one argument, `starmap` one of as many arguments as its \
+            items, tuples of one to six, have parts"
+)]
+pub trait MapFn<A> {
+    /// What it returns.
+    type Output;
+
+    /// Calls it.
+    fn call(&self, item: A) -> Self::Output;
+}
+
+impl<F, A, T> MapFn<A> for F
+where
+    F: Fn(A) -> T,
+{
+    type Output = T;
+
+    fn call(&self, item: A) -> T {
+        self(item)
+    }
+}
+
+/// A function of one to six arguments, as one that takes them from a tuple: what a starmap applies.
+#[derive(Clone, Copy, Debug)]
+pub struct Spread<F>(pub F);
 
 /// A function that takes the arguments `A`, a tuple of up to six.
 pub trait Apply<A> {
@@ -177,6 +217,18 @@ macro_rules! apply {
 
             fn apply(self, ($($name,)*): ($($name,)*)) -> Output {
                 self($($name),*)
+            }
+        }
+
+        #[expect(non_snake_case, reason = "one name serves type and value")]
+        impl<Function, Output, $($name),*> MapFn<($($name,)*)> for Spread<Function>
+        where
+            Function: Fn($($name),*) -> Output,
+        {
+            type Output = Output;
+
+            fn call(&self, ($($name,)*): ($($name,)*)) -> Output {
+                (self.0)($($name),*)
             }
         }
     )*};

@@ -6,7 +6,7 @@ use asyncpal_core::task::{Job, KeptJob};
 
 use crate::error::{BuildError, Failure, Panic, PoolError, TaskError};
 use crate::kind::{
-    Accepts, Apply, Chunk, Fallible, Kind, OpenError, OpenFailure, Setup, TakesHook, With,
+    Accepts, Apply, Chunk, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
 };
 use crate::parker::ThreadParker;
 use crate::pool::Pool;
@@ -174,16 +174,15 @@ where
     }
 }
 
-impl<F, A, T> ThreadCall for Chunk<F, A>
+impl<F, A> ThreadCall for Chunk<F, A>
 where
-    F: Fn(A) -> T + Send + Sync + 'static,
+    F: MapFn<A, Output: Send + 'static> + Send + Sync + 'static,
     A: Send + 'static,
-    T: Send + 'static,
 {
-    type Output = Vec<T>;
+    type Output = Vec<F::Output>;
 
-    fn invoke(self) -> Result<Vec<T>, Failure> {
-        Ok(self.items.into_iter().map(&*self.function).collect())
+    fn invoke(self) -> Result<Vec<F::Output>, Failure> {
+        Ok(self.run())
     }
 }
 

@@ -80,7 +80,7 @@ fn a_chunk_calls_the_function_once_per_item() {
     let mut input = Vec::new();
     encode_items(&items, &mut input).unwrap();
 
-    let function = FunctionId::chunk::<_, (u64, u64), u64>(sum_pair).unwrap();
+    let function = FunctionId::chunk::<_, (u64, u64)>(sum_pair).unwrap();
     let reply = proxy.call(1, function, &input).unwrap();
 
     let Reply::Result(output) = reply else { panic!("{reply:?}") };
