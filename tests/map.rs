@@ -1,151 +1,406 @@
-//! Map, wait, collect, as_done.
+//! Maps on thread pools: lazy and eager, plain and star, ordered and unordered.
 
+use core::convert::identity;
+use core::fmt::Debug;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::Arc;
-use std::sync::mpsc;
+use std::panic::catch_unwind;
+use std::sync::{Arc, Mutex, mpsc};
 
-use asyncpal::{TaskError, ThreadPool, as_done, collect, wait};
+use asyncpal::{PoolError, TaskError, ThreadPool};
+
+const LONG: Duration = Duration::from_secs(600);
+const SHORT: Duration = Duration::from_millis(10);
+
+type Outcome<T> = Option<Result<T, TaskError>>;
+
+fn pool(max_workers: usize) -> ThreadPool {
+    ThreadPool::builder().max_workers(max_workers).build().expect("valid")
+}
+
+fn add(x: u32, y: u32) -> u32 {
+    x + y
+}
+
+fn values<T>(results: impl IntoIterator<Item = Result<T, TaskError>>) -> Vec<T> {
+    results.into_iter().map(|result| result.expect("no panic")).collect()
+}
+
+fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
+    values.sort();
+    values
+}
+
+/// A function that returns its argument, for zero not before the gate is dropped.
+fn zero_waits() -> (impl Fn(u32) -> u32 + Clone + Send + Sync + 'static, mpsc::Sender<()>) {
+    let (gate, closed) = mpsc::channel::<()>();
+    let closed = Arc::new(Mutex::new(closed));
+    let wait = move |n| {
+        if n == 0 {
+            let _ = closed.lock().expect("no panic").recv();
+        }
+        n
+    };
+    (wait, gate)
+}
+
+/// Items that count how many of them were taken.
+fn counted() -> (impl Iterator<Item = u64> + 'static, Arc<AtomicUsize>) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counter = taken.clone();
+    let items = (0..).inspect(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    (items, taken)
+}
 
 #[test]
-fn an_ordered_map_keeps_the_order_whatever_the_chunks() {
+fn a_map_without_options_is_the_iterators_map() {
+    let pool = ThreadPool::new();
+    let squares: Vec<_> = (0..100_u64).map(|n| n * n).collect();
+    let sums: Vec<_> = (0..100).map(|n| n + 7).collect();
+    let pairs = || (0..100).map(|n| (n, 7));
+
+    assert_eq!(values(pool.map(|n: u64| n * n, 0..100)), squares);
+    assert_eq!(values(pool.starmap(add, pairs())), sums);
+    assert_eq!(sorted(values(pool.map_unordered(|n: u64| n * n, 0..100))), squares);
+    assert_eq!(sorted(values(pool.starmap_unordered(add, pairs()))), sums);
+    assert_eq!(values(pool.map_all(|n: u64| n * n, 0..100, 1)), squares);
+    assert_eq!(values(pool.starmap_all(add, pairs(), 1)), sums);
+    assert_eq!(sorted(values(pool.map_all_unordered(|n: u64| n * n, 0..100, 1))), squares);
+    assert_eq!(sorted(values(pool.starmap_all_unordered(add, pairs(), 1))), sums);
+}
+
+#[test]
+fn ordered_forms_keep_the_order_whatever_the_chunks() {
     let pool = ThreadPool::new();
     let expected: Vec<_> = (0..100).map(|n| n * 3).collect();
+    let pairs = || (0..100).map(|n| (n, 2 * n));
 
-    for chunk_size in [1, 7, 100, 1000] {
-        for buffer_size in [1, 3, 64] {
-            let results: Result<Vec<_>, _> = pool
-                .map(|n: i32| n * 3, 0..100)
-                .chunk_size(chunk_size)
-                .buffer_size(buffer_size)
-                .collect();
-
-            assert_eq!(results.expect("no panic"), expected);
+    for size in [1, 7, 100, 1000, usize::MAX] {
+        for buffer in [1, 3, 64, usize::MAX] {
+            let map = pool.map(|n: u32| n * 3, 0..100).chunk_size(size).buffer_size(buffer);
+            assert_eq!(values(map), expected);
+            let star = pool.starmap(add, pairs()).chunk_size(size).buffer_size(buffer);
+            assert_eq!(values(star), expected);
         }
+        assert_eq!(values(pool.map_all(|n: u32| n * 3, 0..100, size)), expected);
+        assert_eq!(values(pool.starmap_all(add, pairs(), size)), expected);
     }
 }
 
 #[test]
-fn an_unordered_map_returns_what_is_ready_first() {
-    let pool = ThreadPool::builder().max_workers(2).build().expect("valid");
-    let (release, held) = mpsc::channel::<()>();
-    let held = Arc::new(std::sync::Mutex::new(held));
-    let slow_first = move |n: u32| {
-        if n == 0 {
-            held.lock().expect("no panic").recv().expect("released");
-        }
-        n
-    };
-
-    let mut results = pool.map_unordered(slow_first, 0..3);
-
-    let first = [results.next(), results.next()].map(|r| r.expect("an item").expect("no panic"));
-    assert_eq!(first, [1, 2]);
-    release.send(()).expect("waited for");
-    assert_eq!(results.next().expect("an item").expect("no panic"), 0);
-    assert!(results.next().is_none());
-}
-
-#[test]
-fn a_map_is_lazy_and_has_at_most_its_buffer_in_flight() {
-    let pool = ThreadPool::builder().max_workers(2).build().expect("valid");
-    let taken = Arc::new(AtomicUsize::new(0));
-    let counter = taken.clone();
-    let endless = (0_u64..).inspect(move |_| {
-        counter.fetch_add(1, Ordering::SeqCst);
-    });
-
-    let mut results = pool.map(|n| n, endless).chunk_size(2).buffer_size(3);
-    assert_eq!(taken.load(Ordering::SeqCst), 0);
-    assert_eq!(results.next().expect("an item").expect("no panic"), 0);
-
-    assert_eq!(taken.load(Ordering::SeqCst), 6);
-}
-
-#[test]
-fn a_panicking_chunk_is_one_error_and_the_map_goes_on() {
+fn an_empty_map_submits_nothing_and_is_at_its_end() {
     let pool = ThreadPool::new();
 
-    let results: Vec<_> =
-        pool.map(|n: u32| if n == 3 { panic!("three") } else { n }, 0..8).chunk_size(2).collect();
+    assert!(pool.map(|n: u32| n, []).next().is_none());
+    assert!(pool.map_unordered(|n: u32| n, []).next().is_none());
+    assert!(pool.map_all(|n: u32| n, [], 5).next().is_none());
+    assert!(pool.map_all_unordered(|n: u32| n, [], 5).next().is_none());
 
-    let values: Vec<_> = results.iter().filter_map(|r| r.as_ref().ok()).copied().collect();
-    assert_eq!(values, [0, 1, 4, 5, 6, 7]);
-    let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
-    assert!(matches!(&errors[..], [TaskError::Panicked(_)]), "{errors:?}");
+    assert_eq!(pool.submit(|| ()).expect("open").task_id(), 1);
 }
 
 #[test]
-fn a_map_ends_at_its_timeout() {
-    let pool = ThreadPool::builder().max_workers(1).build().expect("valid");
+fn unordered_forms_return_what_is_ready_first() {
+    fn check(mut results: impl Iterator<Item = Result<u32, TaskError>>, gate: mpsc::Sender<()>) {
+        let quick = [results.next(), results.next()].map(|r| r.expect("an item").expect("fine"));
+        assert_eq!(quick, [1, 2]);
+        drop(gate);
+        assert_eq!(results.next().expect("an item").expect("no panic"), 0);
+        assert!(results.next().is_none());
+    }
+    let pool = pool(2);
+    let items = || (0..3).map(|n| (n,));
+
+    let (wait, gate) = zero_waits();
+    check(pool.map_unordered(wait, 0..3), gate);
+    let (wait, gate) = zero_waits();
+    check(pool.starmap_unordered(wait, items()), gate);
+    let (wait, gate) = zero_waits();
+    check(pool.map_all_unordered(wait, 0..3, 1), gate);
+    let (wait, gate) = zero_waits();
+    check(pool.starmap_all_unordered(wait, items(), 1), gate);
+}
+
+#[test]
+fn lazy_forms_take_nothing_before_the_first_next_and_then_at_most_their_buffer() {
+    fn check(mut results: impl Iterator<Item = Result<u64, TaskError>>, taken: &AtomicUsize) {
+        assert_eq!(taken.load(Ordering::SeqCst), 0);
+        for n in 0..100 {
+            results.next().expect("an item").expect("no panic");
+            // Two items per chunk, three chunks, and the chunk whose results are being returned.
+            let most = 2 * (3 + n / 2);
+            assert!(taken.load(Ordering::SeqCst) <= most);
+        }
+    }
+    let pool = pool(2);
+
+    let (items, taken) = counted();
+    check(pool.map(|n| n, items).chunk_size(2).buffer_size(3), &taken);
+    let (items, taken) = counted();
+    check(pool.map_unordered(|n| n, items).chunk_size(2).buffer_size(3), &taken);
+    let (items, taken) = counted();
+    check(pool.starmap(|n| n, items.map(|n| (n,))).chunk_size(2).buffer_size(3), &taken);
+    let (items, taken) = counted();
+    check(pool.starmap_unordered(|n| n, items.map(|n| (n,))).chunk_size(2).buffer_size(3), &taken);
+}
+
+#[test]
+fn eager_forms_submit_all_before_they_return() {
+    let pool = pool(1);
     let (gate, closed) = mpsc::channel::<()>();
-    let closed = std::sync::Mutex::new(closed);
-    let stuck = move |_| closed.lock().expect("no panic").recv().is_err();
+    let (started, is_busy) = mpsc::channel();
+    drop(pool.submit(move || {
+        started.send(()).expect("waited for");
+        closed.recv()
+    }));
+    is_busy.recv().expect("started");
 
-    let mut results = pool.map(stuck, 0..2).timeout(Duration::from_millis(10));
+    let ordered = pool.map_all(|n: u32| n, 0..10, 3);
+    assert_eq!(pool.count_pending_tasks(), 4);
+    let unordered = pool.map_all_unordered(|n: u32| n, 0..10, 5);
+    assert_eq!(pool.count_pending_tasks(), 6);
+    let star = pool.starmap_all(|n: u32| n, (0..10).map(|n| (n,)), 1);
+    assert_eq!(pool.count_pending_tasks(), 16);
+    let star_unordered = pool.starmap_all_unordered(|n: u32| n, (0..10).map(|n| (n,)), 10);
+    assert_eq!(pool.count_pending_tasks(), 17);
 
-    assert!(matches!(results.next(), Some(Err(TaskError::TimedOut))));
-    assert!(results.next().is_none());
+    drop(gate);
+    for all in [ordered, unordered, star, star_unordered] {
+        assert_eq!(sorted(values(all)), (0..10).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_failed_chunk_is_one_error_in_its_place_and_the_map_goes_on() {
+    fn check(results: impl Iterator<Item = Result<u32, TaskError>>, ordered: bool) {
+        let results: Vec<_> = results.collect();
+        let good = |r: &Result<u32, _>| r.as_ref().ok().copied();
+        assert_eq!(sorted(results.iter().filter_map(good).collect()), [0, 1, 4, 5, 6, 7]);
+        let place = results.iter().position(Result::is_err).expect("one error");
+        assert!(!ordered || place == 2, "{results:?}");
+        let errors: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+        assert!(matches!(&errors[..], [TaskError::Panicked(_)]), "{errors:?}");
+    }
+    fn burn(n: u32) -> u32 {
+        if n == 3 { panic!("three") } else { n }
+    }
+    let pool = ThreadPool::new();
+    let items = || (0..8).map(|n| (n,));
+
+    check(pool.map(burn, 0..8).chunk_size(2), true);
+    check(pool.starmap(burn, items()).chunk_size(2), true);
+    check(pool.map_all(burn, 0..8, 2), true);
+    check(pool.starmap_all(burn, items(), 2), true);
+    check(pool.map_unordered(burn, 0..8).chunk_size(2), false);
+    check(pool.starmap_unordered(burn, items()).chunk_size(2), false);
+    check(pool.map_all_unordered(burn, 0..8, 2), false);
+    check(pool.starmap_all_unordered(burn, items(), 2), false);
+}
+
+#[test]
+fn an_expired_timeout_is_one_error_and_the_end() {
+    fn check(mut results: impl Iterator<Item = Result<u32, TaskError>>) {
+        assert!(matches!(results.next(), Some(Err(TaskError::TimedOut))));
+        assert!(results.next().is_none());
+    }
+    let pool = pool(1);
+    let (wait, gate) = zero_waits();
+    let items = || [(0,), (1,)];
+
+    check(pool.map(wait.clone(), 0..2).timeout(SHORT));
+    check(pool.map_unordered(wait.clone(), 0..2).timeout(SHORT));
+    check(pool.starmap(wait.clone(), items()).timeout(SHORT));
+    check(pool.starmap_unordered(wait.clone(), items()).timeout(SHORT));
+    check(pool.map_all(wait.clone(), 0..2, 1).timeout(SHORT));
+    check(pool.map_all_unordered(wait.clone(), 0..2, 1).timeout(Duration::ZERO));
+    check(pool.starmap_all(wait.clone(), items(), 1).timeout(Duration::ZERO));
+    check(pool.starmap_all_unordered(wait, items(), 1).timeout(SHORT));
+
+    assert_eq!(pool.count_pending_tasks(), 0, "what had not started was cancelled");
     drop(gate);
 }
 
 #[test]
-fn a_map_inside_a_task_of_a_one_worker_pool_finishes() {
-    let pool = Arc::new(ThreadPool::builder().max_workers(1).build().expect("valid"));
+fn a_map_whose_time_is_up_submits_nothing_more() {
+    let pool = pool(1);
+    let (wait, gate) = zero_waits();
+    let (items, taken) = counted();
+    let items = items.map(|n| n as u32);
+
+    let mut results = pool.map(wait, items).buffer_size(2).timeout(SHORT);
+    assert!(matches!(results.next(), Some(Err(TaskError::TimedOut))));
+    drop(gate);
+    pool.join();
+
+    assert!(results.next().is_none() && results.next().is_none());
+    assert_eq!(taken.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn an_unexpired_timeout_changes_nothing() {
+    let pool = pool(2);
+    let items = || (0..10).map(|n| (n,));
+    let expected: Vec<u32> = (0..10).collect();
+
+    assert_eq!(values(pool.map(|n: u32| n, 0..10).timeout(LONG)), expected);
+    assert_eq!(values(pool.starmap(|n: u32| n, items()).timeout(LONG)), expected);
+    assert_eq!(values(pool.map_all(|n: u32| n, 0..10, 2).timeout(LONG)), expected);
+    assert_eq!(values(pool.starmap_all(|n: u32| n, items(), 2).timeout(LONG)), expected);
+    let unordered = pool.map_unordered(|n: u32| n, 0..10).timeout(LONG);
+    assert_eq!(sorted(values(unordered)), expected);
+    let unordered = pool.map_all_unordered(|n: u32| n, 0..10, 2).timeout(LONG);
+    assert_eq!(sorted(values(unordered)), expected);
+}
+
+#[test]
+fn every_form_inside_a_task_of_a_one_worker_pool_finishes() {
+    let pool = Arc::new(pool(1));
     let inner = pool.clone();
 
     let sums = pool.run(move || {
-        let ordered = inner.map(|n: u32| n, 0..10).map(|r| r.expect("no panic")).sum::<u32>();
-        let unordered = inner.map_unordered(|n: u32| n, 0..10).chunk_size(3);
-        (ordered, unordered.map(|r| r.expect("no panic")).sum::<u32>())
+        let items = || (0..10).map(|n| (n,));
+        let id = |n: u32| n;
+        let sum = |values: Vec<u32>| values.into_iter().sum::<u32>();
+        [
+            sum(values(inner.map(id, 0..10).chunk_size(3))),
+            sum(values(inner.map_unordered(id, 0..10).chunk_size(3))),
+            sum(values(inner.starmap(id, items()).chunk_size(3))),
+            sum(values(inner.starmap_unordered(id, items()).chunk_size(3))),
+            sum(values(inner.map_all(id, 0..10, 3))),
+            sum(values(inner.map_all_unordered(id, 0..10, 3))),
+            sum(values(inner.starmap_all(id, items(), 3))),
+            sum(values(inner.starmap_all_unordered(id, items(), 3))),
+        ]
     });
 
-    assert_eq!(sums.expect("no panic"), (45, 45));
+    assert_eq!(sums.expect("no panic"), [45; 8]);
+}
+
+/// A chunk that took the place of an earlier one in the buffer was run before older ones.
+#[test]
+fn a_worker_that_waits_for_an_unordered_map_runs_the_oldest_chunk() {
+    let pool = Arc::new(pool(1));
+    let inner = pool.clone();
+
+    let started = pool.run(move || {
+        let started = Arc::new(Mutex::new(Vec::new()));
+        let log = started.clone();
+        let note = move |n: u32| log.lock().expect("no panic").push(n);
+        values(inner.map_unordered(note, 0..20).buffer_size(3));
+        started.lock().expect("no panic").clone()
+    });
+
+    assert_eq!(started.expect("no panic"), (0..20).collect::<Vec<_>>());
 }
 
 #[test]
-fn a_dropped_map_cancels_the_chunks_that_have_not_started() {
-    let pool = ThreadPool::builder().max_workers(1).build().expect("valid");
-    let mut results = pool.map(|n| n, 0..100).buffer_size(100);
-    results.next().expect("an item").expect("no panic");
+fn dropping_a_map_cancels_the_chunks_that_have_not_started() {
+    let pool = pool(1);
+    let (wait, gate) = zero_waits();
+    // The one worker is busy with the first chunk of this one.
+    let mut stuck = pool.map(wait, 0..10).buffer_size(10).timeout(SHORT);
+    assert!(matches!(stuck.next(), Some(Err(TaskError::TimedOut))));
+    let eager = pool.map_all(|n: u32| n, 0..100, 1);
+    let unordered = pool.map_all_unordered(|n: u32| n, 0..100, 1);
+    assert_eq!(pool.count_pending_tasks(), 209);
 
-    drop(results);
-
+    drop(eager);
+    assert_eq!(pool.count_pending_tasks(), 109);
+    drop(unordered);
+    assert_eq!(pool.count_pending_tasks(), 9);
+    drop(stuck);
     assert_eq!(pool.count_pending_tasks(), 0);
-}
 
-#[test]
-fn as_done_returns_each_handle_once() {
-    let pool = ThreadPool::new();
-    let handles = (0..50_u64).map(|n| pool.submit(move || n).expect("open"));
-
-    let sum: u64 = as_done(handles).map(|handle| handle.collect().expect("no panic")).sum();
-
-    assert_eq!(sum, 49 * 25);
-}
-
-#[test]
-fn as_done_gives_back_what_was_not_done_in_time() {
-    let pool = ThreadPool::builder().max_workers(1).build().expect("valid");
-    let (gate, closed) = mpsc::channel::<()>();
-    let quick = pool.submit(|| true).expect("open");
-    let stuck = pool.submit(move || closed.recv().is_err()).expect("open");
-
-    let mut done = as_done([quick, stuck]).timeout(Duration::from_millis(50));
-
-    assert!(done.next().expect("the quick one").is_completed());
-    assert!(done.next().is_none());
-    assert_eq!(done.into_rest().count(), 1);
     drop(gate);
 }
 
 #[test]
-fn collect_keeps_the_order_of_the_handles_and_wait_sees_them_all_done() {
+fn a_pool_that_is_closed_meanwhile_ends_a_lazy_map_after_what_it_took() {
+    fn check(outcomes: [Outcome<u64>; 5]) {
+        let [first, second, third, rejected, end] = outcomes;
+        assert!(matches!(first, Some(Ok(0))), "{first:?}");
+        for chunk in [second, third] {
+            assert!(matches!(chunk, Some(Ok(_) | Err(TaskError::Cancelled(_)))), "{chunk:?}");
+        }
+        let closed = matches!(&rejected, Some(Err(TaskError::Rejected(PoolError::Closed))));
+        assert!(closed, "{rejected:?}");
+        assert!(end.is_none());
+    }
+    for ordered in [true, false] {
+        let pool = pool(1);
+        let mut results = if ordered {
+            pool.map(identity, 0_u64..).buffer_size(3)
+        } else {
+            pool.map_unordered(identity, 0_u64..).buffer_size(3)
+        };
+
+        let first = results.next();
+        pool.shutdown();
+        let mut rest: Vec<_> = results.by_ref().collect();
+
+        // Unordered, a refusal does not wait for its turn.
+        rest.sort_by_key(|outcome| matches!(outcome, Err(TaskError::Rejected(_))));
+        let mut rest = rest.into_iter();
+        check([first, rest.next(), rest.next(), rest.next(), rest.next()]);
+        assert!(results.next().is_none());
+    }
+}
+
+#[test]
+fn a_map_on_a_closed_pool_is_one_error() {
+    fn check<T: Debug>(mut results: impl Iterator<Item = Result<T, TaskError>>) {
+        let only = results.next();
+        assert!(matches!(&only, Some(Err(TaskError::Rejected(PoolError::Closed)))), "{only:?}");
+        assert!(results.next().is_none());
+    }
+    let pool = pool(1);
+    pool.shutdown();
+
+    check(pool.map(|n| n, 0_u64..));
+    check(pool.map_unordered(|n| n, 0_u64..));
+    check(pool.map_all(|n| n, 0_u64.., 1));
+    check(pool.starmap_all_unordered(add, [(1, 2), (3, 4)], 1));
+}
+
+#[test]
+fn a_chunk_or_a_buffer_of_nothing_is_refused_with_its_reason() {
+    fn message<R>(call: impl FnOnce() -> R + std::panic::UnwindSafe) -> String {
+        let payload = catch_unwind(call).err().expect("it panics");
+        payload.downcast_ref::<String>().cloned().unwrap_or_else(|| {
+            (*payload.downcast_ref::<&str>().expect("a panic has a message")).to_owned()
+        })
+    }
+    let no_chunk = [
+        message(|| drop(ThreadPool::new().map(|n| n, 0..9).chunk_size(0))),
+        message(|| drop(ThreadPool::new().map_all(|n| n, 0..9, 0))),
+        message(|| drop(ThreadPool::new().map_all_unordered(|n| n, 0..9, 0))),
+        message(|| drop(ThreadPool::new().starmap_all(|n| n, [(1,)], 0))),
+        message(|| drop(asyncpal::get_chunks(0..9, 0))),
+        message(|| drop(asyncpal::split_map_task(|n: u8| n, 0..9, 0))),
+        message(|| drop(asyncpal::split_starmap_task(|n: u8| n, [(1,)], 0))),
+    ];
+    let no_buffer = message(|| drop(ThreadPool::new().map(|n| n, 0..9).buffer_size(0)));
+
+    for message in no_chunk {
+        assert_eq!(message, "the chunk size is zero: a chunk has at least one item");
+    }
+    assert_eq!(no_buffer, "the buffer size is zero: at least one chunk is in flight");
+}
+
+#[test]
+fn a_starmap_takes_tuples_of_one_to_six() {
     let pool = ThreadPool::new();
-    let handles: Vec<_> = (0..20).map(|n| pool.submit(move || n).expect("open")).collect();
 
-    assert!(wait(&handles, Duration::from_secs(60)));
-    assert!(handles.iter().all(|handle| handle.is_done()));
-
-    assert!(collect(handles, None).expect("no panic").into_iter().eq(0..20));
+    assert_eq!(values(pool.starmap(|a: u8| a, [(1,)])), [1]);
+    assert_eq!(values(pool.starmap(|a: u8, b: u8| a + b, [(1, 2)])), [3]);
+    assert_eq!(values(pool.starmap(|a: u8, b: u8, c: u8| a + b + c, [(1, 2, 3)])), [6]);
+    let four = |a: u8, b: u8, c: u8, d: u8| a + b + c + d;
+    assert_eq!(values(pool.starmap(four, [(1, 2, 3, 4)])), [10]);
+    let five = |a: u8, b: u8, c: u8, d: u8, e: u8| a + b + c + d + e;
+    assert_eq!(values(pool.starmap(five, [(1, 2, 3, 4, 5)])), [15]);
+    let text = |a: u8, b: char, c: &str, d: bool, e: f32, f: ()| format!("{a}{b}{c}{d}{e}{f:?}");
+    let words = values(pool.starmap(text, [(1, '-', "two", true, 0.5, ())]));
+    assert_eq!(words, ["1-twotrue0.5()"]);
 }

@@ -35,21 +35,54 @@ impl StdClock {
     }
 }
 
-/// A moment up to which to wait, if there is one.
+/// A moment up to which to wait, or none: one timeout for several waits.
+///
+/// # Examples
+///
+/// ```
+/// use core::time::Duration;
+/// use asyncpal_std::{Deadline, ThreadPool, wait};
+///
+/// let pool = ThreadPool::new();
+/// let first = [pool.submit(|| 1)?];
+/// let second = [pool.submit(|| 2)?];
+///
+/// // A minute for both.
+/// let deadline = Deadline::after(Duration::from_secs(60));
+/// assert!(wait(&first, deadline.left()) && wait(&second, deadline.left()));
+///
+/// // Zero has expired; it does not mean "no timeout".
+/// assert!(Deadline::after(Duration::ZERO).is_past());
+/// assert_eq!(Deadline::NEVER.left(), None);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[doc(alias = "Countdown")]
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Deadline(Option<Instant>);
+pub struct Deadline(Option<Instant>);
 
 impl Deadline {
-    pub(crate) const NEVER: Self = Self(None);
+    /// No end of waiting.
+    pub const NEVER: Self = Self(None);
 
-    /// So long from now; never, if no clock will show that moment.
-    pub(crate) fn after(timeout: Duration) -> Self {
-        Self(StdClock.now().after(timeout))
+    /// So long from now; never, if that is `None` or no clock will show the moment.
+    pub fn after(timeout: impl Into<Option<Duration>>) -> Self {
+        Self(timeout.into().and_then(|timeout| StdClock.now().after(timeout)))
     }
 
     /// At that moment.
     pub(crate) const fn at(end: Option<Instant>) -> Self {
         Self(end)
+    }
+
+    /// What is left until then: zero if it is past, `None` if it never comes. It can be passed on as
+    /// a timeout.
+    pub fn left(self) -> Option<Duration> {
+        self.0.map(|end| end.since(StdClock.now()))
+    }
+
+    /// Whether it has come.
+    pub fn is_past(self) -> bool {
+        self.left().is_some_and(|left| left.is_zero())
     }
 
     pub(crate) const fn is_never(self) -> bool {

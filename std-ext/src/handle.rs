@@ -11,7 +11,7 @@ use asyncpal_core::task::{Durations, Handle as CoreHandle, ObserverId, Registrat
 
 use crate::clock::Deadline;
 use crate::error::{Failure, TaskError};
-use crate::inline::run_here;
+use crate::inline::{is_ours, run_here};
 use crate::parker::{Bed, spin};
 use crate::sync::panic::catch_unwind;
 
@@ -132,6 +132,11 @@ impl<T> Handle<T> {
     /// Runs the task here if this thread is a worker of its pool and the task is pending.
     pub(crate) fn run_here(&self) -> bool {
         run_here(&self.core)
+    }
+
+    /// Whether [`run_here`](Self::run_here) would run the task if it was pending.
+    pub(crate) fn is_ours(&self) -> bool {
+        is_ours(&self.core)
     }
 
     /// Cancels the task if it is pending: its closure is dropped here and now, and the handle

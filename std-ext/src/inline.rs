@@ -52,10 +52,14 @@ pub(crate) unsafe fn run_on_caller<T>(handle: &Handle<T, Failure>) -> bool {
     unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) }
 }
 
+/// Whether this thread is a worker of the task's pool that may run it.
+pub(crate) fn is_ours<T>(handle: &Handle<T, Failure>) -> bool {
+    CurrentWorker::of(handle.home()).is_some_and(|worker| worker.inline)
+}
+
 /// Runs the task here if this thread is a worker of its pool and the task is pending.
 pub(crate) fn run_here<T>(handle: &Handle<T, Failure>) -> bool {
-    let ours = CurrentWorker::of(handle.home()).is_some_and(|worker| worker.inline);
     // SAFETY: this thread is a worker of the task's engine, and `inline` says that its kind's seat
     // is a `ThreadSeat`.
-    ours && unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) }
+    is_ours(handle) && unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) }
 }

@@ -4,8 +4,9 @@
 //! Use it through the crate `asyncpal`.
 
 mod clock;
-mod completions;
 mod error;
+mod filter;
+mod flight;
 mod handle;
 mod inline;
 pub mod kind;
@@ -21,11 +22,15 @@ mod watcher;
 
 pub use asyncpal_core::task::{Durations, Status};
 
+pub use crate::clock::Deadline;
 pub use crate::error::{
     BrokenCause, BuildError, Cancelled, Panic, PoolError, SubmitError, TaskError,
 };
+pub use crate::filter::{CompletionFilter, GetAll};
 pub use crate::handle::{CallbackId, Handle};
-pub use crate::map::Map;
+pub use crate::map::{
+    Chunks, Map, MapAll, SplitTask, get_chunks, split_map_task, split_starmap_task,
+};
 pub use crate::pool::{Builder, CancelledTask, Pool, ShutdownReport, Submitted, WhenFull};
 pub use crate::threads::{ThreadPool, Threads};
-pub use crate::wait::{AsDone, as_done, collect, wait};
+pub use crate::wait::{AsDone, as_done, as_done_in_order, collect, wait};

@@ -4,8 +4,8 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::clock::Deadline;
-use crate::completions::Completions;
 use crate::error::TaskError;
+use crate::flight::Flight;
 use crate::handle::Handle;
 
 /// Waits until all tasks are over, at most `timeout`; false if some are not. `None` means without a
@@ -14,7 +14,7 @@ pub fn wait<'h, T: 'h>(
     handles: impl IntoIterator<Item = &'h Handle<T>>,
     timeout: impl Into<Option<Duration>>,
 ) -> bool {
-    let deadline = timeout.into().map_or(Deadline::NEVER, Deadline::after);
+    let deadline = Deadline::after(timeout);
     handles.into_iter().all(|handle| handle.wait_until(deadline))
 }
 
@@ -29,7 +29,7 @@ pub fn collect<T>(
     handles: impl IntoIterator<Item = Handle<T>>,
     timeout: impl Into<Option<Duration>>,
 ) -> Result<Vec<T>, TaskError> {
-    let deadline = timeout.into().map_or(Deadline::NEVER, Deadline::after);
+    let deadline = Deadline::after(timeout);
     handles
         .into_iter()
         .map(|mut handle| {
@@ -56,33 +56,52 @@ pub fn collect<T>(
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 pub fn as_done<T>(handles: impl IntoIterator<Item = Handle<T>>) -> AsDone<T> {
-    let completions = Completions::default();
-    let handles: Vec<_> = handles.into_iter().map(Some).collect();
-    for (index, handle) in handles.iter().enumerate() {
-        completions.watch(index, handle.as_ref().expect("none is taken yet"));
-    }
-    AsDone { left: handles.len(), handles, completions, deadline: Deadline::NEVER }
+    AsDone::new(handles, false)
 }
 
-/// Iterator of [`as_done`].
+/// The handles in their order, each once its task is done.
+///
+/// # Examples
+///
+/// ```
+/// use asyncpal_std::{ThreadPool, as_done_in_order};
+///
+/// let pool = ThreadPool::new();
+/// let handles = (1..=3).map(|n| pool.submit(move || n * n)).collect::<Result<Vec<_>, _>>()?;
+///
+/// let squares = as_done_in_order(handles).filter_map(|handle| handle.collect().ok());
+///
+/// assert!(squares.eq([1, 4, 9]));
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[doc(alias = "keep_order")]
+pub fn as_done_in_order<T>(handles: impl IntoIterator<Item = Handle<T>>) -> AsDone<T> {
+    AsDone::new(handles, true)
+}
+
+/// Iterator of [`as_done`] and [`as_done_in_order`].
 #[must_use = "iterators are lazy"]
 pub struct AsDone<T> {
-    handles: Vec<Option<Handle<T>>>,
-    left: usize,
-    completions: Completions,
+    flight: Flight<T>,
     deadline: Deadline,
 }
 
 impl<T> AsDone<T> {
+    fn new(handles: impl IntoIterator<Item = Handle<T>>, ordered: bool) -> Self {
+        let mut flight = Flight::new(ordered);
+        handles.into_iter().for_each(|handle| flight.add(handle));
+        Self { flight, deadline: Deadline::NEVER }
+    }
+
     /// Ends the iteration so long from now; [`into_rest`](Self::into_rest) has what was not done.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.deadline = Deadline::after(timeout);
         self
     }
 
-    /// The handles that were not returned.
-    pub fn into_rest(self) -> impl Iterator<Item = Handle<T>> {
-        self.handles.into_iter().flatten()
+    /// The handles that were not returned, in the order in which they were given.
+    pub fn into_rest(mut self) -> impl Iterator<Item = Handle<T>> {
+        self.flight.rest().into_iter()
     }
 }
 
@@ -90,21 +109,16 @@ impl<T> Iterator for AsDone<T> {
     type Item = Handle<T>;
 
     fn next(&mut self) -> Option<Handle<T>> {
-        if self.left == 0 {
-            return None;
-        }
-        let index = self.completions.next_helping(self.deadline, self.handles.iter().flatten())?;
-        self.left -= 1;
-        self.handles[index].take()
+        self.flight.land(self.deadline)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (0, Some(self.left))
+        (0, Some(self.flight.len()))
     }
 }
 
 impl<T> fmt::Debug for AsDone<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsDone").field("left", &self.left).finish_non_exhaustive()
+        f.debug_struct("AsDone").field("left", &self.flight.len()).finish_non_exhaustive()
     }
 }

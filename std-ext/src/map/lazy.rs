@@ -1,27 +1,27 @@
 //! The lazy form of a map.
 
 use core::fmt;
+use core::iter::FusedIterator;
 use core::num::NonZeroUsize;
 use core::time::Duration;
-use std::collections::VecDeque;
-use std::vec;
 
+use super::results::Results;
+use super::split::{SplitTask, checked};
 use crate::clock::Deadline;
-use crate::completions::Completions;
 use crate::error::TaskError;
-use crate::handle::Handle;
 use crate::kind::{Accepts, Chunk, Kind};
 use crate::pool::Pool;
-use crate::sync::Arc;
 
-/// Lazy iterator over the results of a map, made by [`Pool::map`] and [`Pool::map_unordered`].
+/// Lazy iterator over the results of a map, made by [`Pool::map`], [`Pool::starmap`] and their
+/// unordered forms.
 ///
 /// Nothing is submitted before the first `next`. From then on at most
 /// [`buffer_size`](Self::buffer_size) chunks are in flight, whatever the length of the items.
 ///
-/// If a chunk fails (its function panicked, its worker was lost, the pool was closed), one `Err`
-/// takes the place of that chunk's results and the iteration goes on with the next chunk. Dropping
-/// the iterator cancels the chunks that have not started.
+/// If a chunk fails (its function panicked, its worker was lost, its items cannot be sent), one
+/// `Err` takes the place of that chunk's results and the iteration goes on with the next chunk. If
+/// the pool is closed or broken meanwhile, the first chunk that it does not take is the last, and
+/// so is its error. Dropping the iterator cancels the chunks that have not started.
 ///
 /// # Examples
 ///
@@ -36,16 +36,12 @@ use crate::sync::Arc;
 #[must_use = "iterators are lazy"]
 pub struct Map<'p, K: Kind, F, I, T> {
     pool: &'p Pool<K>,
-    function: Arc<F>,
-    items: I,
-    chunk_size: NonZeroUsize,
+    chunks: SplitTask<F, I>,
     buffer_size: NonZeroUsize,
     timeout: Option<Duration>,
     /// Set by the first `next`.
     deadline: Option<Deadline>,
-    flight: Flight<T>,
-    ready: vec::IntoIter<T>,
-    over: bool,
+    results: Results<T>,
 }
 
 impl<'p, K, F, I, T> Map<'p, K, F, I, T>
@@ -54,20 +50,16 @@ where
     K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
     T: Send + 'static,
 {
-    pub(crate) fn new(pool: &'p Pool<K>, function: F, items: I, ordered: bool) -> Self {
+    pub(super) fn new(pool: &'p Pool<K>, function: F, items: I, ordered: bool) -> Self {
         // Two chunks per worker: one at work, one behind it.
         let buffer_size = pool.max_workers().saturating_mul(2);
         Self {
             pool,
-            function: Arc::new(function),
-            items,
-            chunk_size: NonZeroUsize::MIN,
+            chunks: SplitTask::new(function, items, NonZeroUsize::MIN),
             buffer_size: NonZeroUsize::new(buffer_size).unwrap_or(NonZeroUsize::MIN),
             timeout: None,
             deadline: None,
-            flight: Flight::new(ordered),
-            ready: Vec::new().into_iter(),
-            over: false,
+            results: Results::new(ordered),
         }
     }
 
@@ -76,8 +68,9 @@ where
     /// # Panics
     ///
     /// If it is zero.
+    #[track_caller]
     pub fn chunk_size(mut self, items: usize) -> Self {
-        self.chunk_size = NonZeroUsize::new(items).expect("a chunk has at least one item");
+        self.chunks.set_chunk_size(checked(items));
         self
     }
 
@@ -86,8 +79,10 @@ where
     /// # Panics
     ///
     /// If it is zero.
+    #[track_caller]
     pub fn buffer_size(mut self, chunks: usize) -> Self {
-        self.buffer_size = NonZeroUsize::new(chunks).expect("at least one chunk is in flight");
+        self.buffer_size = NonZeroUsize::new(chunks)
+            .expect("the buffer size is zero: at least one chunk is in flight");
         self
     }
 
@@ -96,24 +91,6 @@ where
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self
-    }
-
-    /// Submits chunks until so many are in flight as may be, or the items are at an end.
-    fn refill(&mut self) -> Result<(), TaskError> {
-        while self.flight.len() < self.buffer_size.get() {
-            let items: Vec<_> = self.items.by_ref().take(self.chunk_size.get()).collect();
-            if items.is_empty() {
-                break;
-            }
-            let chunk = Chunk { function: self.function.clone(), items };
-            self.flight.add(self.pool.submit(chunk)?);
-        }
-        Ok(())
-    }
-
-    fn fail<R>(&mut self, error: TaskError) -> Option<Result<R, TaskError>> {
-        self.over = true;
-        Some(Err(error))
     }
 }
 
@@ -126,114 +103,30 @@ where
     type Item = Result<T, TaskError>;
 
     fn next(&mut self) -> Option<Result<T, TaskError>> {
-        loop {
-            if let Some(result) = self.ready.next() {
-                return Some(Ok(result));
-            }
-            if self.over {
-                return None;
-            }
-            let timeout = self.timeout;
-            let deadline = *self
-                .deadline
-                .get_or_insert_with(|| timeout.map_or(Deadline::NEVER, Deadline::after));
-            if let Err(error) = self.refill() {
-                return self.fail(error);
-            }
-            if self.flight.len() == 0 {
-                self.over = true;
-                return None;
-            }
-            let Some(chunk) = self.flight.land(deadline) else {
-                return self.fail(TaskError::TimedOut);
-            };
-            match chunk.collect() {
-                Ok(results) => self.ready = results.into_iter(),
-                Err(error) => return Some(Err(error)),
-            }
+        if let Some(result) = self.results.ready() {
+            return Some(Ok(result));
         }
+        let timeout = self.timeout;
+        let deadline = *self.deadline.get_or_insert_with(|| Deadline::after(timeout));
+        self.results.submit(self.pool, &mut self.chunks, self.buffer_size.get());
+        self.results.next(deadline)
     }
 }
 
-impl<K: Kind, F, I, T> Drop for Map<'_, K, F, I, T> {
-    fn drop(&mut self) {
-        self.flight.cancel();
-    }
+impl<K, F, I, T> FusedIterator for Map<'_, K, F, I, T>
+where
+    I: Iterator,
+    K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
+    T: Send + 'static,
+{
 }
 
 impl<K: Kind, F, I, T> fmt::Debug for Map<'_, K, F, I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
-            .field("chunk_size", &self.chunk_size)
+            .field("chunks", &self.chunks)
             .field("buffer_size", &self.buffer_size)
-            .field("in_flight", &self.flight.len())
+            .field("results", &self.results)
             .finish_non_exhaustive()
-    }
-}
-
-/// The chunks that were submitted and whose results were not returned.
-enum Flight<T> {
-    /// In the order of the items.
-    Ordered(VecDeque<Handle<Vec<T>>>),
-    /// In no order; a chunk's place is reused once it has landed.
-    Unordered { places: Vec<Option<Handle<Vec<T>>>>, free: Vec<usize>, done: Completions },
-}
-
-impl<T> Flight<T> {
-    fn new(ordered: bool) -> Self {
-        if ordered {
-            Self::Ordered(VecDeque::new())
-        } else {
-            Self::Unordered { places: Vec::new(), free: Vec::new(), done: Completions::default() }
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Self::Ordered(chunks) => chunks.len(),
-            Self::Unordered { places, free, .. } => places.len() - free.len(),
-        }
-    }
-
-    fn add(&mut self, chunk: Handle<Vec<T>>) {
-        match self {
-            Self::Ordered(chunks) => chunks.push_back(chunk),
-            Self::Unordered { places, free, done } => {
-                let place = free.pop().unwrap_or_else(|| {
-                    places.push(None);
-                    places.len() - 1
-                });
-                done.watch(place, &chunk);
-                places[place] = Some(chunk);
-            }
-        }
-    }
-
-    /// The next chunk that is done; `None` at the deadline, or if none is in flight.
-    fn land(&mut self, deadline: Deadline) -> Option<Handle<Vec<T>>> {
-        match self {
-            Self::Ordered(chunks) => {
-                if !chunks.front()?.wait_until(deadline) {
-                    return None;
-                }
-                chunks.pop_front()
-            }
-            Self::Unordered { places, free, done } => {
-                let place = done.next_helping(deadline, places.iter().flatten())?;
-                free.push(place);
-                places[place].take()
-            }
-        }
-    }
-
-    fn cancel(&self) {
-        let cancel = |chunk: &Handle<_>| {
-            // Chunks that have started run to their end.
-            let _ = chunk.cancel();
-        };
-        match self {
-            Self::Ordered(chunks) => chunks.iter().for_each(cancel),
-            Self::Unordered { places, .. } => places.iter().flatten().for_each(cancel),
-        }
     }
 }

@@ -22,8 +22,7 @@ use self::submit::Patience;
 pub use self::submit::{Submitted, WhenFull};
 use crate::clock::Deadline;
 use crate::error::{PoolError, TaskError};
-use crate::kind::{Accepts, Chunk, Kind};
-use crate::map::Map;
+use crate::kind::Kind;
 use crate::sync::{Arc, is_abandoned};
 use crate::watcher;
 
@@ -77,27 +76,6 @@ impl<K: Kind> Pool<K> {
         let inner = Arc::new(Inner { executor, plan });
         watcher::watch(&inner);
         Self { inner }
-    }
-
-    /// Applies `function` to every item, lazily and in parallel; the results come in the order of
-    /// the items. See [`Map`] for chunk size, buffer size and timeout.
-    pub fn map<F, I, T>(&self, function: F, items: I) -> Map<'_, K, F, I::IntoIter, T>
-    where
-        I: IntoIterator,
-        K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
-        T: Send + 'static,
-    {
-        Map::new(self, function, items.into_iter(), true)
-    }
-
-    /// As [`map`](Pool::map), but the results come chunk by chunk as they are ready.
-    pub fn map_unordered<F, I, T>(&self, function: F, items: I) -> Map<'_, K, F, I::IntoIter, T>
-    where
-        I: IntoIterator,
-        K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
-        T: Send + 'static,
-    {
-        Map::new(self, function, items.into_iter(), false)
     }
 
     /// Runs everything that was submitted and lets the workers leave; new ones are spawned as

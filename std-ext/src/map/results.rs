@@ -1,0 +1,131 @@
+//! The results of a map's chunks, one by one.
+
+use core::fmt;
+use std::collections::VecDeque;
+use std::vec;
+
+use crate::clock::Deadline;
+use crate::error::{PoolError, TaskError};
+use crate::flight::Flight;
+use crate::kind::{Accepts, Chunk};
+use crate::pool::Pool;
+
+/// Dropping it cancels the chunks that have not started.
+pub(super) struct Results<T> {
+    flight: Flight<Vec<T>>,
+    /// What the pool did not take, each with its place among all chunks.
+    refused: VecDeque<(usize, TaskError)>,
+    /// How many chunks were submitted, refused ones included.
+    submitted: usize,
+    /// How many of those were returned.
+    returned: usize,
+    /// The results of the chunk that was returned last.
+    ready: vec::IntoIter<T>,
+    /// The pool takes no more, or the time is up.
+    closed: bool,
+    over: bool,
+}
+
+impl<T> Results<T> {
+    pub(super) fn new(ordered: bool) -> Self {
+        Self {
+            flight: Flight::new(ordered),
+            refused: VecDeque::new(),
+            submitted: 0,
+            returned: 0,
+            ready: Vec::new().into_iter(),
+            closed: false,
+            over: false,
+        }
+    }
+
+    /// Chunks in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.flight.len() + self.refused.len()
+    }
+
+    /// Submits chunks until `limit` are in flight or there is none left. Once the pool is closed or
+    /// broken nothing more is submitted: that chunk's error is the last.
+    pub(super) fn submit<K, F, A>(
+        &mut self,
+        pool: &Pool<K>,
+        chunks: &mut impl Iterator<Item = Chunk<F, A>>,
+        limit: usize,
+    ) where
+        K: Accepts<Chunk<F, A>, Output = Vec<T>>,
+    {
+        while !self.closed && self.in_flight() < limit {
+            let Some(chunk) = chunks.next() else { break };
+            match pool.submit(chunk) {
+                Ok(handle) => self.flight.add(handle),
+                Err(error) => {
+                    self.closed =
+                        matches!(error.reason(), PoolError::Closed | PoolError::Broken(_));
+                    self.refused.push_back((self.submitted, error.into()));
+                }
+            }
+            self.submitted += 1;
+        }
+    }
+
+    /// A result that is there already.
+    pub(super) fn ready(&mut self) -> Option<T> {
+        self.ready.next()
+    }
+
+    /// The next result, or one error in the place of a chunk's results. A timeout ends the
+    /// iteration.
+    pub(super) fn next(&mut self, deadline: Deadline) -> Option<Result<T, TaskError>> {
+        loop {
+            if self.over {
+                return None;
+            }
+            if let Some(result) = self.ready() {
+                return Some(Ok(result));
+            }
+            if let Some(error) = self.next_refused() {
+                return Some(Err(error));
+            }
+            if self.flight.len() == 0 {
+                return None;
+            }
+            let Some(chunk) = self.flight.land(deadline) else {
+                (self.closed, self.over) = (true, true);
+                return Some(Err(TaskError::TimedOut));
+            };
+            self.returned += 1;
+            match chunk.collect() {
+                Ok(results) => self.ready = results.into_iter(),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// The error of a refused chunk, if it is that chunk's turn.
+    fn next_refused(&mut self) -> Option<TaskError> {
+        let (place, _) = self.refused.front()?;
+        if self.flight.is_ordered() && *place > self.returned {
+            return None;
+        }
+        self.returned += 1;
+        self.refused.pop_front().map(|(_, error)| error)
+    }
+}
+
+impl<T> Drop for Results<T> {
+    fn drop(&mut self) {
+        for chunk in self.flight.rest() {
+            // What has started runs to its end.
+            let _ = chunk.cancel();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Results<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Results")
+            .field("ordered", &self.flight.is_ordered())
+            .field("in_flight", &self.in_flight())
+            .finish_non_exhaustive()
+    }
+}
