@@ -5,6 +5,8 @@
 //! - What is submitted runs once and is collected, by whichever way of waiting, whatever the workers
 //!   are about to do: go idle, retire, be renewed (`work`).
 //! - `join`, `shutdown` and the drop wait for the threads, and every handle is settled (`ending`).
+//! - **N1** to **N3** of the completion filter: each handle is got once, and nobody waits for nothing
+//!   (`filter`).
 //! - **P2**, **P3** of the parker: no token is lost, and what the waker did is seen (`parker`).
 //! - **M2** of a pool's room: who waits for room is let in (`room`).
 //! - What the checker finds in a task is the model's failure and not the task's (`verdict`).
@@ -14,6 +16,8 @@
 
 #[path = "pool/ending.rs"]
 mod ending;
+#[path = "pool/filter.rs"]
+mod filter;
 #[path = "pool/parker.rs"]
 mod parker;
 #[path = "pool/room.rs"]

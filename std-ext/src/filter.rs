@@ -21,7 +21,10 @@
 //!
 //! # Edges
 //! All from the two locks. Whoever makes true what others sleep for (a number on the board, zero
-//! left, for workers a put) does so under the board's lock and notifies after it.
+//! left, for workers a put) does so under the board's lock before it notifies.
+//!
+//! # Modelled by
+//! `loom-tests/tests/pool/filter.rs`
 
 use core::fmt;
 use core::mem;
