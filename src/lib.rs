@@ -13,3 +13,8 @@ pub use asyncpal_std::*;
 pub use asyncpal_process as process;
 #[cfg(feature = "process")]
 pub use asyncpal_process::ProcessPool;
+
+/// The guide's programs, compiled and run.
+#[cfg(all(doctest, feature = "process"))]
+#[doc = include_str!("../docs/from-asyncpal.md")]
+mod from_asyncpal {}
