@@ -366,7 +366,7 @@ fn a_map_on_a_closed_pool_is_one_error() {
 
 #[test]
 fn a_chunk_or_a_buffer_of_nothing_is_refused_with_its_reason() {
-    fn message<R>(call: impl FnOnce() -> R + std::panic::UnwindSafe) -> String {
+    fn message<R>(call: impl FnOnce() -> R + core::panic::UnwindSafe) -> String {
         let payload = catch_unwind(call).err().expect("it panics");
         payload.downcast_ref::<String>().cloned().unwrap_or_else(|| {
             (*payload.downcast_ref::<&str>().expect("a panic has a message")).to_owned()

@@ -142,7 +142,8 @@ fn as_done_returns_each_handle_once() {
 
 #[test]
 fn as_done_gives_back_what_was_not_done_in_time() {
-    let forms: [fn(Vec<Handle<u32>>) -> AsDone<u32>; 2] = [as_done, as_done_in_order];
+    type Form = fn(Vec<Handle<u32>>) -> AsDone<u32>;
+    let forms: [Form; 2] = [as_done, as_done_in_order];
     for form in forms {
         let pool = pool(1);
         let (quick, quick_gate) = gated(&pool, 1);
