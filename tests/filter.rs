@@ -270,6 +270,20 @@ fn a_worker_that_drains_a_filter_runs_its_own_pools_tasks_oldest_first() {
     assert_eq!(started.expect("no panic"), (0..10).collect::<Vec<_>>());
 }
 
+#[test]
+fn a_timed_wait_of_a_worker_runs_no_task() {
+    let pool = Arc::new(pool(1));
+    let inner = pool.clone();
+
+    let outcome = pool.run(move || {
+        let filter = CompletionFilter::from_iter([inner.submit(|| 5).expect("open")]);
+        let in_time = filter.get_timeout(SHORT).is_some();
+        (in_time, value(filter.get()))
+    });
+
+    assert_eq!(outcome.expect("no panic"), (false, 5));
+}
+
 /// The pool's only worker waits for a task of another pool, and then for one that is put later and
 /// that nobody else can run.
 #[test]
