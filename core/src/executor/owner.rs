@@ -54,6 +54,22 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         self.engine.cancel_oldest()
     }
 
+    /// As [`submit`](Self::submit), for a job or an output that borrows.
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    ///
+    /// # Safety
+    ///
+    /// What the job, its output and the types of both borrow stays there
+    /// - until the job has been dropped or has returned a failure, or else until the output's
+    ///   [receipt](Job::RECEIPT) has been dropped;
+    /// - and for as long as the handle is used or dropped.
+    pub unsafe fn submit_borrowing<J: Job<K::Seat, K::Failure>>(&self, job: J) -> Submitted<K, J> {
+        Engine::<K>::submit(&self.engine, job)
+    }
+
     /// Lets every worker that was called for until now leave as soon as it finds no task. New ones
     /// are spawned as needed.
     pub fn renew_workers(&self) {

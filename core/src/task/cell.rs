@@ -39,6 +39,11 @@ pub trait Job<S, E>: Send {
     /// What it returns.
     type Output: Send;
 
+    /// Takes the output's receipt out of it: for outputs that must not be touched for longer than
+    /// somebody waits. Called once per output, by whoever ran the job, before the output is
+    /// published.
+    const RECEIPT: Option<TakeReceipt<Self::Output>> = None;
+
     /// Runs. It must not unwind: the core cannot catch, and the task would never end.
     fn run(self, seat: &mut S) -> Result<Self::Output, E>;
 
@@ -72,6 +77,35 @@ pub trait AnyJob<S, E>: Send {
 impl<S, E, J: Job<S, E>> AnyJob<S, E> for J {
     fn run_boxed(self: alloc::boxed::Box<Self>, seat: &mut S) -> Result<(), E> {
         (*self).run(seat).map(drop)
+    }
+}
+
+/// Takes its receipt out of an output of type `T`.
+pub type TakeReceipt<T> = fn(&mut T) -> Option<Receipt>;
+
+/// Dropped when the thread that ran a job has touched its output for the last time: the output is
+/// gone, or is the handle's alone.
+#[derive(Debug)]
+pub struct Receipt {
+    holder: NonNull<()>,
+    hand_in: unsafe fn(NonNull<()>),
+}
+
+impl Receipt {
+    /// A receipt that calls `hand_in` with `holder`, once.
+    ///
+    /// # Safety
+    ///
+    /// That call is sound, on any thread, for as long as the receipt is there.
+    pub unsafe fn new(holder: NonNull<()>, hand_in: unsafe fn(NonNull<()>)) -> Self {
+        Self { holder, hand_in }
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        // SAFETY: `new`'s caller vouches for the call; a drop comes once.
+        unsafe { (self.hand_in)(self.holder) };
     }
 }
 
@@ -217,6 +251,8 @@ pub(super) struct VTable {
     pub(super) take_output: unsafe fn(NonNull<Header>, to: *mut ()),
     pub(super) take_failure: unsafe fn(NonNull<Header>, to: *mut ()),
     pub(super) drop_outcome: unsafe fn(NonNull<Header>, End),
+    /// Takes the output's receipt.
+    pub(super) receipt: Option<unsafe fn(NonNull<Header>) -> Option<Receipt>>,
     pub(super) free: unsafe fn(NonNull<Header>),
     pub(super) withdrawn: unsafe fn(*const ()),
     pub(super) claimed_inline: unsafe fn(*const ()),
@@ -238,6 +274,7 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         take_output: Self::take_output,
         take_failure: Self::take_failure,
         drop_outcome: Self::drop_outcome,
+        receipt: if J::RECEIPT.is_some() { Some(Self::receipt) } else { None },
         free: Self::free,
         withdrawn: Self::withdrawn,
         claimed_inline: Self::claimed_inline,
@@ -317,6 +354,14 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
             }
             End::Cancelled { with_cause: false } => {}
         });
+    }
+
+    unsafe fn receipt(task: NonNull<Header>) -> Option<Receipt> {
+        Self::with_stage(task, |stage| {
+            // SAFETY: the caller has the right to the cell (S1), and left an output there.
+            let output = unsafe { &mut *stage.cast::<J::Output>() };
+            J::RECEIPT.and_then(|take| take(output))
+        })
     }
 
     unsafe fn free(task: NonNull<Header>) {

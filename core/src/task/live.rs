@@ -8,7 +8,7 @@ use core::time::Duration;
 
 #[cfg(feature = "alloc")]
 use super::cell::KeptJob;
-use super::cell::{Header, Task, take_job};
+use super::cell::{Header, Receipt, Task, take_job};
 use super::state::{End, Goodbye, Snapshot, State};
 use crate::clock::Instant;
 
@@ -138,6 +138,8 @@ impl Live {
     /// T4, T5: publishes the end, tells the waiter and the callbacks. The value found.
     pub(super) fn publish(self, end: End) -> Snapshot {
         let header = self.header();
+        // Handed in when this function is left, in whatever way.
+        let _receipt = self.receipt(end);
         let before = header.state.publish(end);
         if !State::must_settle(before) {
             return before;
@@ -158,6 +160,14 @@ impl Live {
         }
         self.after(header.state.settle());
         before
+    }
+
+    /// The receipt of an output, if it has one. The caller is the task's resolver and has not
+    /// published.
+    fn receipt(self, end: End) -> Option<Receipt> {
+        let take = self.header().vtable.receipt.filter(|_| end == End::Completed)?;
+        // SAFETY: S1, and a completed task's cell holds its output.
+        unsafe { take(self.0) }
     }
 
     /// Frees the task if that goodbye was the last.

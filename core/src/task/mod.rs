@@ -22,9 +22,9 @@ pub mod testing;
 pub use arena::Arena;
 pub(crate) use arena::Vacancy;
 pub(crate) use cell::Home;
-pub use cell::Job;
 #[cfg(feature = "alloc")]
 pub use cell::{AnyJob, KeptJob};
+pub use cell::{Job, Receipt, TakeReceipt};
 pub(crate) use entry::{Claimed, Popped};
 pub use entry::{Finished, TaskRef};
 pub use handle::{Handle, Registered, Registration};
