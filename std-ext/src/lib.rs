@@ -15,6 +15,7 @@ mod map;
 pub mod model;
 mod parker;
 mod pool;
+mod scope;
 mod sync;
 mod threads;
 mod wait;
@@ -32,5 +33,6 @@ pub use crate::map::{
     Chunks, Map, MapAll, SplitTask, get_chunks, split_map_task, split_starmap_task,
 };
 pub use crate::pool::{Builder, CancelledTask, Pool, ShutdownReport, Submitted, WhenFull};
+pub use crate::scope::{Scope, ScopedHandle};
 pub use crate::threads::{ThreadPool, Threads};
 pub use crate::wait::{AsDone, as_done, as_done_in_order, collect, wait};

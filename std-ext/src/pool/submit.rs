@@ -96,11 +96,26 @@ impl<K: Kind> Inner<K> {
         job: J,
         patience: Patience,
     ) -> Result<Handle<J::Output>, (J, PoolError)> {
+        // SAFETY: it borrows nothing.
+        unsafe { self.submit_borrowing(job, patience) }
+    }
+
+    /// The same.
+    ///
+    /// # Safety
+    ///
+    /// As of `Executor::submit_borrowing`.
+    unsafe fn submit_borrowing<J: Job<K::Seat, Failure>>(
+        &self,
+        job: J,
+        patience: Patience,
+    ) -> Result<Handle<J::Output>, (J, PoolError)> {
         let admission = match self.admit(patience) {
             Ok(admission) => admission,
             Err(reason) => return Err((job, reason)),
         };
-        let handle = match self.executor.submit(job) {
+        // SAFETY: as of the caller.
+        let handle = match unsafe { self.executor.submit_borrowing(job) } {
             Ok(handle) => handle,
             Err(rejected) => return Err((rejected.job, self.refusal(rejected.reason))),
         };
@@ -171,6 +186,24 @@ impl<K: Kind> Pool<K> {
         let job = K::job(call).map_err(|(call, reason)| SubmitError { call, reason })?;
         let submitted = self.inner.submit(job, patience);
         submitted.map_err(|(job, reason)| SubmitError { call: K::call(job), reason })
+    }
+
+    /// Submits a job that borrows, as the pool's policy says, or gives it back.
+    ///
+    /// # Safety
+    ///
+    /// As of `Executor::submit_borrowing`.
+    pub(crate) unsafe fn submit_borrowing<J: Job<K::Seat, Failure>>(
+        &self,
+        job: J,
+    ) -> Result<Handle<J::Output>, (J, PoolError)> {
+        // SAFETY: as of the caller.
+        unsafe { self.inner.submit_borrowing(job, Patience::Policy(self.inner.plan.when_full)) }
+    }
+
+    /// The engine by address, as its workers and tasks know it.
+    pub(crate) fn home(&self) -> *const () {
+        self.inner.home()
     }
 
     /// How many tasks may be pending; `None`: as many as memory holds.

@@ -1,0 +1,470 @@
+//! Tasks that borrow from their caller's stack.
+//!
+//! # Claim
+//! No closure, output or handle that borrows what a scope may borrow is run, read, written or
+//! dropped after [`Pool::scope`] has returned or unwound; and callbacks, which are kept by a task
+//! until it is over, cannot borrow at all.
+//!
+//! # Why
+//! Everything that borrows for `'scope` is at each moment in one of these places:
+//! - **B1** *with the body*: captured by it, or local to it, or to what it calls. The body is over
+//!   when `scope` begins to wait; if it unwinds, the unwinding is caught, and goes on at the end.
+//! - **B2** *with a task*: its closure until that has been called or dropped, and its output until
+//!   the thread that ran the task has touched it for the last time. All that time the task has a
+//!   *ticket*, which travels with the closure, then with the output, and lastly as the *receipt* of
+//!   the worker loop, which hands it in only after the output was published and, if the handle was
+//!   gone by then, dropped. The scope waits for all tickets, and each goes by being dropped, so no
+//!   way to end a task forgets it: run, panic, cancellation by whomever (the handle, a shutdown, a
+//!   breaking pool, a failed spawn), refusal of the submit.
+//! - **B3** *with a handle*: an output that was published while the handle was there is touched
+//!   through the handle only (invariant S4 of the core's task state). A handle borrows for `'scope`
+//!   itself, so it is in one of these places, too. If it is leaked, or part of a cycle, then its
+//!   output is never touched again by anybody: the queue's reference to a task touches no outcome.
+//! - **B4** *with the list* of a scope whose caller is a worker of the pool: a second reference to the
+//!   handle. The caller empties the list after all tickets are back; what is dropped then may
+//!   submit again, so it waits again, until the list stays empty.
+//!
+//! `'scope` cannot be named outside the body, so a thing that borrows for it gets to no other place:
+//! not into the body's result, a variable outside, another thread, or a task of another scope that
+//! ends later.
+//!
+//! Panics of destructors are noted as panics of tasks, so no unwinding takes a short cut. Should the
+//! wait itself unwind, the program is aborted.
+//!
+//! # Nested waits
+//! A worker that waits for the end of its scope must not leave the scope's pending tasks to others:
+//! there may be none. So the scope of such a caller keeps a list of its tasks, and the caller runs
+//! those that are pending, oldest first. A submit that comes while it sleeps wakes it; it does not
+//! sleep through one, since the list is changed before the caller's waker is looked for, and the
+//! waker is left before the list is looked at, each under a lock. Other scopes have no list.
+//!
+//! # Modelled by
+//! `loom-tests/tests/pool/scope.rs`
+
+mod held;
+mod ledger;
+
+use core::fmt;
+use core::future::Future;
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
+use core::panic::AssertUnwindSafe;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::collections::VecDeque;
+use std::panic::resume_unwind;
+
+use asyncpal_core::task::{Durations, Job, Status, TakeReceipt};
+
+use self::held::Held;
+use self::ledger::Ledger;
+use crate::error::{Failure, SubmitError, TaskError};
+use crate::handle::Handle;
+use crate::inline::CurrentWorker;
+use crate::pool::Pool;
+use crate::sync::panic::catch_unwind;
+use crate::sync::{Arc, Mutex, lock};
+use crate::threads::{ThreadSeat, Threads};
+
+impl Pool<Threads> {
+    /// Calls `body` with a scope, whose tasks may borrow whatever outlives this call; returns when
+    /// `body` and all those tasks are over.
+    ///
+    /// Tasks of a scope can submit to it, too. A task whose handle was dropped or forgotten runs all
+    /// the same and is waited for. If the caller is a worker of this pool, it runs what is pending
+    /// itself, so scopes nest on a pool of one worker.
+    ///
+    /// A shutdown meanwhile cancels the tasks that are pending, as ever, and the scope ends after
+    /// those that run. The wait has no time limit: without it there would be no borrowing.
+    ///
+    /// # Panics
+    ///
+    /// If `body` panics, with its panic. Else, if tasks panicked and nobody
+    /// [collected](ScopedHandle::collect) that, with the first such panic. Both come after all tasks
+    /// are over. A destructor of a closure or of a result that panics in the scope's hands counts as
+    /// a panic of its task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asyncpal_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new();
+    /// let mut numbers = vec![3, 1, 2];
+    /// let mut greeting = String::from("hello");
+    ///
+    /// let sum = pool.scope(|scope| {
+    ///     let sorted = scope.submit(|| {
+    ///         numbers.sort();
+    ///         numbers.iter().sum::<i32>()
+    ///     })?;
+    ///     scope.submit(|| greeting.push_str(", world"))?;
+    ///     sorted.collect()
+    /// })?;
+    ///
+    /// assert_eq!((sum, numbers, &*greeting), (6, vec![1, 2, 3], "hello, world"));
+    /// # Ok::<(), asyncpal_std::TaskError>(())
+    /// ```
+    ///
+    /// What is local to the body does not live long enough to be borrowed by a task:
+    ///
+    /// ```compile_fail,E0373
+    /// # let pool = asyncpal_std::ThreadPool::new();
+    /// pool.scope(|scope| {
+    ///     let local = String::from("gone before the task is");
+    ///     drop(scope.submit(|| local.len()));
+    /// });
+    /// ```
+    ///
+    /// A handle cannot leave the body, neither as its result nor through a variable:
+    ///
+    /// ```compile_fail
+    /// # let pool = asyncpal_std::ThreadPool::new();
+    /// let escaped = pool.scope(|scope| scope.submit(|| 1).expect("the pool is open"));
+    /// ```
+    ///
+    /// ```compile_fail,E0521
+    /// # let pool = asyncpal_std::ThreadPool::new();
+    /// let mut escaped = None;
+    /// pool.scope(|scope| escaped = scope.submit(|| 1).ok());
+    /// ```
+    pub fn scope<'env, F, R>(&'env self, body: F) -> R
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
+    {
+        let is_worker = CurrentWorker::of(self.home()).is_some_and(|worker| worker.inline);
+        let scope = Scope {
+            ledger: Ledger::new(),
+            pool: self,
+            list: is_worker.then(|| ManuallyDrop::new(Mutex::new(VecDeque::new()))),
+            scope: PhantomData,
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| body(&scope)));
+        if catch_unwind(AssertUnwindSafe(|| scope.end())).is_err() {
+            // Tasks may still run, and borrow.
+            std::process::abort();
+        }
+        let mut panics = scope.ledger.take_uncollected();
+        let first = match &result {
+            Ok(_) => panics.next(),
+            Err(_) => None,
+        };
+        // Payloads that panic when they are dropped have had their say.
+        panics.for_each(|payload| drop(catch_unwind(AssertUnwindSafe(|| drop(payload)))));
+        match (result, first) {
+            (Err(payload), _) | (Ok(_), Some(payload)) => resume_unwind(payload),
+            (Ok(value), None) => value,
+        }
+    }
+}
+
+/// Where tasks are submitted that borrow from the caller of [`Pool::scope`].
+///
+/// `'scope` is the scope's own life: what tasks may borrow outlives it. `'env` is what is outside
+/// of the scope.
+pub struct Scope<'scope, 'env: 'scope> {
+    ledger: Ledger,
+    pool: &'env Pool<Threads>,
+    /// B4. Empty when the scope is over, so nothing is left to drop.
+    list: Option<ManuallyDrop<List<'scope>>>,
+    /// Neither may be shortened: a task would borrow for less than the scope lasts.
+    scope: PhantomData<&'scope mut &'scope ()>,
+}
+
+type List<'scope> = Mutex<VecDeque<Arc<dyn Listed + 'scope>>>;
+
+/// A task as the scope's list has it.
+trait Listed: Send + Sync {
+    fn is_done(&self) -> bool;
+    fn run_here(&self) -> bool;
+}
+
+impl<T: Send> Listed for Handle<Held<T>> {
+    fn is_done(&self) -> bool {
+        Self::is_done(self)
+    }
+
+    fn run_here(&self) -> bool {
+        Self::run_here(self)
+    }
+}
+
+impl<'scope> Scope<'scope, '_> {
+    /// Submits a closure, which may borrow what outlives the scope; so may its result.
+    ///
+    /// The task is one allocation; if the scope's caller is a worker of the pool, two.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pool::submit`], with the closure.
+    ///
+    /// # Examples
+    ///
+    /// A task submits to its own scope:
+    ///
+    /// ```
+    /// use asyncpal_std::ThreadPool;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// let pool = ThreadPool::new();
+    /// let count = AtomicU32::new(0);
+    ///
+    /// pool.scope(|scope| {
+    ///     let task = || {
+    ///         count.fetch_add(1, Ordering::Relaxed);
+    ///     };
+    ///     scope.submit(move || {
+    ///         task();
+    ///         drop(scope.submit(task));
+    ///     })
+    ///     .map(drop)
+    /// })
+    /// .expect("the pool is open");
+    ///
+    /// assert_eq!(count.into_inner(), 2);
+    /// ```
+    pub fn submit<F, T>(&'scope self, call: F) -> Result<ScopedHandle<'scope, T>, SubmitError<F>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        // SAFETY: who can name the scope is with its body or with one of its tasks, B1 to B4; and
+        // `Pool::scope` keeps the ledger in its place.
+        let ticket = unsafe { self.ledger.ticket() };
+        let job = ScopedJob(Held::new(call, ticket));
+        // SAFETY: B2: the ticket is counted for as long as is asked for the job and its output;
+        // the handle borrows for `'scope`, B3.
+        match unsafe { self.pool.submit_borrowing(job) } {
+            Ok(handle) => Ok(ScopedHandle { task: self.enlist(handle), ledger: &self.ledger }),
+            Err((job, reason)) => Err(SubmitError { call: job.0.into_inner(), reason }),
+        }
+    }
+
+    fn enlist<T: Send + 'scope>(&self, handle: Handle<Held<T>>) -> Reference<T> {
+        let Some(list) = &self.list else { return Reference::Sole(handle) };
+        let handle = Arc::new(handle);
+        let mut listed = lock(list);
+        let mut done = VecDeque::new();
+        if listed.len() == listed.capacity() {
+            (done, *listed) = listed.drain(..).partition(|task| task.is_done());
+            listed.reserve(1);
+        }
+        listed.push_back(handle.clone());
+        drop(listed);
+        // Not under the lock: an output's destructor may submit.
+        drop(done);
+        self.ledger.call_for_help();
+        Reference::Listed(handle)
+    }
+
+    /// Waits until nothing borrows any more.
+    fn end(&self) {
+        loop {
+            self.ledger.wait(|| self.run_one());
+            // B4: alone.
+            let Some(list) = &self.list else { return };
+            let left = core::mem::take(&mut *lock(list));
+            if left.is_empty() {
+                return;
+            }
+        }
+    }
+
+    /// Runs the oldest pending task of the list; false if there is none.
+    fn run_one(&self) -> bool {
+        let Some(list) = &self.list else { return false };
+        while let Some(task) = { lock(list).pop_front() } {
+            // What unwinds here is a foreign waker.
+            match catch_unwind(AssertUnwindSafe(|| task.run_here())) {
+                Ok(false) => {}
+                Ok(true) => return true,
+                Err(payload) => {
+                    let _ = self.ledger.note(payload);
+                    return true;
+                }
+            }
+        }
+        false
+    }
+}
+
+impl fmt::Debug for Scope<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scope").field("pool", &self.pool).finish_non_exhaustive()
+    }
+}
+
+/// A closure on its way to a thread.
+struct ScopedJob<F>(Held<F>);
+
+impl<F, T> Job<ThreadSeat, Failure> for ScopedJob<F>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    type Output = Held<T>;
+
+    const RECEIPT: Option<TakeReceipt<Held<T>>> = Some(Held::take_receipt);
+
+    fn run(self, _seat: &mut ThreadSeat) -> Result<Held<T>, Failure> {
+        self.0.call()
+    }
+}
+
+/// The caller's end of a task of a scope.
+///
+/// What [`Handle`](crate::Handle) says of waiting, cancelling and nested waits holds here, too.
+/// Dropping it detaches the task; the scope waits for it all the same. It has no callbacks.
+#[must_use = "a handle that is dropped detaches its task"]
+pub struct ScopedHandle<'scope, T> {
+    task: Reference<T>,
+    ledger: &'scope Ledger,
+}
+
+enum Reference<T> {
+    Sole(Handle<Held<T>>),
+    /// The list of the scope has it, too.
+    Listed(Arc<Handle<Held<T>>>),
+}
+
+impl<T> Deref for Reference<T> {
+    type Target = Handle<Held<T>>;
+
+    fn deref(&self) -> &Handle<Held<T>> {
+        match self {
+            Self::Sole(handle) => handle,
+            Self::Listed(handle) => handle,
+        }
+    }
+}
+
+impl<T> Reference<T> {
+    /// Calls `f` with what may take the outcome.
+    fn with_mut<R>(&mut self, f: impl FnOnce(&mut Handle<Held<T>>) -> R) -> R {
+        match self {
+            Self::Sole(handle) => f(handle),
+            Self::Listed(handle) => {
+                // SAFETY: a handle is a task's address. The task is kept by the original; the copy is
+                // not dropped. The list asks for its state and claims it, which handles allow
+                // through a shared reference; nobody else takes an outcome or registers a waker.
+                let mut copy = ManuallyDrop::new(unsafe { core::ptr::read(&raw const **handle) });
+                f(&mut copy)
+            }
+        }
+    }
+}
+
+impl<T> ScopedHandle<'_, T> {
+    /// Waits for the task and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::collect`](crate::Handle::collect). A panic that is collected is not the scope's
+    /// any more.
+    pub fn collect(mut self) -> Result<T, TaskError> {
+        self.wait();
+        self.try_collect()
+    }
+
+    /// Waits for the task, at most so long, and returns its result.
+    ///
+    /// # Errors
+    ///
+    /// As [`Handle::collect_timeout`](crate::Handle::collect_timeout).
+    pub fn collect_timeout(&mut self, timeout: Duration) -> Result<T, TaskError> {
+        if self.wait_timeout(timeout) { self.try_collect() } else { Err(TaskError::TimedOut) }
+    }
+
+    /// The result, if the task is over, without waiting.
+    ///
+    /// # Errors
+    ///
+    /// As [`collect_timeout`](Self::collect_timeout).
+    pub fn try_collect(&mut self) -> Result<T, TaskError> {
+        let result = self.task.with_mut(Handle::try_collect);
+        self.reveal(result)
+    }
+
+    fn reveal(&self, result: Result<Held<T>, TaskError>) -> Result<T, TaskError> {
+        result.map(Held::into_inner).map_err(|error| match error {
+            TaskError::Panicked(noted) => TaskError::Panicked(self.ledger.collect(noted)),
+            other => other,
+        })
+    }
+
+    /// Waits until the task is over.
+    pub fn wait(&self) {
+        self.task.wait();
+    }
+
+    /// Waits until the task is over, at most so long; false if it is not.
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        self.task.wait_timeout(timeout)
+    }
+
+    /// Cancels the task if it is pending: its closure is dropped here and now. False if the task has
+    /// started or is over.
+    pub fn cancel(&self) -> bool {
+        self.task.cancel()
+    }
+
+    /// Where the task is: a snapshot.
+    pub fn status(&self) -> Status {
+        self.task.status()
+    }
+
+    /// True once the task is over and its result can be collected.
+    pub fn is_done(&self) -> bool {
+        self.task.is_done()
+    }
+
+    /// How long the task waited for a worker, and how long it ran; `None` before it is over.
+    pub fn durations(&self) -> Option<Durations> {
+        self.task.durations()
+    }
+
+    /// The task's number in its pool: 1, 2, 3 … in the order of the submits.
+    pub fn task_id(&self) -> usize {
+        self.task.task_id()
+    }
+}
+
+impl<T> Drop for ScopedHandle<'_, T> {
+    fn drop(&mut self) {
+        // The list may keep the task for a while, but not what came of it.
+        if matches!(self.task, Reference::Listed(_)) && self.is_done() {
+            drop(self.task.with_mut(Handle::try_collect));
+        }
+    }
+}
+
+impl<T> Unpin for ScopedHandle<'_, T> {}
+
+/// For bodies and tasks that block on a future; the scope itself ends only when its body returns.
+///
+/// # Cancel safety
+///
+/// Strict: a dropped `.await` loses nothing while the handle is kept (await `&mut handle`).
+///
+/// # Panics
+///
+/// If it is polled again after it returned the result.
+impl<T> Future for ScopedHandle<'_, T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let polled = self.task.with_mut(|handle| Pin::new(handle).poll(context));
+        polled.map(|result| self.reveal(result))
+    }
+}
+
+impl<T> fmt::Debug for ScopedHandle<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScopedHandle")
+            .field("task_id", &self.task_id())
+            .field("status", &self.status())
+            .finish()
+    }
+}
