@@ -9,6 +9,7 @@
 //!   (`filter`).
 //! - **P2**, **P3** of the parker: no token is lost, and what the waker did is seen (`parker`).
 //! - **M2** of a pool's room: who waits for room is let in (`room`).
+//! - A scope ends after everything that borrows is gone (`scope`).
 //! - What the checker finds in a task is the model's failure and not the task's (`verdict`).
 //!
 //! Each is small: the protocols have models of their own, with more preemptions.
@@ -22,6 +23,8 @@ mod filter;
 mod parker;
 #[path = "pool/room.rs"]
 mod room;
+#[path = "pool/scope.rs"]
+mod scope;
 #[path = "pool/verdict.rs"]
 mod verdict;
 #[path = "pool/work.rs"]

@@ -41,26 +41,24 @@
 //! # Modelled by
 //! `loom-tests/tests/pool/scope.rs`
 
+mod handle;
 mod held;
 mod ledger;
 
 use core::fmt;
-use core::future::Future;
 use core::marker::PhantomData;
 use core::mem::ManuallyDrop;
-use core::ops::Deref;
 use core::panic::AssertUnwindSafe;
-use core::pin::Pin;
-use core::task::{Context, Poll};
-use core::time::Duration;
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
 
-use asyncpal_core::task::{Durations, Job, Status, TakeReceipt};
+use asyncpal_core::task::{Job, TakeReceipt};
 
+use self::handle::Reference;
+pub use self::handle::ScopedHandle;
 use self::held::Held;
 use self::ledger::Ledger;
-use crate::error::{Failure, SubmitError, TaskError};
+use crate::error::{Failure, SubmitError};
 use crate::handle::Handle;
 use crate::inline::CurrentWorker;
 use crate::pool::Pool;
@@ -237,7 +235,7 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: B2: the ticket is counted for as long as is asked for the job and its output;
         // the handle borrows for `'scope`, B3.
         match unsafe { self.pool.submit_borrowing(job) } {
-            Ok(handle) => Ok(ScopedHandle { task: self.enlist(handle), ledger: &self.ledger }),
+            Ok(handle) => Ok(ScopedHandle::new(self.enlist(handle), &self.ledger)),
             Err((job, reason)) => Err(SubmitError { call: job.0.into_inner(), reason }),
         }
     }
@@ -310,161 +308,5 @@ where
 
     fn run(self, _seat: &mut ThreadSeat) -> Result<Held<T>, Failure> {
         self.0.call()
-    }
-}
-
-/// The caller's end of a task of a scope.
-///
-/// What [`Handle`](crate::Handle) says of waiting, cancelling and nested waits holds here, too.
-/// Dropping it detaches the task; the scope waits for it all the same. It has no callbacks.
-#[must_use = "a handle that is dropped detaches its task"]
-pub struct ScopedHandle<'scope, T> {
-    task: Reference<T>,
-    ledger: &'scope Ledger,
-}
-
-enum Reference<T> {
-    Sole(Handle<Held<T>>),
-    /// The list of the scope has it, too.
-    Listed(Arc<Handle<Held<T>>>),
-}
-
-impl<T> Deref for Reference<T> {
-    type Target = Handle<Held<T>>;
-
-    fn deref(&self) -> &Handle<Held<T>> {
-        match self {
-            Self::Sole(handle) => handle,
-            Self::Listed(handle) => handle,
-        }
-    }
-}
-
-impl<T> Reference<T> {
-    /// Calls `f` with what may take the outcome.
-    fn with_mut<R>(&mut self, f: impl FnOnce(&mut Handle<Held<T>>) -> R) -> R {
-        match self {
-            Self::Sole(handle) => f(handle),
-            Self::Listed(handle) => {
-                // SAFETY: a handle is a task's address. The task is kept by the original; the copy is
-                // not dropped. The list asks for its state and claims it, which handles allow
-                // through a shared reference; nobody else takes an outcome or registers a waker.
-                let mut copy = ManuallyDrop::new(unsafe { core::ptr::read(&raw const **handle) });
-                f(&mut copy)
-            }
-        }
-    }
-}
-
-impl<T> ScopedHandle<'_, T> {
-    /// Waits for the task and returns its result.
-    ///
-    /// # Errors
-    ///
-    /// As [`Handle::collect`](crate::Handle::collect). A panic that is collected is not the scope's
-    /// any more.
-    pub fn collect(mut self) -> Result<T, TaskError> {
-        self.wait();
-        self.try_collect()
-    }
-
-    /// Waits for the task, at most so long, and returns its result.
-    ///
-    /// # Errors
-    ///
-    /// As [`Handle::collect_timeout`](crate::Handle::collect_timeout).
-    pub fn collect_timeout(&mut self, timeout: Duration) -> Result<T, TaskError> {
-        if self.wait_timeout(timeout) { self.try_collect() } else { Err(TaskError::TimedOut) }
-    }
-
-    /// The result, if the task is over, without waiting.
-    ///
-    /// # Errors
-    ///
-    /// As [`collect_timeout`](Self::collect_timeout).
-    pub fn try_collect(&mut self) -> Result<T, TaskError> {
-        let result = self.task.with_mut(Handle::try_collect);
-        self.reveal(result)
-    }
-
-    fn reveal(&self, result: Result<Held<T>, TaskError>) -> Result<T, TaskError> {
-        result.map(Held::into_inner).map_err(|error| match error {
-            TaskError::Panicked(noted) => TaskError::Panicked(self.ledger.collect(noted)),
-            other => other,
-        })
-    }
-
-    /// Waits until the task is over.
-    pub fn wait(&self) {
-        self.task.wait();
-    }
-
-    /// Waits until the task is over, at most so long; false if it is not.
-    pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        self.task.wait_timeout(timeout)
-    }
-
-    /// Cancels the task if it is pending: its closure is dropped here and now. False if the task has
-    /// started or is over.
-    pub fn cancel(&self) -> bool {
-        self.task.cancel()
-    }
-
-    /// Where the task is: a snapshot.
-    pub fn status(&self) -> Status {
-        self.task.status()
-    }
-
-    /// True once the task is over and its result can be collected.
-    pub fn is_done(&self) -> bool {
-        self.task.is_done()
-    }
-
-    /// How long the task waited for a worker, and how long it ran; `None` before it is over.
-    pub fn durations(&self) -> Option<Durations> {
-        self.task.durations()
-    }
-
-    /// The task's number in its pool: 1, 2, 3 … in the order of the submits.
-    pub fn task_id(&self) -> usize {
-        self.task.task_id()
-    }
-}
-
-impl<T> Drop for ScopedHandle<'_, T> {
-    fn drop(&mut self) {
-        // The list may keep the task for a while, but not what came of it.
-        if matches!(self.task, Reference::Listed(_)) && self.is_done() {
-            drop(self.task.with_mut(Handle::try_collect));
-        }
-    }
-}
-
-impl<T> Unpin for ScopedHandle<'_, T> {}
-
-/// For bodies and tasks that block on a future; the scope itself ends only when its body returns.
-///
-/// # Cancel safety
-///
-/// Strict: a dropped `.await` loses nothing while the handle is kept (await `&mut handle`).
-///
-/// # Panics
-///
-/// If it is polled again after it returned the result.
-impl<T> Future for ScopedHandle<'_, T> {
-    type Output = Result<T, TaskError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let polled = self.task.with_mut(|handle| Pin::new(handle).poll(context));
-        polled.map(|result| self.reveal(result))
-    }
-}
-
-impl<T> fmt::Debug for ScopedHandle<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScopedHandle")
-            .field("task_id", &self.task_id())
-            .field("status", &self.status())
-            .finish()
     }
 }

@@ -9,7 +9,7 @@
 
 pub(crate) use std::sync::{Arc, Weak};
 
-pub(crate) use asyncpal_core::sync::{AtomicUsize, Ordering, fence};
+pub(crate) use asyncpal_core::sync::{AtomicUsize, LastUse, Ordering, UnsafeCell, fence};
 
 pub(crate) use imp::*;
 

@@ -51,7 +51,7 @@ use asyncpal_core::task::Receipt;
 use crate::clock::Deadline;
 use crate::error::{Failure, Panic, TaskError};
 use crate::parker::{Bed, spin};
-use crate::sync::{AtomicUsize, Mutex, Ordering, lock};
+use crate::sync::{AtomicUsize, LastUse, Mutex, MutexGuard, Ordering, UnsafeCell, lock};
 
 const DONE: usize = usize::MAX;
 
@@ -67,6 +67,18 @@ pub(super) struct Ledger {
     caller: Mutex<Option<Waker>>,
     /// In the order of the panics; `None` once collected.
     panics: Mutex<Vec<Option<Payload>>>,
+    /// Stands for all of it under the checker: whoever touches the ledger reads this.
+    memory: UnsafeCell<()>,
+}
+
+// SAFETY: nobody writes the memory's cell.
+unsafe impl Sync for Ledger {}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.count.last_use();
+        self.memory.last_use();
+    }
 }
 
 /// In a task's failure, for the panic that the ledger has: its place there.
@@ -79,6 +91,7 @@ impl Ledger {
             count: AtomicUsize::new(1),
             caller: Mutex::new(None),
             panics: Mutex::new(Vec::new()),
+            memory: UnsafeCell::new(()),
         }
     }
 
@@ -111,7 +124,7 @@ impl Ledger {
             return;
         }
         // SAFETY: N2: this thread took the count to 0.
-        let waker = lock(unsafe { &(*this.as_ptr()).caller }).take();
+        let waker = unsafe { this.as_ref() }.caller().take();
         // ORDERING: Release, N4 and N5. A sole writer's store, N3.
         count.store(DONE, Ordering::Release);
         // From here on the ledger may be gone.
@@ -128,7 +141,7 @@ impl Ledger {
             return;
         }
         Bed::with(|bed| {
-            *lock(&self.caller) = Some(bed.waker().clone());
+            *self.caller() = Some(bed.waker().clone());
             // ORDERING: Release: the waker. Acquire, N4: if this thread is alone.
             if self.count.fetch_sub(1, Ordering::AcqRel) != 1 {
                 // A token may be left from an earlier wait.
@@ -143,6 +156,16 @@ impl Ledger {
         self.count.store(1, Ordering::Relaxed);
     }
 
+    fn caller(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.memory.with(|_| ());
+        lock(&self.caller)
+    }
+
+    fn panics(&self) -> MutexGuard<'_, Vec<Option<Payload>>> {
+        self.memory.with(|_| ());
+        lock(&self.panics)
+    }
+
     fn is_done(&self) -> bool {
         // ORDERING: Acquire, N4 and N5.
         self.count.load(Ordering::Acquire) == DONE
@@ -150,7 +173,7 @@ impl Ledger {
 
     /// Wakes the caller if it waits: there is something to help with. Called by who is counted.
     pub(super) fn call_for_help(&self) {
-        let waker = lock(&self.caller).clone();
+        let waker = self.caller().clone();
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -158,7 +181,7 @@ impl Ledger {
 
     /// Keeps a panic until somebody collects it; the task's failure instead.
     pub(super) fn note(&self, payload: Payload) -> Failure {
-        let mut panics = lock(&self.panics);
+        let mut panics = self.panics();
         panics.push(Some(payload));
         Box::new(TaskError::Panicked(Panic::new(Box::new(Noted(panics.len() - 1)))))
     }
@@ -167,7 +190,7 @@ impl Ledger {
     pub(super) fn collect(&self, noted: Panic) -> Panic {
         match noted.into_payload().downcast::<Noted>() {
             Ok(noted) => {
-                let payload = lock(&self.panics)[noted.0].take();
+                let payload = self.panics()[noted.0].take();
                 Panic::new(payload.expect("a task's outcome is taken once"))
             }
             Err(other) => Panic::new(other),
@@ -176,7 +199,7 @@ impl Ledger {
 
     /// The panics that nobody has collected. Called when nobody else is counted.
     pub(super) fn take_uncollected(&self) -> impl Iterator<Item = Payload> {
-        core::mem::take(&mut *lock(&self.panics)).into_iter().flatten()
+        core::mem::take(&mut *self.panics()).into_iter().flatten()
     }
 }
 
