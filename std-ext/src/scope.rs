@@ -213,13 +213,12 @@ impl<'scope> Scope<'scope, '_> {
     ///     let task = || {
     ///         count.fetch_add(1, Ordering::Relaxed);
     ///     };
-    ///     scope.submit(move || {
+    ///     let both = move || {
     ///         task();
     ///         drop(scope.submit(task));
-    ///     })
-    ///     .map(drop)
-    /// })
-    /// .expect("the pool is open");
+    ///     };
+    ///     drop(scope.submit(both).expect("the pool is open"));
+    /// });
     ///
     /// assert_eq!(count.into_inner(), 2);
     /// ```
