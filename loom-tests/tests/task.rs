@@ -10,6 +10,8 @@
 //! | S3, E3: freed once, after the last use | every model: a task's memory is watched |
 //! | S5, E2: the waker slot | `a_waiter_…`, `a_poll_…` |
 //! | O1, O2, O3: callbacks | `a_callback_…`, `callbacks_…`, `an_emptied_place_…` |
+//! | E1: the outcome in its place | `an_outcome_is_looked_at_…` |
+//! | E4: a request to stop | `request::a_request_to_stop_…` |
 //! | the home is alive when it is touched | `a_canceller_at_its_accounts_…` |
 #![cfg(asyncpal_loom)]
 
@@ -21,6 +23,8 @@ mod job;
 mod memory;
 #[path = "common/parker.rs"]
 mod parker;
+#[path = "task/request.rs"]
+mod request;
 
 use asyncpal_core::clock::ManualClock;
 use asyncpal_core::error::Outcome;
@@ -46,6 +50,27 @@ fn an_outcome_is_taken_once_and_whole() {
         assert!(handle.durations().is_some());
         drop(handle);
         assert_eq!((ends.of(RUN), ends.of(OUTCOME), home.withdrawals()), (1, 1, 0));
+    });
+}
+
+#[test]
+fn an_outcome_is_looked_at_where_it_is_and_taken_afterwards() {
+    play("an_outcome_is_looked_at_where_it_is_and_taken_afterwards", None, |scene| {
+        let Scene { entry, mut handle, ends, .. } = scene;
+        let worker = thread::spawn(move || assert!(testing::work(entry)));
+
+        let seen = match handle.peek() {
+            Some(Outcome::Completed(value)) => value.is_whole(),
+            Some(_) => unreachable!("it returns"),
+            None => true,
+        };
+
+        assert!(seen);
+        join(worker);
+        assert!(matches!(handle.peek(), Some(Outcome::Completed(_))));
+        assert!(handle.take().is_some() && handle.peek().is_none());
+        drop(handle);
+        assert_eq!(ends.of(OUTCOME), 1);
     });
 }
 

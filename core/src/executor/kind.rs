@@ -66,6 +66,13 @@ pub trait WorkerKind: Send + Sync + Sized {
         false
     }
 
+    /// Whether running tasks should end: what they see in
+    /// [`Running::is_cancel_requested`](crate::task::Running::is_cancel_requested) beside their own
+    /// cancellation.
+    fn asks_to_stop(&self) -> bool {
+        false
+    }
+
     /// Sleeps until a token, the deadline, or the loss of the seat.
     fn park(
         &self,

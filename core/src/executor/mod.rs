@@ -215,6 +215,10 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
         }
     }
 
+    fn asks_to_stop(&self) -> bool {
+        self.kind.asks_to_stop()
+    }
+
     fn now(&self) -> Instant {
         self.kind.clock().now()
     }

@@ -29,7 +29,9 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::task::Waker;
 
+use super::live::Live;
 use super::observers::Callbacks;
+use super::running::Running;
 use super::state::{End, State};
 use crate::clock::Instant;
 use crate::sync::{LastUse, UnsafeCell, Untracked};
@@ -46,6 +48,15 @@ pub trait Job<S, E>: Send {
 
     /// Runs. It must not unwind: the core cannot catch, and the task would never end.
     fn run(self, seat: &mut S) -> Result<Self::Output, E>;
+
+    /// What the engine calls: as `run`, for a job that wants to know whether it should stop.
+    fn run_as(self, seat: &mut S, this: &Running<'_>) -> Result<Self::Output, E>
+    where
+        Self: Sized,
+    {
+        let _ = this;
+        self.run(seat)
+    }
 
     /// What is kept of a job whose task its pool cancels, for somebody to run it elsewhere; `None`:
     /// nothing. A job that borrows keeps nothing.
@@ -127,6 +138,11 @@ pub(crate) unsafe trait Home: Sync {
     ///
     /// The caller keeps the value alive.
     unsafe fn claimed_inline(this: *const Self);
+
+    /// Whether its running tasks should stop.
+    fn asks_to_stop(&self) -> bool {
+        false
+    }
 
     /// The present moment.
     fn now(&self) -> Instant;
@@ -245,6 +261,8 @@ pub(super) struct VTable {
     /// Moves what is kept of the job out to a pointer.
     #[cfg(feature = "alloc")]
     pub(super) keep_job: unsafe fn(NonNull<Header>, to: *mut ()),
+    /// Where the stage is.
+    pub(super) stage: unsafe fn(NonNull<Header>) -> *const (),
     /// Moves a failure in from a pointer.
     pub(super) put_failure: unsafe fn(NonNull<Header>, failure: *const ()),
     /// Moves the output or the failure out to a pointer.
@@ -256,6 +274,7 @@ pub(super) struct VTable {
     pub(super) free: unsafe fn(NonNull<Header>),
     pub(super) withdrawn: unsafe fn(*const ()),
     pub(super) claimed_inline: unsafe fn(*const ()),
+    pub(super) asks_to_stop: unsafe fn(*const ()) -> bool,
     pub(super) now: unsafe fn(*const ()) -> Instant,
     pub(super) retain: unsafe fn(*const ()),
     pub(super) release: unsafe fn(*const ()),
@@ -270,6 +289,7 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         drop_job: Self::drop_job,
         #[cfg(feature = "alloc")]
         keep_job: Self::keep_job,
+        stage: Self::stage,
         put_failure: Self::put_failure,
         take_output: Self::take_output,
         take_failure: Self::take_failure,
@@ -278,6 +298,7 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         free: Self::free,
         withdrawn: Self::withdrawn,
         claimed_inline: Self::claimed_inline,
+        asks_to_stop: Self::asks_to_stop,
         now: Self::now,
         retain: Self::retain,
         release: Self::release,
@@ -294,7 +315,8 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         // SAFETY: the caller has the right to the cell (S1), and it holds the job.
         let job = Self::with_stage(task, |stage| unsafe { take_job(stage) });
         // SAFETY: the caller's seat is an `S` that it lends for the call.
-        let outcome = job.run(unsafe { &mut *seat.cast::<S>() });
+        let seat = unsafe { &mut *seat.cast::<S>() };
+        let outcome = job.run_as(seat, &Running::new(Live::new(task)));
         Self::with_stage(task, |stage| {
             let (content, end) = match outcome {
                 Ok(output) => (Stage { output: ManuallyDrop::new(output) }, End::Completed),
@@ -317,6 +339,11 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         let job = Self::with_stage(task, |stage| unsafe { take_job(stage) });
         // SAFETY: `to` has room for it.
         unsafe { to.cast::<Option<KeptJob<S, E>>>().write(job.keep()) };
+    }
+
+    unsafe fn stage(task: NonNull<Header>) -> *const () {
+        // SAFETY: every function of this table is called with a live task of these types.
+        unsafe { Task::<J, J::Output, E>::stage_of(task) }.cast_const().cast()
     }
 
     unsafe fn put_failure(task: NonNull<Header>, failure: *const ()) {
@@ -379,6 +406,11 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
     unsafe fn claimed_inline(home: *const ()) {
         // SAFETY: the caller knows that the home is alive.
         unsafe { A::claimed_inline(home.cast()) };
+    }
+
+    unsafe fn asks_to_stop(home: *const ()) -> bool {
+        // SAFETY: the caller knows that the home is alive.
+        unsafe { &*home.cast::<A>() }.asks_to_stop()
     }
 
     unsafe fn now(home: *const ()) -> Instant {

@@ -11,6 +11,8 @@ use super::entry::Finished;
 use super::live::Live;
 #[cfg(feature = "alloc")]
 use super::observers::ObserverId;
+#[cfg(doc)]
+use super::running::Running;
 use super::state::{Arm, Disarm, End};
 use super::{Durations, Status};
 use crate::clock::{Clock, Instant};
@@ -28,7 +30,7 @@ pub struct Handle<T, E> {
 
 // SAFETY: the outcome moves with the handle; the rest of a task is made for sharing.
 unsafe impl<T: Send, E: Send> Send for Handle<T, E> {}
-// SAFETY: a shared handle gives no access to the outcome.
+// SAFETY: a shared handle gives no access to the outcome, but to who may share it (`peek`).
 unsafe impl<T: Send, E: Send> Sync for Handle<T, E> {}
 
 /// What became of a wish to be woken.
@@ -82,9 +84,20 @@ impl<T, E> Handle<T, E> {
     }
 
     /// Cancels the task if it is pending: its closure is dropped here and now, and the handle
-    /// resolves. False if the task has started or is over.
+    /// resolves. False if the task has started or is over; one that has started is asked to stop, and
+    /// sees it in [`Running::is_cancel_requested`].
     pub fn cancel(&self) -> bool {
-        self.task.cancel(None::<E>, None)
+        let cancelled = self.task.cancel(None::<E>, None);
+        if !cancelled {
+            self.task.header().state.request_cancel();
+        }
+        cancelled
+    }
+
+    /// True if a [`cancel`](Self::cancel) came while the task was running, or before.
+    pub fn is_cancel_requested(&self) -> bool {
+        let seen = self.task.header().state.get();
+        seen.is_cancel_requested() || seen.status() == Status::Cancelled
     }
 
     /// Cancels the task if it is pending, and gives its job back.
@@ -119,6 +132,31 @@ impl<T, E> Handle<T, E> {
         finished.ran(started, clock.now());
         drop(finished);
         true
+    }
+
+    /// The outcome, in its place; `None` if the task is not over or the outcome was taken.
+    pub fn peek(&self) -> Option<Outcome<&T, &E>>
+    where
+        T: Sync,
+        E: Sync,
+    {
+        let seen = self.task.header().state.get();
+        let end = seen.end()?;
+        if seen.is_taken() {
+            return None;
+        }
+        Some(match end {
+            // SAFETY: S4, shared by all who share the handle, which `Sync` allows; taking it out needs
+            // the handle for itself; the types are the handle's.
+            End::Completed => Outcome::Completed(unsafe { self.task.look_at_outcome::<T>() }),
+            // SAFETY: as above.
+            End::Failed => Outcome::Failed(unsafe { self.task.look_at_outcome::<E>() }),
+            End::Cancelled { with_cause: false } => Outcome::Cancelled(None),
+            End::Cancelled { with_cause: true } => {
+                // SAFETY: as above.
+                Outcome::Cancelled(Some(unsafe { self.task.look_at_outcome::<E>() }))
+            }
+        })
     }
 
     /// Moves the outcome out; `None` if the task is not over or the outcome was taken before.

@@ -128,6 +128,14 @@ impl Live {
         unsafe { (header.vtable.claimed_inline)(header.home) };
     }
 
+    /// Whether the home wants its running tasks to stop. The caller runs in this task, so its worker
+    /// keeps the home.
+    pub(super) fn asks_to_stop(self) -> bool {
+        let header = self.header();
+        // SAFETY: see the module's documentation on the home's lifetime.
+        unsafe { (header.vtable.asks_to_stop)(header.home) }
+    }
+
     /// The moment by the home's clock. The caller knows that the home is alive.
     pub(super) fn now(self) -> Instant {
         let header = self.header();
@@ -187,6 +195,20 @@ impl Live {
     pub(super) fn drop_outcome(self, end: End) {
         // SAFETY: S4.
         unsafe { (self.header().vtable.drop_outcome)(self.0, end) };
+    }
+
+    /// The output or the failure, where it is.
+    ///
+    /// # Safety
+    ///
+    /// The caller has the right to the outcome (S4), `R` is its type, and it is not moved out while the
+    /// reference is used.
+    pub(super) unsafe fn look_at_outcome<'t, R>(self) -> &'t R {
+        let header = self.header();
+        // SAFETY: the task is live, and the functions of its table are for it.
+        let outcome = unsafe { (header.vtable.stage)(self.0) }.cast::<R>();
+        // SAFETY: by the caller's promise; a content starts where the stage does.
+        header.stage.with(|_| unsafe { &*outcome })
     }
 
     /// Moves the output (`FAILURE` false) or the failure out.

@@ -2,7 +2,8 @@
 //!
 //! `state` is the word and its transitions, `cell` the memory that the word guards, `heap` and
 //! `arena` where that memory comes from, `live` what the parties do with it, `entry` the queue's end,
-//! `handle` the caller's end, `observers` the callbacks.
+//! `handle` the caller's end, `running` what a running task sees of itself, `observers` the
+//! callbacks.
 
 mod arena;
 mod cell;
@@ -14,6 +15,7 @@ mod live;
 #[cfg_attr(not(feature = "alloc"), path = "no_observers.rs")]
 mod observers;
 mod oneshot;
+mod running;
 mod state;
 #[cfg(all(asyncpal_loom, feature = "alloc"))]
 #[doc(hidden)]
@@ -35,6 +37,7 @@ pub use observers::ObserverId;
 pub use oneshot::Completer;
 #[cfg(feature = "alloc")]
 pub use oneshot::oneshot;
+pub use running::Running;
 
 use core::time::Duration;
 

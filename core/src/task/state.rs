@@ -16,6 +16,7 @@
 //! | 8 | `SETTLED` | the resolver has touched the task for the last time |
 //! | 9 | `TAKEN` | the outcome was moved out |
 //! | 10 | `CAUSE` | a cancelled task carries a failure that says why |
+//! | 11 | `CANCEL_REQUESTED` | a cancel came too late: the running task was asked to stop |
 //!
 //! # Invariants
 //! - **S1** Exactly one thread leaves `pending`: it is the resolver and alone may touch the cell
@@ -38,16 +39,19 @@
 //! | T6 `discard_entry` | `ENTRY_GONE` | whoever pops a stub |
 //! | T7 `release_handle` | `HANDLE_GONE` | handle |
 //! | T8 `arm`, `disarm` | `SLOT`, `WAITER` | waiter |
+//! | T9 `request_cancel` | `CANCEL_REQUESTED`, unless it is over | handle |
 //!
 //! # Edges
 //! - **E1** `publish` (Release) / reading an end (Acquire): the outcome is seen.
 //! - **E2** `arm` or `observe` (Release) / `publish` (Acquire): waker and callbacks are seen.
 //! - **E3** the three goodbyes (Release) / the one that frees (Acquire): all use happens before
 //!   freeing.
+//! - **E4** `request_cancel` (Release) / `get` by the running task (Acquire): who heeds the request
+//!   sees what came before it.
 //!
 //! # Progress
-//! Lock-free; T1 to T3, T6 and T7 retry only when a flag changed, and each flag of a waiter changes
-//! only when that waiter acts.
+//! Lock-free; T1 to T3, T6, T7 and T9 retry only when a flag changed, and each flag of a waiter
+//! changes only when that waiter acts.
 //!
 //! # Modelled by
 //! `loom-tests/tests/task.rs`
@@ -71,6 +75,7 @@ const ENTRY_GONE: usize = 1 << 7;
 const SETTLED: usize = 1 << 8;
 const TAKEN: usize = 1 << 9;
 const CAUSE: usize = 1 << 10;
+const CANCEL_REQUESTED: usize = 1 << 11;
 
 /// How a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,6 +132,10 @@ impl Snapshot {
 
     pub(super) const fn is_taken(self) -> bool {
         self.has(TAKEN)
+    }
+
+    pub(super) const fn is_cancel_requested(self) -> bool {
+        self.has(CANCEL_REQUESTED)
     }
 
     pub(super) const fn is_waited_for(self) -> bool {
@@ -226,7 +235,7 @@ impl State {
 
     /// A look that may read what the phase guards.
     pub(super) fn get(&self) -> Snapshot {
-        // ORDERING: Acquire, E1; and E3 for a handle that finds itself alone.
+        // ORDERING: Acquire, E1, E4; and E3 for a handle that finds itself alone.
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
@@ -266,6 +275,14 @@ impl State {
     /// T3.
     pub(super) fn begin_cancel(&self) -> bool {
         self.leave_pending(CANCELLING)
+    }
+
+    /// T9: asks a task that has left pending to stop; nothing if it is over.
+    pub(super) fn request_cancel(&self) {
+        // ORDERING: Release, E4: what made the caller ask.
+        let _ = self.update(Ordering::Release, |s| {
+            Snapshot(s).end().is_none().then_some(s | CANCEL_REQUESTED)
+        });
     }
 
     /// T4. The returned value tells whom to tell; if nobody, the resolver is through.

@@ -77,6 +77,11 @@ impl Value {
     pub(crate) fn new(ends: &Ends) -> Self {
         Self { ends: ends.clone() }
     }
+
+    /// Whether it is what a job returned: its own end is still to come.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.ends.of(RUN) == 1 && self.ends.of(OUTCOME) == 0
+    }
 }
 
 impl Drop for Value {
