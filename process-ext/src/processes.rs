@@ -179,7 +179,7 @@ impl<C: Send + 'static, T: Send + 'static> Job<ProcessSeat, Failure> for Process
     fn run(self, seat: &mut ProcessSeat) -> Result<T, Failure> {
         drop(self.call);
         let bytes = seat.exchange(self.function, &self.payload)?;
-        (self.read)(&bytes).map_err(|error| Box::new(TaskError::Failed(error.into())))
+        (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
     }
 
     fn keep(self) -> Option<KeptJob<ProcessSeat, Failure>> {

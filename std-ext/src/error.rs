@@ -6,13 +6,11 @@ use core::fmt;
 
 use asyncpal_core::error::Outcome;
 
+use crate::failure::Failure;
 use crate::sync::Arc;
 use crate::sync::program::{Mutex, PoisonError};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
-
-/// A task's failure as the engine carries it: one word.
-pub type Failure = Box<TaskError>;
 
 /// Why a task has no result.
 #[derive(Debug)]
@@ -37,15 +35,27 @@ impl TaskError {
     pub(crate) fn result<T>(outcome: Outcome<T, Failure>) -> Result<T, Self> {
         match outcome {
             Outcome::Completed(output) => Ok(output),
-            Outcome::Failed(failure) => Err(*failure),
+            Outcome::Failed(failure) => Err(failure.into_error()),
             Outcome::Cancelled(None) => Err(Self::Cancelled(Cancelled { cause: None })),
-            Outcome::Cancelled(Some(cause)) => Err(*cause),
+            Outcome::Cancelled(Some(cause)) => Err(cause.into_error()),
+        }
+    }
+
+    /// The same, in its place.
+    pub(crate) fn result_in_place<'h, T>(
+        outcome: Outcome<&'h T, &'h Failure>,
+    ) -> Result<&'h T, &'h Self> {
+        static CANCELLED: TaskError = TaskError::Cancelled(Cancelled { cause: None });
+        match outcome {
+            Outcome::Completed(output) => Ok(output),
+            Outcome::Failed(failure) | Outcome::Cancelled(Some(failure)) => Err(failure.look()),
+            Outcome::Cancelled(None) => Err(&CANCELLED),
         }
     }
 
     /// What becomes of tasks for which no worker could be spawned.
     pub(crate) fn not_spawned(cause: BoxError) -> Failure {
-        Box::new(Self::Cancelled(Cancelled { cause: Some(Arc::from(cause)) }))
+        Self::Cancelled(Cancelled { cause: Some(Arc::from(cause)) }).into()
     }
 
     /// The same, for another task.
@@ -54,7 +64,7 @@ impl TaskError {
             Self::Cancelled(Cancelled { cause }) => cause.clone(),
             _ => None,
         };
-        Box::new(Self::Cancelled(Cancelled { cause }))
+        Self::Cancelled(Cancelled { cause }).into()
     }
 
     /// True if the task was cancelled.
@@ -75,8 +85,10 @@ impl fmt::Display for TaskError {
             Self::Panicked(panic) => panic.fmt(f),
             Self::Failed(error) => write!(f, "the task failed: {error}"),
             Self::Rejected(error) => write!(f, "the task was not accepted: {error}"),
-            Self::TimedOut => f.write_str("the task is not over yet"),
-            Self::AlreadyCollected => f.write_str("the result of the task was collected before"),
+            Self::TimedOut => f.write_str("the task is not over yet: its handle can wait on"),
+            Self::AlreadyCollected => {
+                f.write_str("the result of the task was collected before: it is there once")
+            }
         }
     }
 }

@@ -9,10 +9,14 @@ use core::time::Duration;
 
 use asyncpal_core::task::{Durations, Handle as CoreHandle, ObserverId, Registration, Status};
 
+use crate::cancel_on_drop::CancelOnDrop;
 use crate::clock::Deadline;
-use crate::error::{Failure, TaskError};
+use crate::error::TaskError;
+use crate::failure::Failure;
 use crate::inline::{is_ours, run_here};
+use crate::kind::Kind;
 use crate::parker::{Bed, spin};
+use crate::pool::Pool;
 use crate::sync::panic::catch_unwind;
 
 /// The caller's end of a task that returns a `T`.
@@ -22,7 +26,12 @@ use crate::sync::panic::catch_unwind;
 /// all the same.
 ///
 /// A worker that waits without a timeout for a pending task of its own pool runs that task itself,
-/// so nested waits need no spare worker. The depth of such nesting is bounded by the stack.
+/// so nested waits need no spare worker. The depth of such nesting is bounded by the stack. A worker
+/// that waits in another way, in a channel or in an async runtime's `block_on`, only waits: if no other
+/// worker is left for that task, it waits for ever.
+///
+/// A failure that nobody collects is reported: see
+/// [`Builder::on_uncollected`](crate::Builder::on_uncollected).
 ///
 /// # Examples
 ///
@@ -77,6 +86,32 @@ impl<T> Handle<T> {
     /// As [`collect_timeout`](Handle::collect_timeout).
     pub fn try_collect(&mut self) -> Result<T, TaskError> {
         if self.is_done() { self.take() } else { Err(TaskError::TimedOut) }
+    }
+
+    /// The result, in its place, if the task is over and the result was not collected. An error that
+    /// was seen here counts as collected.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asyncpal_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new();
+    /// let handle = pool.submit(|| vec![1, 2, 3])?;
+    /// handle.wait();
+    ///
+    /// let result = handle.peek().expect("it is over");
+    /// assert_eq!(result?.len(), 3);
+    /// assert_eq!(handle.collect()?, [1, 2, 3]);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[doc(alias = "result")]
+    #[doc(alias = "exception")]
+    pub fn peek(&self) -> Option<Result<&T, &TaskError>>
+    where
+        T: Sync,
+    {
+        self.core.peek().map(TaskError::result_in_place)
     }
 
     fn take(&mut self) -> Result<T, TaskError> {
@@ -140,9 +175,24 @@ impl<T> Handle<T> {
     }
 
     /// Cancels the task if it is pending: its closure is dropped here and now, and the handle
-    /// resolves to [`TaskError::Cancelled`]. False if the task has started or is over.
+    /// resolves to [`TaskError::Cancelled`].
+    ///
+    /// False if the task has started or is over. One that has started is asked to stop: it sees that
+    /// in [`is_cancel_requested`](crate::is_cancel_requested), if it looks, and ends as it likes.
     pub fn cancel(&self) -> bool {
         self.core.cancel()
+    }
+
+    /// True if the task was cancelled, or asked to stop by [`cancel`](Handle::cancel).
+    #[doc(alias = "cancel_flag")]
+    pub fn is_cancel_requested(&self) -> bool {
+        self.core.is_cancel_requested()
+    }
+
+    /// Ties the task to the handle: dropping what is returned before the task is over cancels it.
+    #[doc(alias = "AbortOnDrop")]
+    pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
+        CancelOnDrop::new(self)
     }
 
     /// Where the task is: a snapshot.
@@ -191,6 +241,13 @@ impl<T> Handle<T> {
         self.core.id()
     }
 
+    /// True if the task was submitted to `pool`. Pools are told apart by where they are in memory, so
+    /// of a pool that is gone this says nothing.
+    #[doc(alias = "pool")]
+    pub fn is_of<K: Kind>(&self, pool: &Pool<K>) -> bool {
+        self.core.home() == pool.home()
+    }
+
     /// Calls `callback` with the final status when the task is over: on the thread that ends it,
     /// or here and now (`None`) if it is over already. Callbacks of one handle are called in the
     /// order in which they were added, under no lock. One that panics is caught; the panic hook
@@ -233,6 +290,8 @@ impl<T> fmt::Debug for Handle<T> {
         f.debug_struct("Handle")
             .field("task_id", &self.task_id())
             .field("status", &self.status())
+            .field("is_cancel_requested", &self.is_cancel_requested())
+            .field("durations", &self.durations())
             .finish()
     }
 }

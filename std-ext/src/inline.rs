@@ -5,7 +5,7 @@ use core::cell::Cell;
 use asyncpal_core::task::Handle;
 
 use crate::clock::StdClock;
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::sync::thread_local;
 use crate::threads::ThreadSeat;
 

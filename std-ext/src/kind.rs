@@ -10,8 +10,8 @@ use asyncpal_core::task::Job;
 pub use asyncpal_core::executor::OpenError;
 
 pub use crate::clock::StdClock;
-pub use crate::error::Failure;
 use crate::error::{BuildError, PoolError};
+pub use crate::failure::Failure;
 pub use crate::parker::ThreadParker;
 use crate::sync::Arc;
 

@@ -3,8 +3,10 @@
 //!
 //! Use it through the crate `asyncpal`.
 
+mod cancel_on_drop;
 mod clock;
 mod error;
+mod failure;
 mod filter;
 mod flight;
 mod handle;
@@ -15,6 +17,7 @@ mod map;
 pub mod model;
 mod parker;
 mod pool;
+mod running;
 mod scope;
 mod sync;
 mod threads;
@@ -23,16 +26,19 @@ mod watcher;
 
 pub use asyncpal_core::task::{Durations, Status};
 
+pub use crate::cancel_on_drop::CancelOnDrop;
 pub use crate::clock::Deadline;
 pub use crate::error::{
     BrokenCause, BuildError, Cancelled, Panic, PoolError, SubmitError, TaskError,
 };
+pub use crate::failure::UncollectedFailure;
 pub use crate::filter::{CompletionFilter, GetAll};
 pub use crate::handle::{CallbackId, Handle};
 pub use crate::map::{
     Chunks, Map, MapAll, SplitTask, get_chunks, split_map_task, split_starmap_task,
 };
 pub use crate::pool::{Builder, CancelledTask, Pool, ShutdownReport, Submitted, WhenFull};
+pub use crate::running::is_cancel_requested;
 pub use crate::scope::{Scope, ScopedHandle};
 pub use crate::threads::{ThreadPool, Threads};
 pub use crate::wait::{AsDone, as_done, as_done_in_order, collect, wait};

@@ -4,7 +4,8 @@ use core::panic::AssertUnwindSafe;
 
 use asyncpal_core::task::{Job, KeptJob};
 
-use crate::error::{BuildError, Failure, Panic, PoolError, TaskError};
+use crate::error::{BuildError, Panic, PoolError, TaskError};
+use crate::failure::Failure;
 use crate::kind::{
     Accepts, Apply, Chunk, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
 };
@@ -170,7 +171,7 @@ where
     type Output = T;
 
     fn invoke(self) -> Result<T, Failure> {
-        self.0.invoke()?.map_err(|error| Box::new(TaskError::Failed(error.into())))
+        self.0.invoke()?.map_err(|error| TaskError::Failed(error.into()).into())
     }
 }
 
@@ -197,7 +198,7 @@ impl<C: ThreadCall> Job<ThreadSeat, Failure> for ThreadJob<C> {
         // A call that unwound is gone, and what it shares with others is theirs to poison: nothing
         // of ours is half done.
         catch_unwind(AssertUnwindSafe(|| self.0.invoke()))
-            .unwrap_or_else(|payload| Err(Box::new(TaskError::Panicked(Panic::new(payload)))))
+            .unwrap_or_else(|payload| Err(TaskError::Panicked(Panic::new(payload)).into()))
     }
 
     fn keep(self) -> Option<KeptJob<ThreadSeat, Failure>> {

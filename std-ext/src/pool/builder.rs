@@ -7,10 +7,11 @@ use super::Pool;
 use super::roster::Terms;
 use super::submit::WhenFull;
 use crate::error::BuildError;
+use crate::failure::{ReportHook, Reporter, UncollectedFailure};
 use crate::kind::{Kind, Setup, TakesHook};
 use crate::parker::several_processors;
-use crate::sync::Ordering;
 use crate::sync::program::AtomicUsize;
+use crate::sync::{Arc, Ordering};
 
 const DEFAULT_IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Each possible worker costs two cache lines from the start; more than this is a mistake.
@@ -48,6 +49,7 @@ pub struct Builder<K: Kind> {
     keep_cancelled_tasks: bool,
     stack_size: Option<usize>,
     spin: bool,
+    on_uncollected: Option<ReportHook>,
 }
 
 impl<K: Kind> Builder<K> {
@@ -66,6 +68,7 @@ impl<K: Kind> Builder<K> {
             keep_cancelled_tasks: false,
             stack_size: None,
             spin: true,
+            on_uncollected: None,
         }
     }
 
@@ -168,6 +171,41 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// Called with every failure that nobody will ever collect: the task has panicked or failed (an
+    /// `Err` of [`submit_fallible`](Pool::submit_fallible), a lost worker), and its handle was dropped,
+    /// before or after, without a look at the error. Cancelled tasks are not reported.
+    ///
+    /// It is called by whoever drops the last of the task: the worker, or the thread that drops the
+    /// handle. So it should not wait; its own panic is caught. Default: one line on the standard error
+    /// output, beside the one that the panic hook may have printed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use asyncpal_std::ThreadPool;
+    ///
+    /// let (tell, told) = mpsc::channel();
+    /// let pool = ThreadPool::builder()
+    ///     .name("log")
+    ///     .on_uncollected(move |failure| tell.send(failure.to_string()).unwrap())
+    ///     .build()?;
+    ///
+    /// drop(pool.submit_fallible(|| "12%".parse::<u8>())?);
+    ///
+    /// let expected = "pool \"log\": task 1, which nobody collected: the task failed: \
+    ///     invalid digit found in string";
+    /// assert_eq!(told.recv()?, expected);
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn on_uncollected(
+        mut self,
+        hook: impl Fn(&UncollectedFailure<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.on_uncollected = Some(Box::new(hook));
+        self
+    }
+
     /// Builds the pool. It has no worker until it has a task.
     ///
     /// # Errors
@@ -203,6 +241,7 @@ impl<K: Kind> Builder<K> {
             finalizer: self.finalizer.transpose()?,
         };
         let terms = Terms {
+            reporter: Arc::new(Reporter::new(name.clone(), self.on_uncollected)),
             name,
             min_workers: self.min_workers,
             stack_size: self.stack_size,

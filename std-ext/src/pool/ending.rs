@@ -8,7 +8,8 @@ use asyncpal_core::task::{Job, KeptJob};
 use super::Pool;
 use super::submit::Patience;
 use crate::clock::Deadline;
-use crate::error::{Failure, SubmitError, TaskError};
+use crate::error::{SubmitError, TaskError};
+use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::kind::Kind;
 use crate::threads::{ThreadSeat, Threads};
@@ -59,7 +60,8 @@ impl<K: Kind> Pool<K> {
 
     /// As [`shutdown`](Pool::shutdown), but waits at most so long, and says what became of the tasks.
     ///
-    /// Tasks that still run then go on: call it again to wait for them. What it reports as completed
+    /// Running tasks are asked to stop, see [`is_cancel_requested`](crate::is_cancel_requested). Those that
+    /// still run at the deadline go on: call it again to wait for them. What it reports as completed
     /// is counted from the beginning of the call, what is cancelled from that of the pool.
     ///
     /// # Examples
@@ -78,6 +80,7 @@ impl<K: Kind> Pool<K> {
         let counts = || self.inner.executor.engine().counts();
         let before = counts();
         self.inner.executor.close();
+        self.inner.staff().ask_to_stop();
         self.inner.wait_until_empty(deadline);
         let after = counts();
         ShutdownReport {
@@ -142,7 +145,7 @@ impl CancelledTask<Threads> {
     ///
     /// [`TaskError`], if it panics or fails.
     pub fn run(self) -> Result<(), TaskError> {
-        self.job.run_boxed(&mut ThreadSeat::new()).map_err(|failure| *failure)
+        self.job.run_boxed(&mut ThreadSeat::new()).map_err(Failure::into_error)
     }
 }
 

@@ -7,7 +7,8 @@ use asyncpal_core::task::Job;
 use super::builder::Plan;
 use super::roster::{Present, Staff};
 use crate::clock::Deadline;
-use crate::error::{Failure, PoolError};
+use crate::error::PoolError;
+use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::watcher::Drain;
 
@@ -87,6 +88,8 @@ impl<K: Kind> Inner<K> {
 impl<K: Kind> Drain for Inner<K> {
     fn close(&self) {
         self.executor.close();
+        // The program's end waits for a limited time.
+        self.staff().ask_to_stop();
     }
 
     fn wait(&self) -> bool {

@@ -12,9 +12,11 @@ use super::builder::Plan;
 use super::ending::CancelledTask;
 use super::room::Room;
 use crate::clock::{Deadline, StdClock};
-use crate::error::{BrokenCause, Failure, PoolError, TaskError};
+use crate::error::{BrokenCause, PoolError, TaskError};
+use crate::failure::{Failure, Reporter};
 use crate::inline::CurrentWorker;
 use crate::kind::Kind;
+use crate::running;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, lock, wait};
 
@@ -30,6 +32,8 @@ pub(super) struct Terms {
     pub(super) keep_cancelled_tasks: bool,
     /// Whether workers may spin before they sleep.
     pub(super) spin: bool,
+    /// Hears of failures that nobody collects.
+    pub(super) reporter: Arc<Reporter>,
 }
 
 /// The worker kind of every pool: operating-system threads on seats of kind `K`.
@@ -44,6 +48,8 @@ pub(crate) struct Staff<K: Kind> {
     pub(super) room: Option<Room>,
     cancelled: AtomicUsize,
     kept: Mutex<Vec<CancelledTask<K>>>,
+    /// One once running tasks should end.
+    stop: AtomicUsize,
     roster: Mutex<Roster>,
     left: Condvar,
 }
@@ -80,6 +86,7 @@ impl<K: Kind> Staff<K> {
             room: plan.capacity.map(Room::new),
             cancelled: AtomicUsize::new(0),
             kept: Mutex::default(),
+            stop: AtomicUsize::new(0),
             roster: Mutex::default(),
             left: Condvar::new(),
         }
@@ -102,6 +109,12 @@ impl<K: Kind> Staff<K> {
         // Workers and whoever closes the pool cancel side by side.
         kept.sort_by_key(CancelledTask::task_id);
         kept
+    }
+
+    /// Asks every task that runs, or will run, to stop: for an end that waits for a limited time.
+    pub(super) fn ask_to_stop(&self) {
+        // ORDERING: Relaxed: nothing is read by it.
+        self.stop.store(1, Ordering::Relaxed);
     }
 
     /// The workers up to now.
@@ -171,6 +184,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
         let thread = builder.spawn(move || {
             let home = (&raw const *engine).cast();
             CurrentWorker { home, serial, inline: K::INLINE }.enter();
+            running::report_to(engine.kind().terms.reporter.clone());
             work::<Self>(&engine, slot);
         });
         let thread = thread.map_err(|error| TaskError::not_spawned(error.into()))?;
@@ -203,6 +217,11 @@ impl<K: Kind> WorkerKind for Staff<K> {
         if slot < self.terms.min_workers { None } else { self.keep_alive.get() }
     }
 
+    fn asks_to_stop(&self) -> bool {
+        // ORDERING: Relaxed: as in `ask_to_stop`.
+        self.stop.load(Ordering::Relaxed) == 1
+    }
+
     fn park(&self, seat: &mut K::Seat, parker: &K::Parker, deadline: Option<Instant>) -> Unparked {
         self.kind.park(seat, parker, deadline)
     }
@@ -212,7 +231,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn broken(&self, cause: Failure) {
-        if let TaskError::Rejected(PoolError::Broken(cause)) = *cause {
+        if let TaskError::Rejected(PoolError::Broken(cause)) = cause.into_error() {
             // Broken before: the first cause counts.
             let _ = self.broken.set(cause);
         }
@@ -252,7 +271,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
 /// A broken pool's cause as the engine carries it.
 fn broken(cause: BrokenCause) -> Failure {
-    Box::new(TaskError::Rejected(PoolError::Broken(Arc::new(cause))))
+    TaskError::Rejected(PoolError::Broken(Arc::new(cause))).into()
 }
 
 /// How long idle workers stay: milliseconds, so that one word holds it on every target.

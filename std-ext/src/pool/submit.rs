@@ -7,10 +7,12 @@ use asyncpal_core::task::Job;
 use super::Pool;
 use super::inner::Inner;
 use crate::clock::Deadline;
-use crate::error::{Failure, PoolError, SubmitError, TaskError};
+use crate::error::{PoolError, SubmitError, TaskError};
+use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::inline::{CurrentWorker, run_on_caller};
 use crate::kind::{Accepts, Fallible, Kind, With};
+use crate::running::Tracked;
 
 /// The handle of a submitted call, or the call back.
 pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError<C>>;
@@ -115,9 +117,9 @@ impl<K: Kind> Inner<K> {
             Err(reason) => return Err((job, reason)),
         };
         // SAFETY: as of the caller.
-        let handle = match unsafe { self.executor.submit_borrowing(job) } {
+        let handle = match unsafe { self.executor.submit_borrowing(Tracked(job)) } {
             Ok(handle) => handle,
-            Err(rejected) => return Err((rejected.job, self.refusal(rejected.reason))),
+            Err(rejected) => return Err((rejected.job.0, self.refusal(rejected.reason))),
         };
         match admission {
             Admission::Pending => {}

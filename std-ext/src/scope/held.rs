@@ -10,7 +10,7 @@ use core::ptr::NonNull;
 use asyncpal_core::task::Receipt;
 
 use super::ledger::{Ledger, Ticket};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::sync::panic::catch_unwind;
 
 /// A closure or an output, and its ticket.

@@ -49,7 +49,8 @@ use core::task::Waker;
 use asyncpal_core::task::Receipt;
 
 use crate::clock::Deadline;
-use crate::error::{Failure, Panic, TaskError};
+use crate::error::{Panic, TaskError};
+use crate::failure::Failure;
 use crate::parker::{Bed, spin};
 use crate::sync::{AtomicUsize, LastUse, Mutex, MutexGuard, Ordering, UnsafeCell, lock};
 
@@ -183,7 +184,11 @@ impl Ledger {
     pub(super) fn note(&self, payload: Payload) -> Failure {
         let mut panics = self.panics();
         panics.push(Some(payload));
-        Box::new(TaskError::Panicked(Panic::new(Box::new(Noted(panics.len() - 1)))))
+        let failure =
+            Failure::from(TaskError::Panicked(Panic::new(Box::new(Noted(panics.len() - 1)))));
+        // The scope resumes what nobody collects: it is seen.
+        failure.look();
+        failure
     }
 
     /// The panic that was noted with that failure.

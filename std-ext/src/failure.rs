@@ -1,0 +1,160 @@
+//! A task's failure on its way to whoever collects it; if nobody does, the pool's hook hears of it.
+//!
+//! The failure itself knows where to report, since it may outlive its pool in a handle. It learns that
+//! when the task fails, so a task that succeeds pays nothing.
+
+use core::fmt;
+use core::ops::Deref;
+use core::panic::AssertUnwindSafe;
+
+use crate::error::TaskError;
+use crate::sync::panic::catch_unwind;
+use crate::sync::program::AtomicUsize;
+use crate::sync::{Arc, Ordering};
+
+/// A task's failure as the engine carries it: one word.
+///
+/// It is made of a [`TaskError`] with `into`. That of a task is reported when it is dropped before
+/// anybody has seen the error.
+#[derive(Debug)]
+pub struct Failure(Box<Parcel>);
+
+#[derive(Debug)]
+struct Parcel {
+    /// `None` once it was collected.
+    error: Option<TaskError>,
+    /// `None` if it is not of a task that ran.
+    origin: Option<Origin>,
+    /// One once a user has looked at the error.
+    seen: AtomicUsize,
+}
+
+/// Where a failure comes from.
+#[derive(Debug)]
+pub(crate) struct Origin {
+    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) task_id: usize,
+    pub(crate) cancel_requested: bool,
+}
+
+impl Failure {
+    /// That of a task.
+    pub(crate) fn come_from(mut self, origin: Origin) -> Self {
+        self.0.origin = Some(origin);
+        self
+    }
+
+    /// The error, collected.
+    pub(crate) fn into_error(mut self) -> TaskError {
+        self.0.error.take().expect("only this moves the error out")
+    }
+
+    /// The error, for a user to see: as good as collected.
+    pub(crate) fn look(&self) -> &TaskError {
+        // ORDERING: Relaxed: who drops the failure has it after all who looked.
+        self.0.seen.store(1, Ordering::Relaxed);
+        self
+    }
+}
+
+impl From<TaskError> for Failure {
+    fn from(error: TaskError) -> Self {
+        Self(Box::new(Parcel { error: Some(error), origin: None, seen: AtomicUsize::new(0) }))
+    }
+}
+
+impl Deref for Failure {
+    type Target = TaskError;
+
+    fn deref(&self) -> &TaskError {
+        self.0.error.as_ref().expect("only `into_error` moves the error out")
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        let (Some(error), Some(origin)) = (&self.error, &self.origin) else { return };
+        if *self.seen.get_mut() == 0 {
+            origin.reporter.report(&UncollectedFailure {
+                pool_name: &origin.reporter.pool_name,
+                task_id: origin.task_id,
+                cancel_requested: origin.cancel_requested,
+                error,
+            });
+        }
+    }
+}
+
+/// What nobody will ever collect: a task that has panicked or failed, and whose handle is gone.
+///
+/// Given to the hook that [`Builder::on_uncollected`](crate::Builder::on_uncollected) sets.
+#[derive(Clone, Copy, Debug)]
+pub struct UncollectedFailure<'f> {
+    pool_name: &'f str,
+    task_id: usize,
+    cancel_requested: bool,
+    error: &'f TaskError,
+}
+
+impl<'f> UncollectedFailure<'f> {
+    /// The name of the task's pool.
+    pub fn pool_name(&self) -> &'f str {
+        self.pool_name
+    }
+
+    /// The task's number in its pool.
+    pub fn task_id(&self) -> usize {
+        self.task_id
+    }
+
+    /// True if the task had been asked to stop when it failed: the failure may be its answer.
+    pub fn was_cancel_requested(&self) -> bool {
+        self.cancel_requested
+    }
+
+    /// The task's failure.
+    pub fn error(&self) -> &'f TaskError {
+        self.error
+    }
+}
+
+impl fmt::Display for UncollectedFailure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pool_name, task_id, cancel_requested, error } = self;
+        write!(f, "pool {pool_name:?}: task {task_id}, which nobody collected")?;
+        if *cancel_requested {
+            f.write_str(" and which was asked to stop")?;
+        }
+        write!(f, ": {error}")
+    }
+}
+
+/// Called with what nobody collected.
+pub(crate) type ReportHook = Box<dyn Fn(&UncollectedFailure<'_>) + Send + Sync>;
+
+/// To whom a pool's uncollected failures are reported.
+pub(crate) struct Reporter {
+    pool_name: String,
+    hook: Option<ReportHook>,
+}
+
+impl Reporter {
+    /// Without a hook: to the standard error output.
+    pub(crate) fn new(pool_name: String, hook: Option<ReportHook>) -> Self {
+        Self { pool_name, hook }
+    }
+
+    fn report(&self, failure: &UncollectedFailure<'_>) {
+        // Whoever drops a failure is a worker between two tasks, or may be unwinding itself.
+        let _ = catch_unwind(AssertUnwindSafe(|| match &self.hook {
+            Some(hook) => hook(failure),
+            None => eprintln!("asyncpal: {failure}"),
+        }));
+    }
+}
+
+impl fmt::Debug for Reporter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reporter").field("pool_name", &self.pool_name).finish_non_exhaustive()
+    }
+}
