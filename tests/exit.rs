@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::thread::sleep;
 use std::time::Instant;
 
-use asyncpal::ThreadPool;
+use asyncpal::{ThreadPool, is_cancel_requested};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 const ENDING: &str = "ASYNCPAL_TEST_ENDING";
@@ -25,6 +25,7 @@ fn main() {
         }),
         Trial::test("exit_from_a_worker_does_not_wait_for_itself", || drained("worker-exit", 8)),
         Trial::test("every_open_pool_is_drained", || drained("two-pools", 0)),
+        Trial::test("a_running_task_is_asked_to_stop", || drained("patient", 0)),
         Trial::test("a_stuck_task_is_waited_for_no_longer_than_the_grace", stuck),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -103,6 +104,17 @@ fn child(ending: &str) {
             drop(dropped);
             pool.run(|| ()).expect("no panic");
             occupy(self::pool());
+        }
+        "patient" => {
+            let (started, wait) = mpsc::channel();
+            drop(pool.submit(move || {
+                started.send(()).expect("waited for");
+                while !is_cancel_requested() {
+                    sleep(Duration::from_millis(1));
+                }
+                println!("running task finished");
+            }));
+            wait.recv().expect("started");
         }
         "stuck" => {
             let pool = ThreadPool::builder()

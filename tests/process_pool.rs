@@ -4,6 +4,7 @@
 use core::error::Error;
 use core::time::Duration;
 use std::process::Command;
+use std::sync::mpsc;
 use std::thread::sleep;
 use std::time::Instant;
 use std::{env, fs, io, process};
@@ -49,6 +50,7 @@ trials! {
     a_killed_worker_fails_its_own_task_and_no_other
     a_worker_killed_while_idle_is_reaped_and_replaced
     an_exit_inside_a_task_is_a_lost_worker
+    a_failure_in_a_worker_that_nobody_collects_is_reported
     a_remote_panic_arrives_with_place_and_backtrace
     a_remote_error_arrives_with_its_chain
     idle_processes_leave_down_to_none
@@ -190,6 +192,29 @@ fn an_exit_inside_a_task_is_a_lost_worker() {
     let error = pool.run(|| -> () { process::exit(0) }).expect_err("its worker is gone");
 
     assert_eq!(lost(&error).cause(), &LostCause::Exited(0));
+}
+
+fn a_failure_in_a_worker_that_nobody_collects_is_reported() {
+    let (tell, told) = mpsc::channel();
+    let pool = ProcessPool::builder()
+        .max_workers(1)
+        .on_uncollected(move |failure| {
+            let error = failure.error();
+            let by = if let TaskError::Failed(cause) = error {
+                if cause.is::<WorkerLost>() { "loss" } else { "error" }
+            } else {
+                "something else"
+            };
+            tell.send((failure.task_id(), by)).expect("waited for");
+        })
+        .build()
+        .expect("valid");
+
+    drop(pool.submit(|| -> () { panic!("nobody looks") }));
+    drop(pool.submit(|| -> () { process::exit(0) }));
+    pool.join();
+
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [(1, "error"), (2, "loss")]);
 }
 
 fn a_remote_panic_arrives_with_place_and_backtrace() {
