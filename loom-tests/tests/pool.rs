@@ -4,6 +4,7 @@
 //! # Claims
 //! - What is submitted runs once and is collected, by whichever way of waiting, whatever the workers
 //!   are about to do: go idle, retire, be renewed (`work`).
+//! - A failure that nobody collects is reported, once (`work`).
 //! - `join`, `shutdown` and the drop wait for the threads, and every handle is settled (`ending`).
 //! - **N1** to **N3** of the completion filter: each handle is got once, and nobody waits for nothing
 //!   (`filter`).

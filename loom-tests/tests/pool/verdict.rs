@@ -77,6 +77,7 @@ fn an_assertion_that_fails_while_a_pool_is_open_is_reported() {
 fn a_panic_of_a_task_is_no_verdict() {
     explore(Some(1), || {
         let pool = pool(1);
-        drop(pool.submit(|| resume_unwind(Box::new("expected"))));
+        let result = pool.run(|| -> () { resume_unwind(Box::new("expected")) });
+        assert!(result.is_err());
     });
 }

@@ -2,12 +2,12 @@
 
 use crate::{Gate, IDLE_TIMEOUT, pool, retiring_pool};
 use asyncpal::model::Time;
-use asyncpal::{TaskError, as_done, wait};
+use asyncpal::{Status, TaskError, ThreadPool, as_done, wait};
 use core::time::Duration;
 use loom_tests::{model_bounded, outcomes};
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn a_submitted_task_is_collected() {
@@ -24,7 +24,7 @@ fn a_submitted_task_is_collected() {
 fn two_tasks_on_one_worker_run_in_their_order() {
     model_bounded("two_tasks_on_one_worker_run_in_their_order", Some(1), || {
         let pool = pool(1);
-        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let order = Arc::new(Mutex::new(Vec::new()));
 
         let handles = [1, 2].map(|number| {
             let order = order.clone();
@@ -110,6 +110,35 @@ fn a_panic_is_the_tasks_failure_and_its_worker_goes_on() {
         }
         assert_eq!(next.collect().expect("no panic"), 3);
     });
+}
+
+#[test]
+fn a_panic_is_reported_once_if_nobody_collects_it() {
+    let reports = outcomes("a_panic_is_reported_once_if_nobody_collects_it", Some(1), || {
+        let reports = Arc::new(Mutex::new(0));
+        let failed = Arc::new(Mutex::new(0));
+        let (told, fails) = (reports.clone(), failed.clone());
+        let pool = ThreadPool::builder()
+            .max_workers(1)
+            .idle_timeout(None)
+            .on_uncollected(move |_| *told.lock().expect("no panic") += 1)
+            .build()
+            .expect("the settings are valid");
+
+        let handle = pool.submit(|| quiet_panic("expected")).expect("the pool is open");
+        handle.add_callback(move |status| {
+            *fails.lock().expect("no panic") += u8::from(status == Status::Failed);
+        });
+        drop(handle);
+        // What has not started by then is cancelled, and nobody's loss.
+        drop(pool);
+
+        let reports = *reports.lock().expect("no panic");
+        assert_eq!(reports, *failed.lock().expect("no panic"));
+        reports
+    });
+
+    assert_eq!(reports, BTreeSet::from([0, 1]));
 }
 
 /// A panic about which nothing is printed: it happens in each of thousands of executions.
