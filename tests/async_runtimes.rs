@@ -174,7 +174,7 @@ fn holds_in(runtime: &impl Runtime) {
 fn results_errors_and_cancellations_arrive(runtime: &impl Runtime) {
     let pool = pool_of(1);
     let (slow, open) = gated(&pool, 1);
-    let panics = pool.submit(|| panic!("no bread")).expect("open");
+    let panics = pool.submit(|| -> () { panic!("no bread") }).expect("open");
     let cancelled = pool.submit(|| ()).expect("open");
     assert!(cancelled.cancel());
 
@@ -184,7 +184,7 @@ fn results_errors_and_cancellations_arrive(runtime: &impl Runtime) {
     });
     runtime.block_on(async {
         assert_eq!(slow.await.expect("no panic"), 1);
-        let error: TaskError = panics.await.map(|()| ()).expect_err("it panicked");
+        let error: TaskError = panics.await.expect_err("it panicked");
         assert_eq!(error.to_string(), "the task panicked: no bread");
         assert!(cancelled.await.expect_err("cancelled").is_cancelled());
         let over = pool.submit(|| 2).expect("open");
