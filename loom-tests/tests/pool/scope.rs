@@ -233,18 +233,26 @@ fn a_task_that_is_submitted_while_the_worker_waits_for_its_scope_wakes_it() {
     let name = "a_task_that_is_submitted_while_the_worker_waits_for_its_scope_wakes_it";
     model_bounded(name, Some(0), || {
         let pool = pool(2);
-        let ran = crate::Gate::default();
+        let [started, go, ran] = [(); 3].map(|()| crate::Gate::default());
 
-        on_a_worker(&pool, |scope| {
-            let ran = &ran;
-            drop(scope.submit(move || {
-                // Keeps one worker; the other waits for the scope.
-                match scope.submit(|| ran.open()) {
-                    Ok(task) => drop(task),
-                    Err(refused) => panic!("{refused}"),
-                }
-                ran.pass();
-            }));
+        pool.scope(|outer| {
+            let nested = outer.submit(|| {
+                pool.scope(|scope| {
+                    let (started, go, ran) = (&started, &go, &ran);
+                    drop(scope.submit(move || {
+                        started.open();
+                        // Meanwhile the other worker may fall asleep at its scope's end.
+                        go.pass();
+                        // This worker does not come for it, so the other must.
+                        drop(scope.submit(|| ran.open()));
+                        ran.pass();
+                    }));
+                    started.pass();
+                });
+            });
+            started.pass();
+            go.open();
+            nested.expect("the pool is open").collect().expect("no panic");
         });
     });
 }
