@@ -21,8 +21,9 @@ pub(super) struct Results<T> {
     returned: usize,
     /// The results of the chunk that was returned last.
     ready: vec::IntoIter<T>,
-    /// The pool takes no more, or the time is up.
+    /// The pool takes no more.
     closed: bool,
+    /// The time is up.
     over: bool,
 }
 
@@ -90,7 +91,7 @@ impl<T> Results<T> {
                 return None;
             }
             let Some(chunk) = self.flight.land(deadline) else {
-                (self.closed, self.over) = (true, true);
+                self.over = true;
                 return Some(Err(TaskError::TimedOut));
             };
             self.returned += 1;
