@@ -32,9 +32,10 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use super::cell::{Header, Home, Job, Stage, Task, Types};
+use super::cell::{Header, Home, Stage, Task, Types};
 use super::entry::{TaskRef, references};
 use super::handle::Handle;
+use super::job::Job;
 use super::observers::Callbacks;
 use super::state::State;
 use crate::clock::Instant;

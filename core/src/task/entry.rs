@@ -8,7 +8,7 @@ use super::Handle;
 use super::arena::Arena;
 use super::cell::Header;
 #[cfg(feature = "alloc")]
-use super::cell::KeptJob;
+use super::job::KeptJob;
 use super::live::Live;
 use super::state::End;
 use crate::clock::Instant;

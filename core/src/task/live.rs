@@ -6,9 +6,10 @@ use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
 use core::time::Duration;
 
+use super::cell::{Header, Task, take_job};
 #[cfg(feature = "alloc")]
-use super::cell::KeptJob;
-use super::cell::{Header, Receipt, Task, take_job};
+use super::job::KeptJob;
+use super::job::Receipt;
 use super::state::{End, Goodbye, Snapshot, State};
 use crate::clock::Instant;
 

@@ -1,9 +1,9 @@
 //! A task: what a user submits, once, with one outcome.
 //!
-//! `state` is the word and its transitions, `cell` the memory that the word guards, `heap` and
-//! `arena` where that memory comes from, `live` what the parties do with it, `entry` the queue's end,
-//! `handle` the caller's end, `running` what a running task sees of itself, `observers` the
-//! callbacks.
+//! `job` is what it is made of, `state` the word and its transitions, `cell` the memory that the word
+//! guards, `heap` and `arena` where that memory comes from, `live` what the parties do with it, `entry`
+//! the queue's end, `handle` the caller's end, `running` what a running task sees of itself,
+//! `observers` the callbacks.
 
 mod arena;
 mod cell;
@@ -11,6 +11,7 @@ mod entry;
 mod handle;
 #[cfg(feature = "alloc")]
 mod heap;
+mod job;
 mod live;
 #[cfg_attr(not(feature = "alloc"), path = "no_observers.rs")]
 mod observers;
@@ -24,14 +25,14 @@ pub mod testing;
 pub use arena::Arena;
 pub(crate) use arena::Vacancy;
 pub(crate) use cell::Home;
-#[cfg(feature = "alloc")]
-pub use cell::{AnyJob, KeptJob};
-pub use cell::{Job, Receipt, TakeReceipt};
 pub(crate) use entry::{Claimed, Popped};
 pub use entry::{Finished, TaskRef};
 pub use handle::{Handle, Registered, Registration};
 #[cfg(feature = "alloc")]
 pub(crate) use heap::{free, heap_task};
+#[cfg(feature = "alloc")]
+pub use job::{AnyJob, KeptJob};
+pub use job::{Job, Receipt, TakeReceipt};
 #[cfg(feature = "alloc")]
 pub use observers::ObserverId;
 pub use oneshot::Completer;
