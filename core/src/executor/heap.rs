@@ -208,7 +208,7 @@ pub struct HeapConsumer<'s, K: WorkerKind> {
 
 impl<K: WorkerKind> Consume<K> for HeapConsumer<'_, K> {
     fn pop(&mut self) -> Option<Entry<K>> {
-        self.store.take_front().or_else(|| self.queue.pop())
+        self.store.take_front().or_else(|| self.queue.pop_at_once())
     }
 
     fn is_empty(&self) -> bool {

@@ -44,6 +44,7 @@
 
 use core::mem::MaybeUninit;
 
+use super::nothing;
 use super::ring::Ring;
 use crate::sync::{AtomicUsize, Ordering, UnsafeCell, array, constructor};
 
@@ -134,8 +135,11 @@ impl<T, const N: usize> Queue<T, N> {
     }
 
     /// Takes the oldest item; `None` if at one moment of the call there was none.
+    ///
+    /// Before it says so it pauses for about a microsecond at most, so that who asks again and again lets the
+    /// producers work.
     pub fn pop(&self) -> Option<T> {
-        let index = self.ready.dequeue()?;
+        let index = self.ready.dequeue().or_else(nothing)?;
         let slot = &self.slots[index];
         // `with_mut`: the item leaves the slot.
         let item = slot.item.with_mut(|slot| {

@@ -49,8 +49,8 @@ use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
-use super::Pointer;
 use super::block::{Block, EMPTY, MANY, POISONED, Word};
+use super::{Pointer, nothing};
 use crate::sync::{AtomicUsize, Ordering, SPINS, spin_loop};
 
 /// A growable multi-producer, multi-consumer queue; consuming goes through a [`Consumer`].
@@ -212,7 +212,15 @@ enum Peek {
 
 impl<P: Pointer, const SLOTS: usize> Consumer<'_, P, SLOTS> {
     /// Takes the oldest item; `None` if at one moment of the call there was none.
+    ///
+    /// Before it says so it pauses for about a microsecond at most, so that who asks again and again lets the
+    /// producers work.
     pub fn pop(&mut self) -> Option<P> {
+        self.pop_at_once().or_else(nothing)
+    }
+
+    /// The same without a pause.
+    pub(crate) fn pop_at_once(&mut self) -> Option<P> {
         loop {
             if let Peek::Empty = self.peek() {
                 return None;

@@ -16,6 +16,15 @@ pub use word::lap;
 
 use core::ptr::NonNull;
 
+use crate::sync::{PAUSES, spin_loop};
+
+/// What a pop returns that found nothing, after a pause: who asks again at once takes the cache lines
+/// away from the producers, and the queue hands over item by item instead of by the batch.
+fn nothing<T>() -> Option<T> {
+    (0..PAUSES).for_each(|_| spin_loop());
+    None
+}
+
 /// Something that a queue can carry as one word.
 ///
 /// # Safety

@@ -29,6 +29,9 @@ pub(crate) fn words<const N: usize>(values: [usize; N]) -> [AtomicUsize; N] {
 /// The checker explores every moment at which the value may arrive; looking once is enough.
 pub const SPINS: usize = 1;
 
+/// For how many turns who has found a queue empty leaves it alone.
+pub const PAUSES: usize = 0;
+
 /// A look more before a sleep adds no behaviour, only executions.
 pub const LOOKS: usize = 0;
 

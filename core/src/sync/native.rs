@@ -15,6 +15,9 @@ pub use super::processor::{AtomicPtr, AtomicUsize, fence};
 /// How often a thread looks again before it takes the long way round.
 pub const SPINS: usize = 32;
 
+/// For how many turns who has found a queue empty leaves it alone.
+pub const PAUSES: usize = 24;
+
 /// How often a waiting thread looks before it sleeps: a few microseconds.
 pub const LOOKS: usize = 100;
 

@@ -16,6 +16,9 @@ pub(crate) use super::plain::{array, constructor, words};
 /// Who looks again lets others run first; looking often adds steps and no behaviour.
 pub const SPINS: usize = 1;
 
+/// For how many turns who has found a queue empty leaves it alone.
+pub const PAUSES: usize = 0;
+
 /// As above.
 pub const LOOKS: usize = 1;
 
