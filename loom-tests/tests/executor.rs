@@ -28,6 +28,8 @@ mod failure;
 mod growth;
 #[path = "executor/kind.rs"]
 mod kind;
+#[path = "executor/observed.rs"]
+mod observed;
 #[path = "executor/owner.rs"]
 mod owner;
 #[path = "executor/park.rs"]

@@ -16,6 +16,8 @@
 
 #[path = "executor/kind.rs"]
 mod kind;
+#[path = "executor/observed.rs"]
+mod observed;
 #[path = "executor/owner.rs"]
 mod owner;
 #[path = "executor/park.rs"]

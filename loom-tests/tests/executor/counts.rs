@@ -2,7 +2,8 @@
 //! C8), so the pending tasks are never counted too low.
 
 use crate::OnHeap;
-use crate::kind::{Fate, Pool, Script, fate};
+use crate::kind::Script;
+use crate::observed::{Fate, Pool, fate};
 use crate::scenes::{beside, end, join};
 use asyncpal_core::sync::stall;
 use asyncpal_core::task::Status;

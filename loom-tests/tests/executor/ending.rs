@@ -1,7 +1,8 @@
 //! Close, drop, join against submit and cancel: every submit is settled, the engine goes last.
 
 use crate::OnHeap;
-use crate::kind::{Fate, Pool, Refusal, Script, fate, wait};
+use crate::kind::Script;
+use crate::observed::{Fate, Pool, Refusal, fate, wait};
 use crate::scenes::{a_submit_against_close, beside, end, join};
 use loom_tests::{model, model_bounded};
 use std::sync::Arc;

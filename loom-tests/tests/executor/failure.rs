@@ -1,7 +1,8 @@
 //! Spawns and initializers fail: every submit is settled, nothing hangs.
 
 use crate::OnHeap;
-use crate::kind::{Cause, Fate, Pool, Refusal, Script, fate};
+use crate::kind::{Cause, Script};
+use crate::observed::{Fate, Pool, Refusal, fate};
 use crate::scenes::{beside, end, join, two_submitters};
 use asyncpal_core::executor::OpenError;
 use asyncpal_core::lifecycle::Phase;

@@ -1,7 +1,8 @@
 //! Workers come, go idle, retire, are recycled: every task runs.
 
 use crate::OnHeap;
-use crate::kind::{Fate, Pool, Script, fate};
+use crate::kind::Script;
+use crate::observed::{Fate, Pool, fate};
 use crate::scenes::{two_submits, two_submitters};
 use asyncpal_core::sync::stall;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};

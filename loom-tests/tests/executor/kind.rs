@@ -6,18 +6,13 @@
 //! no step and order nothing.
 #![allow(dead_code, reason = "each of two test files uses a part")]
 
-use super::owner::{Leaked, Owner};
 use super::park::ModelPark;
 use asyncpal_core::clock::{Clock, Instant};
-use asyncpal_core::error::Outcome;
-use asyncpal_core::executor::{
-    Executor, Heap, OpenError, Rejection, Shared, Static, WorkerKind, work,
-};
+use asyncpal_core::executor::{Heap, OpenError, Shared, Static, WorkerKind, work};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::{Handle, Job};
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 use loom::thread::{self, JoinHandle};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,15 +59,15 @@ pub struct Record {
     threads: Mutex<Vec<JoinHandle<()>>>,
     timeouts: AtomicUsize,
     opened: AtomicUsize,
-    spawns: AtomicUsize,
+    pub spawns: AtomicUsize,
     failed_spawns: AtomicUsize,
-    runs: AtomicUsize,
-    jobs: AtomicUsize,
-    dropped_jobs: AtomicUsize,
-    engine_gone: AtomicBool,
+    pub runs: AtomicUsize,
+    pub jobs: AtomicUsize,
+    pub dropped_jobs: AtomicUsize,
+    pub engine_gone: AtomicBool,
     /// Whether the cause of a break was noted. The checker's, and Relaxed: that it is seen is due to
     /// the engine.
-    has_cause: loom::sync::atomic::AtomicUsize,
+    pub has_cause: loom::sync::atomic::AtomicUsize,
 }
 
 impl Record {
@@ -91,6 +86,17 @@ pub struct ModelKind<M> {
     script: Script,
     record: Arc<Record>,
     memory: PhantomData<fn() -> M>,
+}
+
+impl<M> ModelKind<M> {
+    pub fn new(max_workers: usize, script: Script, record: &Arc<Record>) -> Self {
+        Self {
+            parkers: (0..max_workers).map(|_| ModelPark::new()).collect(),
+            script,
+            record: Arc::clone(record),
+            memory: PhantomData,
+        }
+    }
 }
 
 impl<M> Clock for ModelKind<M> {
@@ -195,6 +201,13 @@ pub struct Errand {
     work: Option<Box<dyn FnOnce() + Send>>,
 }
 
+impl Errand {
+    pub fn new(record: &Arc<Record>, work: Option<Box<dyn FnOnce() + Send>>) -> Self {
+        record.jobs.fetch_add(1, Relaxed);
+        Self { record: Arc::clone(record), work }
+    }
+}
+
 impl Job<(), Cause> for Errand {
     type Output = ();
 
@@ -213,175 +226,4 @@ impl Drop for Errand {
     }
 }
 
-/// What became of a submit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    Ran,
-    Cancelled(Option<Cause>),
-    GivenBack(Refusal),
-}
-
-impl Fate {
-    fn of(outcome: Outcome<(), Cause>) -> Self {
-        match outcome {
-            Outcome::Completed(()) => Self::Ran,
-            Outcome::Cancelled(cause) => Self::Cancelled(cause),
-            Outcome::Failed(cause) => panic!("no errand fails: {cause:?}"),
-        }
-    }
-}
-
-/// Why a job was given back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    Closed,
-    Broken,
-    Full,
-    Spawn(Cause),
-}
-
 pub type TaskHandle = Handle<(), Cause>;
-
-/// An executor, what happens to its workers, and what happened.
-pub struct Pool<O: Owner = Executor<ModelKind<Heap>>> {
-    pub executor: O,
-    record: Arc<Record>,
-    beds: Mutex<Vec<Leaked<ModelPark>>>,
-}
-
-impl<O: Owner> Pool<O> {
-    pub fn new(max_workers: usize, script: Script) -> Self {
-        let record = Arc::new(Record::default());
-        let kind = ModelKind {
-            parkers: (0..max_workers).map(|_| ModelPark::new()).collect(),
-            script,
-            record: Arc::clone(&record),
-            memory: PhantomData,
-        };
-        Self { executor: O::new(kind, max_workers), record, beds: Mutex::default() }
-    }
-
-    pub fn submit(&self) -> Result<TaskHandle, Refusal> {
-        self.submit_errand(None)
-    }
-
-    pub fn submit_work(&self, work: impl FnOnce() + Send + 'static) -> Result<TaskHandle, Refusal> {
-        self.submit_errand(Some(Box::new(work)))
-    }
-
-    /// Submits until there is room.
-    pub fn submit_patiently(&self) -> Result<TaskHandle, Refusal> {
-        loop {
-            match self.submit() {
-                Err(Refusal::Full) => thread::yield_now(),
-                submitted => return submitted,
-            }
-        }
-    }
-
-    fn submit_errand(&self, work: Option<Box<dyn FnOnce() + Send>>) -> Result<TaskHandle, Refusal> {
-        self.record.jobs.fetch_add(1, Relaxed);
-        let errand = Errand { record: Arc::clone(&self.record), work };
-        self.executor.submit(errand).map_err(|rejected| match rejected.reason {
-            Rejection::Closed => Refusal::Closed,
-            Rejection::Broken => {
-                let has_cause = self.record.has_cause.load(Relaxed);
-                assert_eq!(has_cause, 1, "L3: the pool is seen broken before its cause");
-                Refusal::Broken
-            }
-            Rejection::Full => Refusal::Full,
-            Rejection::Spawn(cause) => Refusal::Spawn(cause),
-            reason => unreachable!("{reason:?}"),
-        })
-    }
-
-    /// A parker for one wait; it stays until the pool has ended.
-    fn bed(&self) -> &'static ModelPark {
-        let bed = Leaked::new(ModelPark::new());
-        let parker = bed.get();
-        self.beds.lock().unwrap_or_else(PoisonError::into_inner).push(bed);
-        parker
-    }
-
-    /// Waits as a caller without an allocator does.
-    pub fn join(&self, submitted: Result<TaskHandle, Refusal>) -> Fate {
-        match submitted {
-            Ok(handle) => Fate::of(handle.join(self.bed())),
-            Err(refusal) => Fate::GivenBack(refusal),
-        }
-    }
-
-    /// What a worker does that waits for a task: runs it if it is pending.
-    pub fn join_nested(&self, submitted: Result<TaskHandle, Refusal>) -> Fate {
-        match submitted {
-            Ok(handle) => Fate::of(self.executor.join_nested(handle, self.bed())),
-            Err(refusal) => Fate::GivenBack(refusal),
-        }
-    }
-
-    /// Waits until every worker is gone, of its own accord.
-    pub fn join_workers(&self) {
-        self.record.join_workers();
-    }
-
-    /// The owner goes; waits until every worker is gone.
-    pub fn end(self) -> Ended {
-        let Self { executor, record, beds: _beds } = self;
-        executor.end(&record);
-        let ended = Ended(record);
-        ended.assert_all_gone();
-        ended
-    }
-}
-
-impl Pool {
-    /// The owner goes, and nobody is waited for.
-    pub fn drop_owner(self) -> Ended {
-        drop(self.executor);
-        Ended(self.record)
-    }
-}
-
-/// The record of a pool whose owner is gone.
-pub struct Ended(Arc<Record>);
-
-impl Ended {
-    /// Checks that neither the engine nor a job is left.
-    pub fn assert_all_gone(&self) {
-        assert!(self.0.engine_gone.load(Relaxed), "the engine leaked");
-        let jobs = self.0.jobs.load(Relaxed);
-        assert_eq!(self.0.dropped_jobs.load(Relaxed), jobs, "a job leaked");
-    }
-
-    /// Checks that as many jobs ran as callers were told.
-    pub fn with_fates(&self, fates: &[Fate]) {
-        let ran = fates.iter().filter(|&&fate| fate == Fate::Ran).count();
-        assert_eq!(self.0.runs.load(Relaxed), ran, "callers were told {fates:?}");
-    }
-
-    /// How many workers were spawned.
-    pub fn spawns(&self) -> usize {
-        self.0.spawns.load(Relaxed)
-    }
-}
-
-/// Waits for what was submitted.
-pub fn fate(submitted: Result<TaskHandle, Refusal>) -> Fate {
-    match submitted {
-        Ok(handle) => wait(handle),
-        Err(refusal) => Fate::GivenBack(refusal),
-    }
-}
-
-/// Waits for a task.
-pub fn wait(mut handle: TaskHandle) -> Fate {
-    let parker = Arc::new(ModelPark::new());
-    let waker = Waker::from(Arc::clone(&parker));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        match handle.poll_outcome(&mut context) {
-            Poll::Ready(outcome) => return Fate::of(outcome),
-            Poll::Pending => parker.wait(),
-        }
-    }
-}

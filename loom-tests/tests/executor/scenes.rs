@@ -1,7 +1,8 @@
 //! Scenes that are played on the heap and in a `static`.
 #![allow(dead_code, reason = "each of two test files uses a part")]
 
-use crate::kind::{Ended, Fate, Pool, Refusal, Script, TaskHandle, fate};
+use crate::kind::{Script, TaskHandle};
+use crate::observed::{Ended, Fate, Pool, Refusal, fate};
 use crate::owner::Owner;
 use asyncpal_core::lifecycle::Phase;
 use loom::thread::{self, JoinHandle};

@@ -5,7 +5,8 @@
 //! must meet, too many preemptions for it: so one of them is stopped at each step instead.
 
 use crate::OnHeap;
-use crate::kind::{Fate, Pool, Refusal, Script, TaskHandle, fate};
+use crate::kind::{Script, TaskHandle};
+use crate::observed::{Fate, Pool, Refusal, fate};
 use crate::scenes::{beside, end, join, let_others_run, taken};
 use crate::stop::{Stop, at_every_step};
 use asyncpal_core::task::Status;

@@ -1,6 +1,7 @@
 //! The scenes of the engine on the heap, in a `static`; and nested waits.
 
-use crate::kind::{Cause, Fate, Pool, Refusal, Script};
+use crate::kind::{Cause, Script};
+use crate::observed::{Fate, Pool, Refusal};
 use crate::owner::Fixed;
 use crate::scenes::{a_submit_against_close, end, two_submits, two_submitters};
 use loom_tests::model_bounded;

@@ -1,6 +1,7 @@
 //! Slots are used again: by one task after the other, at once, and all of them.
 
-use crate::kind::{Fate, Pool, Script, TaskHandle, fate};
+use crate::kind::{Script, TaskHandle};
+use crate::observed::{Fate, Pool, fate};
 use crate::owner::{Fixed, Owner};
 use crate::scenes::{beside, end, join, taken};
 use loom_tests::model_bounded;

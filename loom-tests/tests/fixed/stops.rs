@@ -5,7 +5,8 @@
 //! was about to look, a task that counts on it until the next submit; a submitter the worker that it
 //! has claimed and not woken or spawned yet. So there are two workers here, and a slot to spare.
 
-use crate::kind::{Fate, Pool, Script};
+use crate::kind::Script;
+use crate::observed::{Fate, Pool};
 use crate::owner::Fixed;
 use crate::scenes::{beside, end, join, let_others_run, taken};
 use crate::stop::{Stop, at_every_step};
