@@ -245,7 +245,8 @@ where
         if !engine.lifecycle.is_open() {
             // Nobody may be left to meet what a late submit pushed.
             engine.drain(None);
-        } else if !self.consumer.is_empty() {
+        } else if engine.pending() > 0 {
+            // The accounts are asked, not the queue: stubs need nobody.
             if let Err(cause) = Engine::<K>::call_for_worker(engine) {
                 engine.drain(Some(&cause));
             }
