@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::alloc::System;
 use std::sync::{Mutex, PoisonError};
 
-use asyncpal::ThreadPool;
+use asyncpal::{ThreadPool, WhenFull};
 
 struct Counting;
 
@@ -81,5 +81,29 @@ fn a_task_is_one_allocation_and_a_block_of_the_queue_now_and_then() {
     if usize::BITS == 64 {
         assert!(bytes <= 96 * TASKS, "{bytes} bytes for {TASKS} tasks");
         assert_eq!(size_of_val(&handles[0]), 8);
+    }
+}
+
+#[test]
+fn a_full_pool_keeps_nothing_of_what_it_drops_or_lets_its_submitters_run() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    for policy in [WhenFull::RunHere, WhenFull::DropOldest, WhenFull::DropNewest] {
+        let pool = ThreadPool::single().capacity(1).when_full(policy).build().unwrap();
+        let (gate, opened) = std::sync::mpsc::channel::<()>();
+        let (start, started) = std::sync::mpsc::channel();
+        let busy = pool.submit(move || (start.send(()).unwrap(), opened.recv().is_err()));
+        started.recv().unwrap();
+        drop(pool.submit(|| ()).unwrap());
+        let before = LIVE_BYTES.load(Ordering::Relaxed);
+
+        for _ in 0..10_000 {
+            drop(pool.submit(|| ()).unwrap());
+        }
+
+        // A byte per task: what is left of one in the queue is a hundred times as much.
+        let after = LIVE_BYTES.load(Ordering::Relaxed);
+        assert!(after < before + 10_000, "{policy:?}: {before} bytes before, {after} after");
+        drop(gate);
+        assert!(busy.unwrap().collect().unwrap().1);
     }
 }

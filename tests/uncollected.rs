@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::process::Command;
 use std::sync::mpsc;
 
-use asyncpal::{TaskError, ThreadPool, as_done, collect, is_cancel_requested};
+use asyncpal::{TaskError, ThreadPool, WhenFull, as_done, collect, is_cancel_requested};
 
 type Reports = mpsc::Receiver<(usize, String)>;
 
@@ -228,4 +228,35 @@ fn without_a_hook_one_line_goes_to_the_standard_error_output() {
     let line = "asyncpal: pool \"quiet\": task 1, which nobody collected: the task panicked: boom";
     let ours: Vec<_> = errors.lines().filter(|line| line.contains("asyncpal")).collect();
     assert_eq!(ours, [line]);
+}
+
+#[test]
+fn a_task_that_its_submitter_runs_is_reported_to_its_own_pool() {
+    let (other, told_other) = pool();
+    let (tell, told) = mpsc::channel();
+    let full = ThreadPool::single()
+        .capacity(1)
+        .when_full(WhenFull::RunHere)
+        .on_uncollected(move |failure| tell.send(failure.task_id()).expect("waited for"))
+        .build()
+        .expect("valid");
+    let (gate, opened) = mpsc::channel::<()>();
+    let (start, started) = mpsc::channel();
+    let busy = move || (start.send(()).expect("waited for"), opened.recv().is_err());
+    drop(full.submit(busy).expect("open"));
+    started.recv().expect("sent");
+    drop(full.submit(|| ()).expect("there is room"));
+
+    drop(full.submit(boom).expect("open"));
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [3], "on a thread of nobody");
+    let full = other.run(move || {
+        drop(full.submit(boom).expect("open"));
+        full
+    });
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [4], "on a worker of another pool");
+    drop(other.submit(boom).expect("open"));
+
+    drop(gate);
+    drop(full.expect("no panic"));
+    assert_eq!(all(other, &told_other), [(2, BOOM.into())]);
 }

@@ -66,7 +66,7 @@ impl Kind for Processes {
     type Parker = ProcessParker;
     type Hook = FunctionId;
 
-    const INLINE: bool = false;
+    const INLINE: Option<fn() -> Self::Seat> = None;
 
     fn default_max_workers() -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)

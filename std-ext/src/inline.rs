@@ -42,16 +42,6 @@ impl CurrentWorker {
     }
 }
 
-/// Runs the task here, on whichever thread this is, if it is pending.
-///
-/// # Safety
-///
-/// The task's pool is alive, and its kind is `INLINE`.
-pub(crate) unsafe fn run_on_caller<T>(handle: &Handle<T, Failure>) -> bool {
-    // SAFETY: `INLINE` says that the seat is a `ThreadSeat`; the caller keeps the engine.
-    unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) }
-}
-
 /// Whether this thread is a worker of the task's pool that may run it.
 pub(crate) fn is_ours<T>(handle: &Handle<T, Failure>) -> bool {
     CurrentWorker::of(handle.home()).is_some_and(|worker| worker.inline)

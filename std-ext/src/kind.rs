@@ -44,9 +44,9 @@ pub trait Kind: Send + Sync + Sized + 'static {
     /// An initializer or finalizer.
     type Hook: Clone + Send + Sync + 'static;
 
-    /// Whether a worker that waits for a task of its own pool can run it on the spot. Then
-    /// `Seat` is `ThreadSeat`.
-    const INLINE: bool;
+    /// The seat of any thread, if a task can run on the spot: on the worker that waits for it, or
+    /// on its submitter. Then `Seat` is `ThreadSeat`.
+    const INLINE: Option<fn() -> Self::Seat>;
 
     /// The maximum of workers if the user does not say.
     fn default_max_workers() -> usize;

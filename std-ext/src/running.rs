@@ -1,6 +1,6 @@
 //! The task that this thread runs: whether it should stop, and where its failure comes from.
 
-use core::cell::{Cell, OnceCell};
+use core::cell::Cell;
 use core::ptr::NonNull;
 
 use asyncpal_core::task::{Job, KeptJob, Running, TakeReceipt};
@@ -11,8 +11,8 @@ use crate::sync::{Arc, thread_local};
 thread_local! {
     // No destructor: readable for as long as the thread runs, `exit` included.
     static CURRENT: Cell<Option<NonNull<Running<'static>>>> = const { Cell::new(None) };
-    // That of the pool whose worker this thread is.
-    static REPORTER: OnceCell<Arc<Reporter>> = const { OnceCell::new() };
+    // That of the pool whose tasks this thread runs.
+    static REPORTER: Cell<Option<Arc<Reporter>>> = const { Cell::new(None) };
 }
 
 /// Whether the task that calls this should stop: somebody has called
@@ -51,12 +51,9 @@ pub fn is_cancel_requested() -> bool {
     })
 }
 
-/// Makes `reporter` that of this thread, a worker that was just spawned.
-pub(crate) fn report_to(reporter: Arc<Reporter>) {
-    REPORTER.with(|ours| {
-        let fresh = ours.set(reporter).is_ok();
-        debug_assert!(fresh, "a thread is one worker");
-    });
+/// Makes `reporter` that of this thread; the one that it had.
+pub(crate) fn report_to(reporter: Option<Arc<Reporter>>) -> Option<Arc<Reporter>> {
+    REPORTER.try_with(|ours| ours.replace(reporter)).ok().flatten()
 }
 
 /// A job that is this thread's current one while it runs.
@@ -86,8 +83,9 @@ impl<S, J: Job<S, Failure>> Job<S, Failure> for Tracked<J> {
 /// Says which task failed, so that the failure can be reported.
 #[cold]
 fn attribute(failure: Failure, task: &Running<'_>) -> Failure {
-    // A worker has a reporter until its thread ends.
-    let reporter = REPORTER.try_with(|reporter| reporter.get().cloned()).ok().flatten();
+    // Who runs a task has a reporter until its thread ends.
+    let reporter = report_to(None);
+    report_to(reporter.clone());
     match reporter {
         Some(reporter) => failure.come_from(Origin {
             reporter,

@@ -61,7 +61,7 @@ impl Kind for Threads {
     type Parker = ThreadParker;
     type Hook = Arc<Hook>;
 
-    const INLINE: bool = true;
+    const INLINE: Option<fn() -> ThreadSeat> = Some(ThreadSeat::new);
 
     fn default_max_workers() -> usize {
         thread::available_parallelism().map_or(1, usize::from) + 5

@@ -6,10 +6,11 @@ use super::heap::Heap;
 use super::kind::Rejected;
 use super::kind::WorkerKind;
 use super::submit::Submitted;
+use crate::clock::Clock;
 #[cfg(doc)]
 use crate::lifecycle::Phase;
 use crate::sync::Arc;
-use crate::task::Job;
+use crate::task::{Home, Job, Popped};
 
 /// The owner of an engine: submits, joins, closes. Dropping it closes the engine; workers that are
 /// at work keep what they need.
@@ -68,6 +69,48 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     /// - and for as long as the handle is used or dropped.
     pub unsafe fn submit_borrowing<J: Job<K::Seat, K::Failure>>(&self, job: J) -> Submitted<K, J> {
         Engine::<K>::submit(&self.engine, job)
+    }
+
+    /// Makes a task of `job` and runs it here and now, with `seat`: it never comes into the queue.
+    /// Waiting for the workers to leave does not wait for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`] gives the job back: the pool is not open.
+    ///
+    /// # Safety
+    ///
+    /// As of [`submit_borrowing`](Self::submit_borrowing).
+    pub unsafe fn run_borrowing<J: Job<K::Seat, K::Failure>>(
+        &self,
+        job: J,
+        seat: &mut K::Seat,
+    ) -> Submitted<K, J> {
+        let (entry, handle) = Engine::<K>::admit(&self.engine, job)?;
+        if let Popped::Claimed(task) = entry.claim() {
+            self.engine.withdrawn();
+            let clock = self.engine.kind.clock();
+            let started = clock.now();
+            let finished = task.run(seat);
+            finished.ran(started, clock.now());
+            drop(finished);
+        }
+        Ok(handle)
+    }
+
+    /// Makes a task of `job` and cancels it here and now: it never comes into the queue.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_borrowing`](Self::run_borrowing).
+    ///
+    /// # Safety
+    ///
+    /// As of [`submit_borrowing`](Self::submit_borrowing).
+    pub unsafe fn cancel_borrowing<J: Job<K::Seat, K::Failure>>(&self, job: J) -> Submitted<K, J> {
+        let (entry, handle) = Engine::<K>::admit(&self.engine, job)?;
+        entry.cancel(None);
+        Ok(handle)
     }
 
     /// Lets every worker that was called for until now leave as soon as it finds no task. New ones

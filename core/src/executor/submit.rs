@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::kind::{Rejected, Rejection, WorkerKind};
-use super::memory::{Memory, Shared, Store};
+use super::memory::{Made, Memory, Shared, Store};
 use crate::census::AfterPush;
 use crate::clock::Clock;
 use crate::lifecycle::Phase;
@@ -25,18 +25,7 @@ const SPAWN_ATTEMPTS: usize = 3;
 impl<K: WorkerKind> Engine<K> {
     /// Submits `job`.
     pub(super) fn submit<J: Job<K::Seat, K::Failure>>(this: &Shared<K>, job: J) -> Submitted<K, J> {
-        if let Some(reason) = this.refusal() {
-            this.kind.left_queue();
-            return Err(Rejected { job, reason });
-        }
-        let Some(vacancy) = this.store.reserve() else {
-            this.kind.left_queue();
-            return Err(Rejected { job, reason: Rejection::Full });
-        };
-        // ORDERING: Relaxed: a number; who counts it is ordered by the queue (X3) or F1.
-        let id = this.submitted.fetch_add(1, Ordering::Relaxed) + 1;
-        let home = K::Memory::as_ptr(this);
-        let (entry, handle) = this.store.make(vacancy, job, home, id, this.kind.clock().now());
+        let (entry, handle) = Self::admit(this, job)?;
         this.store.push(entry);
 
         let reason = match Self::call_for_worker(this) {
@@ -61,6 +50,25 @@ impl<K: WorkerKind> Engine<K> {
             }
         }
         Ok(handle)
+    }
+
+    /// Makes a task of `job`. It counts as pending, and its entry is not in the queue yet.
+    pub(super) fn admit<J: Job<K::Seat, K::Failure>>(
+        this: &Shared<K>,
+        job: J,
+    ) -> Result<Made<K, J>, Rejected<J, K::Failure>> {
+        if let Some(reason) = this.refusal() {
+            this.kind.left_queue();
+            return Err(Rejected { job, reason });
+        }
+        let Some(vacancy) = this.store.reserve() else {
+            this.kind.left_queue();
+            return Err(Rejected { job, reason: Rejection::Full });
+        };
+        // ORDERING: Relaxed: a number; who counts it is ordered by the queue (X3) or F1.
+        let id = this.submitted.fetch_add(1, Ordering::Relaxed) + 1;
+        let home = K::Memory::as_ptr(this);
+        Ok(this.store.make(vacancy, job, home, id, this.kind.clock().now()))
     }
 
     fn refusal(&self) -> Option<Rejection<K::Failure>> {

@@ -3,7 +3,10 @@
 use crate::OnHeap;
 use crate::kind::Script;
 use crate::observed::{Fate, Pool, Refusal, fate, wait};
-use crate::scenes::{a_submit_against_close, beside, end, join};
+use crate::scenes::{a_submit_against_close, beside, end, join, taken};
+use loom::sync::atomic::AtomicBool;
+use loom::sync::atomic::Ordering::{Acquire, Release};
+use loom::thread;
 use loom_tests::{model, model_bounded};
 use std::sync::Arc;
 
@@ -58,6 +61,52 @@ fn a_submit_against_close_is_settled_while_a_worker_is_at_any_step() {
     );
 }
 
+/// It never comes into the queue, so neither worker nor closer looks after it.
+#[test]
+fn a_task_that_its_submitter_runs_against_close_is_settled() {
+    let name = "a_task_that_its_submitter_runs_against_close_is_settled";
+    model(name, || {
+        let pool = Arc::new(Pool::<OnHeap>::new(1, Script::default()));
+        let other = beside(&pool, |pool| [pool.run_here(), pool.cancel_here()].map(fate));
+
+        pool.executor.close();
+
+        let fates = join(other);
+        assert!([Fate::Ran, Fate::GivenBack(Refusal::Closed)].contains(&fates[0]), "{fates:?}");
+        assert!(SETTLED[1..].contains(&fates[1]), "{fates:?}");
+        end(pool).with_fates(&fates);
+    });
+}
+
+/// The worker has run its last task; what is pending meanwhile is cancelled before it is gone.
+#[test]
+fn a_worker_that_leaves_stubs_behind_calls_nobody() {
+    model("a_worker_that_leaves_stubs_behind_calls_nobody", || {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let finalizer = {
+            let cancelled = Arc::clone(&cancelled);
+            move || {
+                while !cancelled.load(Acquire) {
+                    thread::yield_now();
+                }
+            }
+        };
+        let script = Script {
+            tasks_per_worker: 1,
+            finalizer: Some(Box::new(finalizer)),
+            ..Script::default()
+        };
+        let pool = Pool::<OnHeap>::new(1, script);
+        assert_eq!(fate(pool.submit()), Fate::Ran);
+
+        assert!(taken(pool.submit()).cancel());
+        cancelled.store(true, Release);
+
+        pool.join_workers();
+        assert_eq!(pool.end().spawns(), 1);
+    });
+}
+
 #[test]
 fn a_task_outlives_its_owner_settled() {
     model("a_task_outlives_its_owner_settled", || {
@@ -108,7 +157,7 @@ fn a_canceller_keeps_the_engine_when_its_owner_goes() {
     model("a_canceller_keeps_the_engine_when_its_owner_goes", || {
         let pool = Pool::<OnHeap>::new(1, Script { starting_workers: 0, ..Script::default() });
         let handle = pool.submit().expect("the pool is open");
-        let canceller = loom::thread::spawn(move || {
+        let canceller = thread::spawn(move || {
             handle.cancel();
             wait(handle)
         });

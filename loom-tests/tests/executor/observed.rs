@@ -71,8 +71,12 @@ impl<O: Owner> Pool<O> {
     }
 
     fn submit_errand(&self, work: Option<Box<dyn FnOnce() + Send>>) -> Result<TaskHandle, Refusal> {
-        let errand = Errand::new(&self.record, work);
-        self.executor.submit(errand).map_err(|rejected| match rejected.reason {
+        let submitted = self.executor.submit(Errand::new(&self.record, work));
+        submitted.map_err(|rejected| self.refusal(rejected.reason))
+    }
+
+    fn refusal(&self, reason: Rejection<Cause>) -> Refusal {
+        match reason {
             Rejection::Closed => Refusal::Closed,
             Rejection::Broken => {
                 let has_cause = self.record.has_cause.load(Relaxed);
@@ -82,7 +86,7 @@ impl<O: Owner> Pool<O> {
             Rejection::Full => Refusal::Full,
             Rejection::Spawn(cause) => Refusal::Spawn(cause),
             reason => unreachable!("{reason:?}"),
-        })
+        }
     }
 
     /// A parker for one wait; it stays until the pool has ended.
@@ -125,6 +129,20 @@ impl<O: Owner> Pool<O> {
 }
 
 impl Pool {
+    /// Runs a task that never comes into the queue.
+    pub fn run_here(&self) -> Result<TaskHandle, Refusal> {
+        // SAFETY: an errand borrows nothing.
+        let ran = unsafe { self.executor.run_borrowing(Errand::new(&self.record, None), &mut ()) };
+        ran.map_err(|rejected| self.refusal(rejected.reason))
+    }
+
+    /// Cancels a task that never comes into the queue.
+    pub fn cancel_here(&self) -> Result<TaskHandle, Refusal> {
+        // SAFETY: an errand borrows nothing.
+        let cancelled = unsafe { self.executor.cancel_borrowing(Errand::new(&self.record, None)) };
+        cancelled.map_err(|rejected| self.refusal(rejected.reason))
+    }
+
     /// The owner goes, and nobody is waited for.
     pub fn drop_owner(self) -> Ended {
         drop(self.executor);

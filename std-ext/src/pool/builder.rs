@@ -225,7 +225,7 @@ impl<K: Kind> Builder<K> {
         if self.capacity == Some(0) {
             return Err(BuildError::NoCapacity);
         }
-        if self.when_full == WhenFull::RunHere && !K::INLINE {
+        if self.when_full == WhenFull::RunHere && K::INLINE.is_none() {
             return Err(BuildError::CannotRunHere);
         }
         if self.max_tasks_per_worker == Some(0) {

@@ -183,8 +183,8 @@ impl<K: Kind> WorkerKind for Staff<K> {
         let serial = roster.last_serial;
         let thread = builder.spawn(move || {
             let home = (&raw const *engine).cast();
-            CurrentWorker { home, serial, inline: K::INLINE }.enter();
-            running::report_to(engine.kind().terms.reporter.clone());
+            CurrentWorker { home, serial, inline: K::INLINE.is_some() }.enter();
+            running::report_to(Some(engine.kind().terms.reporter.clone()));
             work::<Self>(&engine, slot);
         });
         let thread = thread.map_err(|error| TaskError::not_spawned(error.into()))?;

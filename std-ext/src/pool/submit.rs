@@ -6,13 +6,14 @@ use asyncpal_core::task::Job;
 
 use super::Pool;
 use super::inner::Inner;
+use super::room::Room;
 use crate::clock::Deadline;
 use crate::error::{PoolError, SubmitError, TaskError};
 use crate::failure::Failure;
 use crate::handle::Handle;
-use crate::inline::{CurrentWorker, run_on_caller};
+use crate::inline::CurrentWorker;
 use crate::kind::{Accepts, Fallible, Kind, With};
-use crate::running::Tracked;
+use crate::running::{self, Tracked};
 
 /// The handle of a submitted call, or the call back.
 pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError<C>>;
@@ -37,11 +38,11 @@ pub enum WhenFull {
 }
 
 /// On which terms a task is let in; its place is taken.
-enum Admission {
+enum Admission<S> {
     /// Like any other.
     Pending,
-    /// To be run by the submitter.
-    RunHere,
+    /// To be run by the submitter, on this seat.
+    RunHere(S),
     /// To be cancelled by the submitter.
     Cancelled,
 }
@@ -56,7 +57,7 @@ pub(super) enum Patience {
 
 impl<K: Kind> Inner<K> {
     /// Takes a place for a task.
-    fn admit(&self, patience: Patience) -> Result<Admission, PoolError> {
+    fn admit(&self, patience: Patience) -> Result<Admission<K::Seat>, PoolError> {
         let Some(room) = &self.staff().room else { return Ok(Admission::Pending) };
         if room.try_take() {
             return Ok(Admission::Pending);
@@ -64,17 +65,13 @@ impl<K: Kind> Inner<K> {
         match patience {
             Patience::Until(deadline) => self.wait_for_room(deadline),
             Patience::Policy(WhenFull::Wait) => {
-                if K::INLINE && CurrentWorker::of(self.home()).is_some() {
-                    room.overdraw();
-                    return Ok(Admission::RunHere);
+                if CurrentWorker::of(self.home()).is_some_and(|worker| worker.inline) {
+                    return Ok(Self::run_here(room));
                 }
                 self.wait_for_room(Deadline::NEVER)
             }
             Patience::Policy(WhenFull::Reject) => Err(PoolError::Full),
-            Patience::Policy(WhenFull::RunHere) => {
-                room.overdraw();
-                Ok(Admission::RunHere)
-            }
+            Patience::Policy(WhenFull::RunHere) => Ok(Self::run_here(room)),
             Patience::Policy(WhenFull::DropOldest) => {
                 while !room.try_take() {
                     if !self.executor.cancel_oldest() {
@@ -116,25 +113,33 @@ impl<K: Kind> Inner<K> {
             Ok(admission) => admission,
             Err(reason) => return Err((job, reason)),
         };
-        // SAFETY: as of the caller.
-        let handle = match unsafe { self.executor.submit_borrowing(Tracked(job)) } {
-            Ok(handle) => handle,
-            Err(rejected) => return Err((rejected.job.0, self.refusal(rejected.reason))),
+        let job = Tracked(job);
+        let submitted = match admission {
+            // SAFETY: as of the caller.
+            Admission::Pending => unsafe { self.executor.submit_borrowing(job) },
+            Admission::RunHere(mut seat) => {
+                let before = running::report_to(Some(self.staff().terms.reporter.clone()));
+                // SAFETY: as of the caller.
+                let submitted = unsafe { self.executor.run_borrowing(job, &mut seat) };
+                running::report_to(before);
+                submitted
+            }
+            // SAFETY: as of the caller.
+            Admission::Cancelled => unsafe { self.executor.cancel_borrowing(job) },
         };
-        match admission {
-            Admission::Pending => {}
-            Admission::RunHere => {
-                // SAFETY: this pool is alive, and `RunHere` is for kinds that are `INLINE`.
-                unsafe { run_on_caller(&handle) };
-            }
-            Admission::Cancelled => {
-                handle.cancel();
-            }
-        }
-        Ok(Handle::new(handle))
+        submitted
+            .map(Handle::new)
+            .map_err(|rejected| (rejected.job.0, self.refusal(rejected.reason)))
     }
 
-    fn wait_for_room(&self, deadline: Deadline) -> Result<Admission, PoolError> {
+    /// Lets in what never comes into the queue.
+    fn run_here(room: &Room) -> Admission<K::Seat> {
+        let seat = K::INLINE.expect("the builder or the caller has seen it");
+        room.overdraw();
+        Admission::RunHere(seat())
+    }
+
+    fn wait_for_room(&self, deadline: Deadline) -> Result<Admission<K::Seat>, PoolError> {
         let room = self.staff().room.as_ref().expect("the caller has seen it");
         if room.take_until(deadline) { Ok(Admission::Pending) } else { Err(PoolError::Full) }
     }
