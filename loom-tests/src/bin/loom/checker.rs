@@ -6,26 +6,81 @@
 //! another thread's earlier load from the store. When every access depends on the last one,
 //! whatever its kind, nothing is hidden: all accesses to one atomic form one chain. That explores
 //! more executions, some of them equivalent, and skips none.
+//!
+//! And it gives the stacks of an execution to the next one, where loom maps and unmaps memory for every
+//! thread of every execution: half of a model's time. A stack is a generator that runs one closure
+//! after the other, as loom wrote it; it waits for the next one when its thread has ended.
 
 use crate::{Result, mirror};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-/// Where the mend goes, from the root of loom's package.
-const MENDED_FILE: &str = "src/rt/atomic.rs";
+/// A text of loom, and what it is replaced by.
+struct Mend {
+    /// From the root of loom's package.
+    file: &'static str,
+    published: &'static str,
+    mended: &'static str,
+}
 
-/// In `State::last_dependent_access(&self, action: Action) -> Option<&Access>`.
-const PUBLISHED: &str = "\
+const MENDS: [Mend; 3] = [
+    // In `State::last_dependent_access(&self, action: Action) -> Option<&Access>`.
+    Mend {
+        file: "src/rt/atomic.rs",
+        published: "\
         match action {
             Action::Load => self.last_non_load_access.as_ref(),
             _ => self.last_access.as_ref(),
         }
-";
-
-const MENDED: &str = "\
+",
+        mended: "\
         let _ = action;
         self.last_access.as_ref()
-";
+",
+    },
+    // In `Scheduler::run`, when all threads of an execution have ended.
+    Mend {
+        file: "src/rt/scheduler.rs",
+        published: "\
+                for thread in &mut threads {
+                    thread.resume();
+                    assert!(thread.is_done());
+                }
+                return;
+",
+        mended: "\
+                if !SIZED.get() {
+                    STACKS.with_borrow_mut(|stacks| stacks.append(&mut threads));
+                }
+                for thread in &mut threads {
+                    thread.resume();
+                    assert!(thread.is_done());
+                }
+                return;
+",
+    },
+    Mend {
+        file: "src/rt/scheduler.rs",
+        published: "\
+fn spawn_thread(f: Box<dyn FnOnce()>, stack_size: Option<usize>) -> Thread {
+",
+        mended: "\
+thread_local! {
+    static STACKS: RefCell<Vec<Thread>> = const { RefCell::new(Vec::new()) };
+    // Whether a thread has asked for a stack of its own size.
+    static SIZED: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+fn spawn_thread(f: Box<dyn FnOnce()>, stack_size: Option<usize>) -> Thread {
+    SIZED.set(SIZED.get() || stack_size.is_some());
+    let reused = if SIZED.get() { None } else { STACKS.with_borrow_mut(Vec::pop) };
+    if let Some(mut stack) = reused {
+        stack.set_para(Some(f));
+        return stack;
+    }
+",
+    },
+];
 
 pub(crate) struct Checker {
     folder: PathBuf,
@@ -38,15 +93,20 @@ impl Checker {
         let version = locked_version(&lockfile)?;
         let source = source(workspace, version)?;
         mirror::mirror(&source, folder, &[], |file, text| {
-            if file == Path::new(MENDED_FILE) { mend(text, version) } else { Ok(text) }
+            MENDS
+                .iter()
+                .filter(|mend| file == Path::new(mend.file))
+                .try_fold(text, |text, mend| mend.apply(text, version))
         })?;
-        // The file may not exist in another version, and then the edit above never happened.
-        let mended = String::from_utf8(mirror::read(&folder.join(MENDED_FILE))?)?;
-        if mended.contains(MENDED) {
-            Ok(Self { folder: folder.to_owned() })
-        } else {
-            Err(format!("loom {version} has no {MENDED_FILE} that could be mended").into())
+        // A file may not exist in another version, and then its edit never happened.
+        for mend in &MENDS {
+            let mended = String::from_utf8(mirror::read(&folder.join(mend.file))?)?;
+            if !mended.contains(mend.mended) {
+                let file = mend.file;
+                return Err(format!("loom {version} has no {file} that could be mended").into());
+            }
         }
+        Ok(Self { folder: folder.to_owned() })
     }
 
     /// What to give to cargo as `--config` so that it builds with this loom.
@@ -69,15 +129,18 @@ fn locked_version(lockfile: &str) -> Result<&str> {
         .ok_or_else(|| "Cargo.lock names no version of loom".into())
 }
 
-fn mend(text: Vec<u8>, version: &str) -> Result<Vec<u8>> {
-    let text = String::from_utf8(text)?;
-    match text.matches(PUBLISHED).count() {
-        1 => Ok(text.replace(PUBLISHED, MENDED).into_bytes()),
-        found => Err(format!(
-            "loom {version} cannot be mended: the text to change is {found} times in \
-             {MENDED_FILE} instead of once; adapt loom-tests/src/bin/loom/checker.rs to this version"
-        )
-        .into()),
+impl Mend {
+    fn apply(&self, text: Vec<u8>, version: &str) -> Result<Vec<u8>> {
+        let text = String::from_utf8(text)?;
+        match text.matches(self.published).count() {
+            1 => Ok(text.replace(self.published, self.mended).into_bytes()),
+            found => Err(format!(
+                "loom {version} cannot be mended: the text to change is {found} times in {} \
+                 instead of once; adapt loom-tests/src/bin/loom/checker.rs to this version",
+                self.file
+            )
+            .into()),
+        }
     }
 }
 
@@ -135,20 +198,24 @@ mod tests {
     }
 
     #[test]
-    fn the_mend_changes_the_text_once() {
-        let text = format!("before\n{PUBLISHED}after\n");
+    fn a_mend_changes_the_text_once() {
+        for mend in &MENDS {
+            let text = format!("before\n{}after\n", mend.published);
 
-        let mended = mend(text.into_bytes(), "0.7.3").unwrap();
+            let mended = mend.apply(text.into_bytes(), "0.7.3").unwrap();
 
-        assert_eq!(mended, format!("before\n{MENDED}after\n").into_bytes());
+            assert_eq!(mended, format!("before\n{}after\n", mend.mended).into_bytes());
+        }
     }
 
     #[test]
     fn a_loom_that_cannot_be_mended_is_named() {
-        for text in ["something else".to_owned(), PUBLISHED.repeat(2)] {
-            let error = mend(text.into_bytes(), "0.9.1").unwrap_err().to_string();
+        for mend in &MENDS {
+            for text in ["something else".to_owned(), mend.published.repeat(2)] {
+                let error = mend.apply(text.into_bytes(), "0.9.1").unwrap_err().to_string();
 
-            assert!(error.starts_with("loom 0.9.1 cannot be mended"), "{error}");
+                assert!(error.starts_with("loom 0.9.1 cannot be mended"), "{error}");
+            }
         }
     }
 }
