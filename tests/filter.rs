@@ -3,28 +3,15 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::collections::HashSet;
-use std::sync::mpsc::{self, Sender};
+use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
 use asyncpal::{CompletionFilter, Handle, ThreadPool, wait};
+use tasks::{LONG, SHORT, gated, pool};
 
-const LONG: Duration = Duration::from_secs(600);
-const SHORT: Duration = Duration::from_millis(10);
-
-fn pool(max_workers: usize) -> ThreadPool {
-    ThreadPool::builder().max_workers(max_workers).build().expect("valid")
-}
-
-/// A task that returns `value` once its gate is dropped.
-fn gated(pool: &ThreadPool, value: u32) -> (Handle<u32>, Sender<()>) {
-    let (gate, closed) = mpsc::channel::<()>();
-    let task = move || {
-        let _ = closed.recv();
-        value
-    };
-    (pool.submit(task).expect("open"), gate)
-}
+#[path = "common/tasks.rs"]
+mod tasks;
 
 fn done(pool: &ThreadPool, value: u32) -> Handle<u32> {
     let handle = pool.submit(move || value).expect("open");

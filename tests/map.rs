@@ -8,27 +8,15 @@ use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex, mpsc};
 
 use asyncpal::{PoolError, TaskError, ThreadPool};
+use tasks::{LONG, SHORT, pool, sorted, values};
 
-const LONG: Duration = Duration::from_secs(600);
-const SHORT: Duration = Duration::from_millis(10);
+#[path = "common/tasks.rs"]
+mod tasks;
 
 type Outcome<T> = Option<Result<T, TaskError>>;
 
-fn pool(max_workers: usize) -> ThreadPool {
-    ThreadPool::builder().max_workers(max_workers).build().expect("valid")
-}
-
 fn add(x: u32, y: u32) -> u32 {
     x + y
-}
-
-fn values<T>(results: impl IntoIterator<Item = Result<T, TaskError>>) -> Vec<T> {
-    results.into_iter().map(|result| result.expect("no panic")).collect()
-}
-
-fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
-    values.sort();
-    values
 }
 
 /// A function that returns its argument, for zero not before the gate is dropped.

@@ -13,9 +13,10 @@ use asyncpal::{
     split_map_task, split_starmap_task, wait,
 };
 use libtest_mimic::{Arguments, Trial};
+use tasks::{LONG, SHORT, sorted, values};
 
-const LONG: Duration = Duration::from_secs(600);
-const SHORT: Duration = Duration::from_millis(10);
+#[path = "common/tasks.rs"]
+mod tasks;
 
 fn main() {
     asyncpal::process::init();
@@ -62,15 +63,6 @@ fn square(n: u64) -> u64 {
 
 fn add(x: u64, y: u64) -> u64 {
     x + y
-}
-
-fn values<T>(results: impl IntoIterator<Item = Result<T, TaskError>>) -> Vec<T> {
-    results.into_iter().map(|result| result.expect("no panic")).collect()
-}
-
-fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
-    values.sort();
-    values
 }
 
 /// A file for which workers wait: the one thing that they share with this process.

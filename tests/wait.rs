@@ -1,29 +1,15 @@
 //! Waiting for several tasks: wait, collect, as_done, deadlines.
 
 use core::time::Duration;
-use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
 
 use asyncpal::{
     AsDone, Deadline, Handle, TaskError, ThreadPool, as_done, as_done_in_order, collect, wait,
 };
+use tasks::{LONG, SHORT, gated, pool};
 
-const LONG: Duration = Duration::from_secs(600);
-const SHORT: Duration = Duration::from_millis(10);
-
-fn pool(max_workers: usize) -> ThreadPool {
-    ThreadPool::builder().max_workers(max_workers).build().expect("valid")
-}
-
-/// A task that returns `value` once its gate is dropped.
-fn gated(pool: &ThreadPool, value: u32) -> (Handle<u32>, Sender<()>) {
-    let (gate, closed) = mpsc::channel::<()>();
-    let task = move || {
-        let _ = closed.recv();
-        value
-    };
-    (pool.submit(task).expect("open"), gate)
-}
+#[path = "common/tasks.rs"]
+mod tasks;
 
 fn value(handle: Option<Handle<u32>>) -> u32 {
     handle.expect("one is left").collect().expect("no panic")

@@ -1,0 +1,35 @@
+//! Pools and tasks that several test files use.
+#![allow(dead_code, reason = "each of the test files uses a part")]
+
+use core::time::Duration;
+use std::sync::mpsc::{self, Sender};
+
+use asyncpal::{Handle, TaskError, ThreadPool};
+
+/// Never awaited.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
+/// Long enough to see that something does not happen.
+pub(crate) const SHORT: Duration = Duration::from_millis(10);
+
+pub(crate) fn pool(max_workers: usize) -> ThreadPool {
+    ThreadPool::builder().max_workers(max_workers).build().expect("valid")
+}
+
+/// A task that returns `value` once its gate is dropped.
+pub(crate) fn gated(pool: &ThreadPool, value: u32) -> (Handle<u32>, Sender<()>) {
+    let (gate, closed) = mpsc::channel::<()>();
+    let task = move || {
+        let _ = closed.recv();
+        value
+    };
+    (pool.submit(task).expect("open"), gate)
+}
+
+pub(crate) fn values<T>(results: impl IntoIterator<Item = Result<T, TaskError>>) -> Vec<T> {
+    results.into_iter().map(|result| result.expect("no panic")).collect()
+}
+
+pub(crate) fn sorted<T: Ord>(mut values: Vec<T>) -> Vec<T> {
+    values.sort();
+    values
+}
