@@ -5,10 +5,9 @@
 
 use core::fmt;
 use core::ops::Deref;
-use core::panic::AssertUnwindSafe;
 
+use crate::contain::contain;
 use crate::error::TaskError;
-use crate::sync::panic::catch_unwind;
 use crate::sync::program::AtomicUsize;
 use crate::sync::{Arc, Ordering};
 
@@ -146,10 +145,10 @@ impl Reporter {
 
     fn report(&self, failure: &UncollectedFailure<'_>) {
         // Whoever drops a failure is a worker between two tasks, or may be unwinding itself.
-        let _ = catch_unwind(AssertUnwindSafe(|| match &self.hook {
+        contain(|| match &self.hook {
             Some(hook) => hook(failure),
             None => eprintln!("asyncpal: {failure}"),
-        }));
+        });
     }
 }
 

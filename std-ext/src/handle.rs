@@ -2,7 +2,6 @@
 
 use core::fmt;
 use core::future::Future;
-use core::panic::AssertUnwindSafe;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
@@ -11,13 +10,13 @@ use asyncpal_core::task::{Durations, Handle as CoreHandle, ObserverId, Registrat
 
 use crate::cancel_on_drop::CancelOnDrop;
 use crate::clock::Deadline;
+use crate::contain::contain;
 use crate::error::TaskError;
 use crate::failure::Failure;
 use crate::inline::{is_ours, run_here};
 use crate::kind::Kind;
 use crate::parker::{Bed, spin};
 use crate::pool::Pool;
-use crate::sync::panic::catch_unwind;
 
 /// The caller's end of a task that returns a `T`.
 ///
@@ -255,9 +254,7 @@ impl<T> Handle<T> {
         &self,
         callback: impl FnOnce(Status) + Send + 'static,
     ) -> Option<CallbackId> {
-        let guarded = move |status| {
-            let _ = catch_unwind(AssertUnwindSafe(|| callback(status)));
-        };
+        let guarded = move |status| contain(|| callback(status));
         self.core.on_done(Box::new(guarded)).map(CallbackId)
     }
 

@@ -5,6 +5,7 @@
 
 mod cancel_on_drop;
 mod clock;
+mod contain;
 mod error;
 mod failure;
 mod filter;

@@ -58,6 +58,7 @@ use self::handle::Reference;
 pub use self::handle::ScopedHandle;
 use self::held::Held;
 use self::ledger::Ledger;
+use crate::contain::contain;
 use crate::error::SubmitError;
 use crate::failure::Failure;
 use crate::handle::Handle;
@@ -151,7 +152,7 @@ impl Pool<Threads> {
             Err(_) => None,
         };
         // Payloads that panic when they are dropped have had their say.
-        panics.for_each(|payload| drop(catch_unwind(AssertUnwindSafe(|| drop(payload)))));
+        panics.for_each(|payload| contain(|| drop(payload)));
         match (result, first) {
             (Err(payload), _) | (Ok(_), Some(payload)) => resume_unwind(payload),
             (Ok(value), None) => value,

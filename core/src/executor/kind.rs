@@ -118,6 +118,12 @@ pub trait WorkerKind: Send + Sync + Sized {
         drop(job);
     }
 
+    /// Calls `step`, which runs what users brought, outside of a task, on a thread that must go on:
+    /// destructors of jobs and outcomes, wakers, callbacks. A kind that can catch panics does it here.
+    fn contain(&self, step: impl FnOnce()) {
+        step();
+    }
+
     /// The worker is gone: the last thing that its thread says. By then a successor may have been
     /// spawned for the slot.
     fn departed(&self, slot: usize);

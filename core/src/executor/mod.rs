@@ -128,25 +128,30 @@ impl<K: WorkerKind> Engine<K> {
     /// Cancels the oldest pending task; false if none was found.
     fn cancel_oldest(&self) -> bool {
         let mut consumer = self.store.consumer();
-        core::iter::from_fn(|| consumer.pop()).any(|entry| entry.cancel(None))
+        core::iter::from_fn(|| consumer.pop()).any(|entry| self.cancelled_by(|| entry.cancel(None)))
     }
 
     /// Cancels a task that was popped, because of `cause` if there is one.
     fn turn_down(&self, entry: Entry<K>, cause: Option<&K::Failure>) {
         let cause = cause.map(|cause| self.kind.repeat(cause));
-        #[cfg(feature = "alloc")]
-        let id = entry.id();
-        #[cfg(feature = "alloc")]
-        let cancelled = if self.kind.keeps_jobs() {
-            entry.cancel_keeping(cause, |job| self.kind.kept(id, job))
-        } else {
+        let cancelled = self.cancelled_by(|| {
+            #[cfg(feature = "alloc")]
+            if self.kind.keeps_jobs() {
+                let id = entry.id();
+                return entry.cancel_keeping(cause, |job| self.kind.kept(id, job));
+            }
             entry.cancel(cause)
-        };
-        #[cfg(not(feature = "alloc"))]
-        let cancelled = entry.cancel(cause);
+        });
         if cancelled {
             self.kind.cancelled();
         }
+    }
+
+    /// Whether a task was cancelled by that. If it panics, the job's destructor did.
+    fn cancelled_by(&self, cancel: impl FnOnce() -> bool) -> bool {
+        let mut cancelled = true;
+        self.kind.contain(|| cancelled = cancel());
+        cancelled
     }
 
     /// The pool breaks, unless it is broken or closed already.

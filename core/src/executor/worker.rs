@@ -113,7 +113,7 @@ where
                 Next::Leave => break,
             }
         }
-        self.finished = None;
+        self.publish();
     }
 
     fn next(&mut self) -> Next<K> {
@@ -121,7 +121,7 @@ where
             return Next::Run(task);
         }
         // Looking already, X2: now the outcome may wake its caller.
-        let woke_somebody = self.finished.take().is_some_and(Finished::publish);
+        let woke_somebody = self.publish();
         self.ended = None;
         // Who sleeps takes longer to come back than this worker should look.
         if !woke_somebody {
@@ -170,11 +170,19 @@ where
         }
     }
 
+    /// Publishes the end of the last task, if it is not yet; true if somebody slept and was woken.
+    fn publish(&mut self) -> bool {
+        let Some(finished) = self.finished.take() else { return false };
+        let mut woke_somebody = false;
+        self.engine.kind.contain(|| woke_somebody = finished.publish());
+        woke_somebody
+    }
+
     /// Runs a task; false if it was this worker's last.
     fn run(&mut self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) -> bool {
         self.ticks().claim();
         self.engine.kind.left_queue();
-        self.finished = None;
+        self.publish();
         if core::mem::take(&mut self.claimed) {
             // A submitter claimed this worker for a task that may be another one than this: the
             // wake goes on to somebody else, or that task is stuck behind this one. It cannot fail
@@ -188,7 +196,7 @@ where
         finished.ran(started, ended);
         // Callbacks run, and outcomes nobody waits for are dropped, while this worker is still busy:
         // no task counts on it meanwhile.
-        self.finished = finished.publish_loud();
+        self.engine.kind.contain(|| self.finished = finished.publish_loud());
         self.ended = Some(ended);
         self.tasks += 1;
         let goes_on = self.engine.kind.may_go_on(seat, self.tasks);

@@ -153,6 +153,8 @@ impl Live {
         if !State::must_settle(before) {
             return before;
         }
+        // Told when this function is left, even if the waker panics.
+        let _others = Others { task: self, before, end };
         if before.is_waited_for() {
             // SAFETY: S5: the end is published and `WAITER` was set, so the slot is the resolver's.
             let waker = header.waker.with_mut(|waker| unsafe { (*waker).take() });
@@ -160,14 +162,6 @@ impl Live {
                 waker.wake();
             }
         }
-        if before.is_observed() {
-            header.callbacks.run_all(header.state.get().status());
-        }
-        if before.has_no_handle() {
-            // SAFETY: S4: there is no handle, so the outcome is the resolver's.
-            unsafe { (header.vtable.drop_outcome)(self.0, end) };
-        }
-        self.after(header.state.settle());
         before
     }
 
@@ -225,6 +219,38 @@ impl Live {
         unsafe { take(self.0, to.as_mut_ptr().cast()) };
         // SAFETY: it was just written.
         unsafe { to.assume_init() }
+    }
+}
+
+/// What a resolver must do beside waking the waiter: run the callbacks, and settle with the handle,
+/// whatever the destructor of an outcome without one does.
+struct Others {
+    task: Live,
+    before: Snapshot,
+    end: End,
+}
+
+impl Drop for Others {
+    fn drop(&mut self) {
+        let Self { task, before, end } = *self;
+        let _settled = Settled(task);
+        let header = task.header();
+        if before.is_observed() {
+            header.callbacks.run_all(header.state.get().status());
+        }
+        if before.has_no_handle() {
+            // SAFETY: S4: there is no handle, so the outcome is the resolver's.
+            unsafe { (header.vtable.drop_outcome)(task.0, end) };
+        }
+    }
+}
+
+/// A resolver's last step.
+struct Settled(Live);
+
+impl Drop for Settled {
+    fn drop(&mut self) {
+        self.0.after(self.0.header().state.settle());
     }
 }
 

@@ -12,6 +12,7 @@ use super::builder::Plan;
 use super::ending::CancelledTask;
 use super::room::Room;
 use crate::clock::{Deadline, StdClock};
+use crate::contain::contain;
 use crate::error::{BrokenCause, PoolError, TaskError};
 use crate::failure::{Failure, Reporter};
 use crate::inline::CurrentWorker;
@@ -258,6 +259,10 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn kept(&self, id: usize, job: KeptJob<K::Seat, Failure>) {
         lock(&self.kept).push(CancelledTask::new(id, job));
+    }
+
+    fn contain(&self, step: impl FnOnce()) {
+        contain(step);
     }
 
     fn departed(&self, _slot: usize) {

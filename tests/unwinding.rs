@@ -1,0 +1,155 @@
+//! Users' code that panics on a worker outside of a task: destructors, callbacks, wakers. A test
+//! program of its own: it silences the panic hook.
+
+use core::panic::AssertUnwindSafe;
+use core::pin::pin;
+use core::task::{Context, Waker};
+use core::time::Duration;
+use std::panic::{catch_unwind, panic_any};
+use std::sync::{Arc, Once, mpsc};
+use std::task::Wake;
+
+use asyncpal::{Handle, ThreadPool, WhenFull};
+
+const EXPECTED: &str = "as is to be expected";
+
+/// Panics when it is dropped, or when it wakes.
+struct Bomb;
+
+impl Bomb {
+    fn defuse(self) {
+        core::mem::forget(self);
+    }
+}
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic_any(EXPECTED);
+    }
+}
+
+struct Alarm;
+
+impl Wake for Alarm {
+    fn wake(self: Arc<Self>) {
+        panic_any(EXPECTED);
+    }
+}
+
+/// A pool of one worker that is busy until the gate goes.
+fn busy() -> (ThreadPool, mpsc::Sender<()>) {
+    static QUIET: Once = Once::new();
+    QUIET.call_once(|| {
+        let default = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if info.payload().downcast_ref() != Some(&EXPECTED) {
+                default(info);
+            }
+        }));
+    });
+    let pool = ThreadPool::single().capacity(9).when_full(WhenFull::DropOldest);
+    let pool = pool.build().expect("valid");
+    let (gate, closed) = mpsc::channel::<()>();
+    let (started, wait) = mpsc::channel();
+    let task = move || {
+        started.send(()).expect("waited for");
+        closed.recv().is_err()
+    };
+    drop(pool.submit(task).expect("open"));
+    wait.recv().expect("sent");
+    (pool, gate)
+}
+
+fn armed(pool: &ThreadPool) -> Handle<()> {
+    let bomb = Bomb;
+    pool.submit(move || bomb.defuse()).expect("open")
+}
+
+/// The worker goes on, and the pool ends as ever.
+fn goes_on(pool: ThreadPool) {
+    assert_eq!(pool.submit(|| 5).expect("open").collect().expect("no panic"), 5);
+    assert!(pool.join_timeout(Duration::from_secs(60)));
+    assert_eq!(pool.count_pending_tasks(), 0);
+    assert!(pool.shutdown());
+}
+
+#[test]
+fn a_result_whose_destructor_panics_takes_no_worker_along() {
+    let (pool, gate) = busy();
+    for _ in 0..3 {
+        drop(pool.submit(|| Bomb).expect("open"));
+    }
+
+    drop(gate);
+
+    goes_on(pool);
+}
+
+#[test]
+fn a_callback_that_panics_takes_no_worker_along_and_the_others_run() {
+    let (pool, gate) = busy();
+    let (tell, told) = mpsc::channel();
+    let handle = pool.submit(|| ()).expect("open");
+    handle.add_callback(|_| panic_any(EXPECTED));
+    handle.add_callback(move |status| tell.send(status).expect("waited for"));
+
+    drop(gate);
+
+    assert!(told.recv_timeout(Duration::from_secs(60)).is_ok());
+    handle.collect().expect("no panic");
+    goes_on(pool);
+}
+
+#[test]
+fn a_waker_that_panics_takes_no_worker_along() {
+    let (pool, gate) = busy();
+    let mut handle = pool.submit(|| 3).expect("open");
+    let waker = Waker::from(Arc::new(Alarm));
+    assert!(pin!(&mut handle).poll(&mut Context::from_waker(&waker)).is_pending());
+
+    drop(gate);
+
+    assert_eq!(handle.collect().expect("no panic"), 3);
+    goes_on(pool);
+}
+
+#[test]
+fn a_closure_whose_destructor_panics_stops_no_shutdown() {
+    let (pool, gate) = busy();
+    let handles = [(); 3].map(|()| armed(&pool));
+
+    drop(gate);
+    assert!(pool.shutdown_timeout(Duration::from_secs(60)).is_complete());
+
+    for handle in handles {
+        assert!(handle.is_done());
+        // It has run, or was cancelled.
+        let _ = handle.collect();
+    }
+}
+
+#[test]
+fn a_closure_whose_destructor_panics_makes_room_for_another() {
+    let (pool, gate) = busy();
+    let handles: Vec<_> = (0..9).map(|_| armed(&pool)).collect();
+
+    let last = pool.submit(|| 7).expect("open");
+
+    assert!(handles[0].is_cancelled());
+    drop(gate);
+    assert_eq!(last.collect().expect("no panic"), 7);
+    goes_on(pool);
+}
+
+#[test]
+fn who_cancels_a_task_meets_the_panic_of_its_destructor() {
+    let (pool, gate) = busy();
+    let handle = armed(&pool);
+
+    let met = catch_unwind(AssertUnwindSafe(|| handle.cancel()));
+
+    assert!(met.is_err());
+    assert!(handle.is_cancelled());
+    drop(gate);
+    goes_on(pool);
+}
