@@ -3,6 +3,7 @@
 use super::Engine;
 use super::kind::WorkerKind;
 use super::memory::Store;
+use super::tally::Tally;
 use crate::sync::{AtomicUsize, Ordering, constructor};
 
 /// What belongs to a slot, whoever works there.
@@ -11,13 +12,18 @@ pub struct Seat {
     /// The generation of the slot's worker: that in which it was called for. Written by whoever
     /// claimed the free slot, read by the worker that was spawned for it.
     pub(super) born: AtomicUsize,
+    pub(super) tally: Tally,
 }
 
 impl Seat {
     constructor! {
         /// That of a slot without a worker.
         pub(super) fn new() -> Self {
-            Self { ticks: Ticks(AtomicUsize::new(0)), born: AtomicUsize::new(0) }
+            Self {
+                ticks: Ticks(AtomicUsize::new(0)),
+                born: AtomicUsize::new(0),
+                tally: Tally::new(),
+            }
         }
     }
 }

@@ -30,14 +30,14 @@ use super::call::{Call, CallWithSeat};
 use super::kind::{Rejected, WorkerKind};
 use super::memory::{AfterClearing, Consume, Made, Memory, Store};
 use super::submit::Submitted;
-use super::{Counts, Engine, Entry, Seat};
+use super::{Counts, Engine, Entry, Seat, Totals};
 use crate::census::{Bank, Census, banks_for};
 use crate::clock::Instant;
 use crate::error::Outcome;
 use crate::lifecycle::Phase;
 use crate::park::Park;
 use crate::queue::{Dequeued, Ring};
-use crate::sync::{AtomicUsize, array, constructor};
+use crate::sync::{AtomicUsize, Ordering, array, constructor};
 use crate::task::{Arena, Handle, Job, TaskRef, Vacancy};
 
 /// Engine and tasks in a `static`.
@@ -108,7 +108,12 @@ where
                 assert!(BANKS == banks_for(WORKERS), "BANKS must be banks_for(WORKERS)");
             }
             let store =
-                StaticStore { arena: Arena::new(), ready: Ring::new(), entries: PhantomData };
+                StaticStore {
+                    arena: Arena::new(),
+                    ready: Ring::new(),
+                    entries: PhantomData,
+                    inlined: AtomicUsize::new(0),
+                };
             let banks = array![CachePadded::new(AtomicUsize::new(0)); BANKS];
             let seats = array![CachePadded::new(Seat::new()); WORKERS];
             Self { engine: Engine::of(kind, store, Census::of(banks, WORKERS), seats) }
@@ -205,6 +210,11 @@ where
         self.engine.counts()
     }
 
+    /// Numbers since the beginning: a snapshot.
+    pub fn totals(&self) -> Totals {
+        self.engine.totals()
+    }
+
     /// How far the executor is in its life.
     pub fn phase(&self) -> Phase {
         self.engine.phase()
@@ -239,6 +249,8 @@ pub struct StaticStore<K: WorkerKind, const TASKS: usize, const BYTES: usize> {
     arena: Arena<TASKS, BYTES>,
     ready: Ring<TASKS>,
     entries: PhantomData<fn(Entry<K>)>,
+    /// Tasks that were ever run inline.
+    inlined: AtomicUsize,
 }
 
 impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> StaticStore<K, TASKS, BYTES> {
@@ -302,8 +314,15 @@ impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Store<K>
     }
 
     fn clear_stubs(&self) -> AfterClearing {
+        // ORDERING: Relaxed: a number.
+        self.inlined.fetch_add(1, Ordering::Relaxed);
         // They are cleared when their slots are wanted.
         AfterClearing::Leave
+    }
+
+    fn inlined(&self) -> usize {
+        // ORDERING: Relaxed: a snapshot.
+        self.inlined.load(Ordering::Relaxed)
     }
 
     fn has_set_aside(&self) -> bool {

@@ -58,6 +58,8 @@ impl<K: WorkerKind<Memory = Self>> Memory<K> for Heap {
     type Seats = Box<[CachePadded<Seat>]>;
     type Store = HeapStore<K>;
 
+    const LABELS: bool = true;
+
     fn as_ptr(engine: &Arc<Engine<K>>) -> *const Engine<K> {
         Arc::as_ptr(engine)
     }
@@ -183,6 +185,11 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
         let clearing = self.clearing.load(Ordering::Acquire) == 1;
         // ORDERING: Relaxed: only whether.
         clearing || !self.front.load(Ordering::Relaxed).is_null()
+    }
+
+    fn inlined(&self) -> usize {
+        // ORDERING: Relaxed: a snapshot.
+        self.inlined.load(Ordering::Relaxed)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::clock::{Clock, Instant};
 use crate::park::{Park, Unparked};
 #[cfg(feature = "alloc")]
 use crate::task::KeptJob;
+use crate::task::Withdrawn;
 
 /// Why a worker cannot start.
 #[derive(Debug)]
@@ -17,6 +18,40 @@ pub enum OpenError<E> {
     Initializer(E),
     /// It could not be made: as if its thread could not be spawned.
     Spawn(E),
+}
+
+/// Why a worker left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Departure {
+    /// It was idle for longer than its keep-alive.
+    Idle,
+    /// It had run its last task: as many as it may run, or its seat was spoilt.
+    Recycled,
+    /// It lost its seat while it was idle.
+    SeatLost,
+    /// It was sent home: by a join, or because the pool closed or broke.
+    Dismissed,
+    /// Its initializer failed.
+    NotOpened,
+}
+
+impl Departure {
+    pub(super) const COUNT: usize = 5;
+    pub(super) const ALL: [Self; Self::COUNT] =
+        [Self::Idle, Self::Recycled, Self::SeatLost, Self::Dismissed, Self::NotOpened];
+}
+
+impl fmt::Display for Departure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Idle => "it was idle for too long",
+            Self::Recycled => "it had run its last task",
+            Self::SeatLost => "it was lost while it was idle",
+            Self::Dismissed => "it was sent home",
+            Self::NotOpened => "its initializer failed",
+        })
+    }
 }
 
 /// A kind of workers: the one thing that the worker loop is generic over.
@@ -122,6 +157,32 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// destructors of jobs and outcomes, wakers, callbacks. A kind that can catch panics does it here.
     fn contain(&self, step: impl FnOnce()) {
         step();
+    }
+
+    /// A pending task was cancelled, by whomever: called before anybody can see its end.
+    ///
+    /// Like the four below: for whoever wants to know; called under no lock; it must not unwind.
+    fn withdrew(&self, task: &Withdrawn<'_>) {
+        let _ = task;
+    }
+
+    /// The worker of a slot could not be spawned, or not open its seat.
+    fn spawn_failed(&self, slot: usize, cause: &Self::Failure) {
+        let _ = (slot, cause);
+    }
+
+    /// The worker of a slot is about to leave, on its own thread; its seat is closed.
+    fn leaves(&self, slot: usize, why: Departure) {
+        let _ = (slot, why);
+    }
+
+    /// The pool is closed; called once, before its pending tasks are cancelled.
+    fn closed(&self) {}
+
+    /// Whether [`Totals::most_pending`](super::Totals::most_pending) is wanted: then each submit counts
+    /// the pending tasks.
+    fn measures_pending(&self) -> bool {
+        false
     }
 
     /// The worker is gone: the last thing that its thread says. By then a successor may have been

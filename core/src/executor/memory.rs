@@ -28,6 +28,11 @@ pub trait Memory<K: WorkerKind<Memory = Self>>: Sized {
     #[doc(hidden)]
     type Store: Store<K>;
 
+    /// Whether tasks have room for a label.
+    #[cfg(feature = "alloc")]
+    #[doc(hidden)]
+    const LABELS: bool = false;
+
     #[doc(hidden)]
     fn as_ptr(engine: &Self::Shared) -> *const Engine<K>;
 
@@ -100,6 +105,9 @@ pub trait Store<K: WorkerKind>: Send + Sync {
     /// Whether somebody who clears stubs may have taken an entry out of its turn that is pending
     /// still. The caller knows of claims; of a later entry's, if there is such an entry.
     fn has_set_aside(&self) -> bool;
+
+    /// How many tasks were claimed by those who wait for them: a snapshot.
+    fn inlined(&self) -> usize;
 }
 
 /// What a worker must do after it cleared stubs away.

@@ -11,6 +11,7 @@
 //! | `lifecycle` | open, broken, draining, terminated; generation |
 //! | `submitted`, `withdrawn` | tasks ever submitted; those cancelled or claimed by a waiter |
 //! | `seats[i].ticks` | tasks that slot i ever claimed, and whether its worker is busy |
+//! | `seats[i].tally` | what became of the slot's workers: numbers, nobody acts on them |
 //!
 //! # Invariants
 //! - **X1** Pending tasks = submitted − withdrawn − the sum of all claims, never counted too low:
@@ -38,6 +39,7 @@ mod memory;
 #[cfg(feature = "alloc")]
 mod owner;
 mod submit;
+mod tally;
 mod worker;
 
 use core::fmt;
@@ -49,11 +51,12 @@ pub use accounts::{Counts, Mark};
 pub use fixed::{Static, StaticExecutor};
 #[cfg(feature = "alloc")]
 pub use heap::Heap;
-pub use kind::{OpenError, Rejected, Rejection, WorkerKind};
+pub use kind::{Departure, OpenError, Rejected, Rejection, WorkerKind};
 pub use memory::{Memory, Shared};
 #[cfg(feature = "alloc")]
 pub use owner::Executor;
 pub use submit::Submitted;
+pub use tally::Totals;
 pub use worker::work;
 
 use self::accounts::{Seat, Ticks};
@@ -63,7 +66,7 @@ use crate::clock::{Clock, Instant};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::park::Park;
 use crate::sync::{AtomicUsize, Ordering, constructor, fence};
-use crate::task::{Home, TaskRef};
+use crate::task::{Home, TaskRef, Withdrawn};
 
 type Entry<K> = TaskRef<<K as WorkerKind>::Seat, <K as WorkerKind>::Failure>;
 type Banks<K> = <<K as WorkerKind>::Memory as Memory<K>>::Banks;
@@ -77,6 +80,7 @@ pub struct Engine<K: WorkerKind> {
     lifecycle: Lifecycle,
     submitted: CachePadded<AtomicUsize>,
     withdrawn: AtomicUsize,
+    most_pending: AtomicUsize,
     seats: Seats<K>,
     kind: K,
 }
@@ -91,6 +95,7 @@ impl<K: WorkerKind> Engine<K> {
                 lifecycle: Lifecycle::new(),
                 submitted: CachePadded::new(AtomicUsize::new(0)),
                 withdrawn: AtomicUsize::new(0),
+                most_pending: AtomicUsize::new(0),
                 seats,
                 kind,
             }
@@ -187,6 +192,7 @@ impl<K: WorkerKind> Engine<K> {
     fn close(&self) -> bool {
         let first = self.lifecycle.close();
         if first {
+            self.kind.closed();
             self.turn_away();
         }
         first
@@ -195,10 +201,18 @@ impl<K: WorkerKind> Engine<K> {
 
 // SAFETY: `Memory` keeps its promise, and its pointers are those of `as_ptr`.
 unsafe impl<K: WorkerKind> Home for Engine<K> {
+    #[cfg(feature = "alloc")]
+    const LABELS: bool = K::Memory::LABELS;
+
     fn withdrawn(&self) {
         // ORDERING: Release, X3: the submit of what was withdrawn.
         self.withdrawn.fetch_add(1, Ordering::Release);
         self.kind.left_queue();
+    }
+
+    fn cancelled(&self, task: &Withdrawn<'_>) {
+        self.withdrawn();
+        self.kind.withdrew(task);
     }
 
     unsafe fn claimed_inline(this: *const Self) {

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 #[cfg(doc)]
 use crate::lifecycle::Phase;
 use crate::sync::Arc;
-use crate::task::{Home, Job, Popped};
+use crate::task::{Clocked, Home, Job, Popped};
 
 /// The owner of an engine: submits, joins, closes. Dropping it closes the engine; workers that are
 /// at work keep what they need.
@@ -91,8 +91,9 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
             self.engine.withdrawn();
             let clock = self.engine.kind.clock();
             let started = clock.now();
-            let finished = task.run(seat);
-            finished.ran(started, clock.now());
+            let clocked = Clocked::new(started);
+            let finished = task.run(seat, &clocked);
+            finished.ran(started, clocked.ended(clock));
             drop(finished);
         }
         Ok(handle)

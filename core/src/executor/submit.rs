@@ -3,6 +3,7 @@
 use super::Engine;
 use super::kind::{Rejected, Rejection, WorkerKind};
 use super::memory::{Made, Memory, Shared, Store};
+use super::tally::Item;
 use crate::census::AfterPush;
 use crate::clock::Clock;
 use crate::lifecycle::Phase;
@@ -27,6 +28,7 @@ impl<K: WorkerKind> Engine<K> {
     pub(super) fn submit<J: Job<K::Seat, K::Failure>>(this: &Shared<K>, job: J) -> Submitted<K, J> {
         let (entry, handle) = Self::admit(this, job)?;
         this.store.push(entry);
+        this.note_pending();
 
         let reason = match Self::call_for_worker(this) {
             // The fence F1 is behind: the closer saw the task, or this thread sees the phase.
@@ -105,7 +107,13 @@ impl<K: WorkerKind> Engine<K> {
         // ORDERING: Relaxed: this thread has the slot; the spawn hands it on.
         let born = this.lifecycle.generation().to_word();
         this.seats()[slot].born.store(born, Ordering::Relaxed);
-        this.kind.spawn(this, slot).inspect_err(|_| this.census.leave(slot))
+        let tally = &this.seats()[slot].tally;
+        tally.count(Item::SpawnTried);
+        this.kind.spawn(this, slot).inspect_err(|cause| {
+            tally.count(Item::SpawnFailed);
+            this.census.leave(slot);
+            this.kind.spawn_failed(slot, cause);
+        })
     }
 
     /// C1 and C6: sees to it that somebody looks at the queue.

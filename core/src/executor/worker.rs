@@ -6,15 +6,16 @@
 //! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
 
-use super::kind::{OpenError, WorkerKind};
+use super::kind::{Departure, OpenError, WorkerKind};
 use super::memory::{Consume, Shared, Store};
+use super::tally::{Item, Tally};
 use super::{Engine, StoreOf, Ticks};
 use crate::census::Leaving;
 use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
 use crate::park::Unparked;
 use crate::sync::{LOOKS, Ordering, fence, spin_loop};
-use crate::task::{Claimed, Finished, Popped};
+use crate::task::{Claimed, Clocked, Finished, Popped};
 
 /// Works in `slot` until there is no more to do there. Called once per successful
 /// [`WorkerKind::spawn`], on the new thread of execution.
@@ -22,24 +23,30 @@ pub fn work<K: WorkerKind>(engine: &Shared<K>, slot: usize) {
     match engine.kind.open(slot) {
         Ok(mut seat) => {
             let mut worker = Worker::<K>::new(engine, slot);
-            worker.serve(&mut seat);
+            let why = worker.serve(&mut seat);
             if let Err(cause) = engine.kind.close(slot, seat) {
                 engine.fail(cause);
             }
-            worker.depart();
+            engine.kind.leaves(slot, why);
+            worker.depart(why);
         }
         Err(OpenError::Initializer(cause)) => {
             engine.fail(cause);
-            engine.give_up(slot, None);
+            engine.kind.leaves(slot, Departure::NotOpened);
+            engine.give_up(slot, Item::Left(Departure::NotOpened), None);
         }
-        Err(OpenError::Spawn(cause)) => engine.give_up(slot, Some(&cause)),
+        Err(OpenError::Spawn(cause)) => {
+            engine.kind.spawn_failed(slot, &cause);
+            engine.give_up(slot, Item::SpawnFailed, Some(&cause));
+        }
     }
     engine.kind.departed(slot);
 }
 
 impl<K: WorkerKind> Engine<K> {
     /// C6 on the side of a worker that could not start.
-    fn give_up(&self, slot: usize, cause: Option<&K::Failure>) {
+    fn give_up(&self, slot: usize, what: Item, cause: Option<&K::Failure>) {
+        self.seats()[slot].tally.count(what);
         self.census.leave(slot);
         // Others who live look at the queue before they sleep. A queue with nobody is hopeless:
         // the spawner counted on this worker.
@@ -95,25 +102,26 @@ where
         }
     }
 
-    /// Runs tasks until the worker must leave. From then on it counts as busy.
-    fn serve(&mut self, seat: &mut K::Seat) {
-        loop {
+    /// Runs tasks until the worker must leave, and says why. From then on it counts as busy.
+    fn serve(&mut self, seat: &mut K::Seat) -> Departure {
+        let why = loop {
             match self.next() {
                 Next::Run(task) => {
                     if !self.run(task, seat) {
-                        break;
+                        break Departure::Recycled;
                     }
                 }
                 Next::Sleep => {
-                    if !self.sleep(seat) {
-                        break;
+                    if let Some(why) = self.sleep(seat) {
+                        break why;
                     }
                 }
                 Next::Look => {}
-                Next::Leave => break,
+                Next::Leave => break Departure::Dismissed,
             }
-        }
+        };
         self.publish();
+        why
     }
 
     fn next(&mut self) -> Next<K> {
@@ -138,6 +146,9 @@ where
             Some(task) => {
                 // The wake itself comes later, as a stale token.
                 self.claimed = self.engine.census.leave_idle(self.slot) == Leaving::Claimed;
+                if self.claimed {
+                    self.tally().count(Item::Called);
+                }
                 Next::Run(task)
             }
             None => Next::Sleep,
@@ -191,8 +202,9 @@ where
         }
         let clock = self.engine.kind.clock();
         let started = self.ended.take().unwrap_or_else(|| clock.now());
-        let finished = task.run(seat);
-        let ended = clock.now();
+        let clocked = Clocked::new(started);
+        let finished = task.run(seat, &clocked);
+        let ended = clocked.ended(clock);
         finished.ran(started, ended);
         // Callbacks run, and outcomes nobody waits for are dropped, while this worker is still busy:
         // no task counts on it meanwhile.
@@ -209,25 +221,33 @@ where
         goes_on
     }
 
-    /// Sleeps until there may be something to do; false if the worker must leave.
-    fn sleep(&mut self, seat: &mut K::Seat) -> bool {
+    /// Sleeps until there may be something to do; or says why the worker must leave.
+    fn sleep(&mut self, seat: &mut K::Seat) -> Option<Departure> {
         let Engine { kind, census, lifecycle, .. } = &**self.engine;
         let idle_since = kind.clock().now();
         loop {
             let deadline = kind.keep_alive(self.slot).and_then(|time| idle_since.after(time));
-            match kind.park(seat, kind.parker(self.slot), deadline) {
+            self.tally().count(Item::Slept);
+            let why = match kind.park(seat, kind.parker(self.slot), deadline) {
                 // C4.
-                Unparked::Woken if !census.is_idle(self.slot) => return true,
+                Unparked::Woken if !census.is_idle(self.slot) => break,
                 // A stale token, or a new keep-alive.
-                Unparked::Woken if !lifecycle.wants_rid_of(self.born) => {}
-                Unparked::Woken | Unparked::TimedOut | Unparked::SeatLost => {
-                    return match census.after_timeout(self.slot) {
-                        Leaving::Left => !self.take_leave(),
-                        Leaving::Claimed => true,
-                    };
-                }
+                Unparked::Woken if !lifecycle.wants_rid_of(self.born) => continue,
+                Unparked::Woken => Departure::Dismissed,
+                Unparked::TimedOut => Departure::Idle,
+                Unparked::SeatLost => Departure::SeatLost,
+            };
+            match census.after_timeout(self.slot) {
+                Leaving::Left => return self.take_leave().then_some(why),
+                Leaving::Claimed => break,
             }
         }
+        self.tally().count(Item::Called);
+        None
+    }
+
+    fn tally(&self) -> &Tally {
+        &self.engine.seats()[self.slot].tally
     }
 
     /// Announces this worker busy, for good, so that nobody counts on it while its finalizer runs;
@@ -245,8 +265,9 @@ where
     }
 
     /// C9.
-    fn depart(self) {
+    fn depart(self, why: Departure) {
         let engine = self.engine;
+        self.tally().count(Item::Left(why));
         // Not busy for its successor; whoever counts on this worker meanwhile is seen below, F3.
         self.ticks().set_looking();
         engine.census.leave(self.slot);

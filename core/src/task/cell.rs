@@ -29,12 +29,12 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::task::Waker;
 
-#[cfg(feature = "alloc")]
-use super::job::KeptJob;
 use super::job::{Job, Receipt};
+#[cfg(feature = "alloc")]
+use super::job::{KeptJob, Label};
 use super::live::Live;
 use super::observers::Callbacks;
-use super::running::Running;
+use super::running::{Clocked, Running, Withdrawn};
 use super::state::{End, State};
 use crate::clock::Instant;
 use crate::sync::{LastUse, UnsafeCell, Untracked};
@@ -45,8 +45,18 @@ use crate::sync::{LastUse, UnsafeCell, Untracked};
 ///
 /// `retain` keeps the value alive until the matching `release`.
 pub(crate) unsafe trait Home: Sync {
-    /// A task was cancelled: its entry is a stub from now on.
+    /// Whether tasks that are made for this home have room for a label.
+    #[cfg(feature = "alloc")]
+    const LABELS: bool = false;
+
+    /// The entry of a task that left pending in another way than by being popped is a stub from now on.
     fn withdrawn(&self);
+
+    /// A task was cancelled.
+    fn cancelled(&self, task: &Withdrawn<'_>) {
+        let _ = task;
+        self.withdrawn();
+    }
 
     /// A task was claimed by a waiter: its entry is a stub from now on.
     ///
@@ -171,15 +181,26 @@ impl<J, T, E> Task<J, T, E> {
     }
 }
 
+/// A task with a label: the label stands behind it, so that others pay nothing.
+#[cfg(feature = "alloc")]
+#[repr(C)]
+pub(super) struct Labelled<J, T, E> {
+    pub(super) task: Task<J, T, E>,
+    pub(super) label: Label,
+}
+
 /// What depends on a task's types. Every function needs the right that its line in the table of
 /// `state` gives.
 pub(super) struct VTable {
     /// Runs the job and leaves its outcome.
-    pub(super) run: unsafe fn(NonNull<Header>, seat: *mut ()) -> End,
+    pub(super) run: unsafe fn(NonNull<Header>, seat: *mut (), &Clocked) -> End,
     pub(super) drop_job: unsafe fn(NonNull<Header>),
     /// Moves what is kept of the job out to a pointer.
     #[cfg(feature = "alloc")]
     pub(super) keep_job: unsafe fn(NonNull<Header>, to: *mut ()),
+    /// Where the label is.
+    #[cfg(feature = "alloc")]
+    pub(super) label: Option<unsafe fn(NonNull<Header>) -> *const Label>,
     /// Where the stage is.
     pub(super) stage: unsafe fn(NonNull<Header>) -> *const (),
     /// Moves a failure in from a pointer.
@@ -191,7 +212,7 @@ pub(super) struct VTable {
     /// Takes the output's receipt.
     pub(super) receipt: Option<unsafe fn(NonNull<Header>) -> Option<Receipt>>,
     pub(super) free: unsafe fn(NonNull<Header>),
-    pub(super) withdrawn: unsafe fn(*const ()),
+    pub(super) cancelled: unsafe fn(*const (), &Withdrawn<'_>),
     pub(super) claimed_inline: unsafe fn(*const ()),
     pub(super) asks_to_stop: unsafe fn(*const ()) -> bool,
     pub(super) now: unsafe fn(*const ()) -> Instant,
@@ -208,6 +229,8 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         drop_job: Self::drop_job,
         #[cfg(feature = "alloc")]
         keep_job: Self::keep_job,
+        #[cfg(feature = "alloc")]
+        label: if Self::LABELLED { Some(Self::label) } else { None },
         stage: Self::stage,
         put_failure: Self::put_failure,
         take_output: Self::take_output,
@@ -215,7 +238,7 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         drop_outcome: Self::drop_outcome,
         receipt: if J::RECEIPT.is_some() { Some(Self::receipt) } else { None },
         free: Self::free,
-        withdrawn: Self::withdrawn,
+        cancelled: Self::cancelled,
         claimed_inline: Self::claimed_inline,
         asks_to_stop: Self::asks_to_stop,
         now: Self::now,
@@ -230,12 +253,12 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         unsafe { task.as_ref() }.stage.with_mut(|_| f(stage))
     }
 
-    unsafe fn run(task: NonNull<Header>, seat: *mut ()) -> End {
+    unsafe fn run(task: NonNull<Header>, seat: *mut (), clocked: &Clocked) -> End {
         // SAFETY: the caller has the right to the cell (S1), and it holds the job.
         let job = Self::with_stage(task, |stage| unsafe { take_job(stage) });
         // SAFETY: the caller's seat is an `S` that it lends for the call.
         let seat = unsafe { &mut *seat.cast::<S>() };
-        let outcome = job.run_as(seat, &Running::new(Live::new(task)));
+        let outcome = job.run_as(seat, &Running::new(Live::new(task), clocked));
         Self::with_stage(task, |stage| {
             let (content, end) = match outcome {
                 Ok(output) => (Stage { output: ManuallyDrop::new(output) }, End::Completed),
@@ -258,6 +281,17 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         let job = Self::with_stage(task, |stage| unsafe { take_job(stage) });
         // SAFETY: `to` has room for it.
         unsafe { to.cast::<Option<KeptJob<S, E>>>().write(job.keep()) };
+    }
+
+    /// Whether tasks of these types are [`Labelled`].
+    #[cfg(feature = "alloc")]
+    pub(super) const LABELLED: bool = A::LABELS && J::LABEL.is_some();
+
+    #[cfg(feature = "alloc")]
+    unsafe fn label(task: NonNull<Header>) -> *const Label {
+        let task = task.cast::<Labelled<J, J::Output, E>>().as_ptr();
+        // SAFETY: the task is live, and this function is in the table of labelled tasks only.
+        unsafe { &raw const (*task).label }
     }
 
     unsafe fn stage(task: NonNull<Header>) -> *const () {
@@ -313,13 +347,18 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
     unsafe fn free(task: NonNull<Header>) {
         // SAFETY: the caller is the last (S3).
         let home = unsafe { task.as_ref() }.home.cast::<A>();
+        #[cfg(feature = "alloc")]
+        if Self::LABELLED {
+            // SAFETY: S3; the task was made for this home, of this type.
+            return unsafe { A::free(home, task.cast::<Labelled<J, J::Output, E>>()) };
+        }
         // SAFETY: S3; the task was made for this home, of this type.
         unsafe { A::free(home, task.cast::<Task<J, J::Output, E>>()) };
     }
 
-    unsafe fn withdrawn(home: *const ()) {
+    unsafe fn cancelled(home: *const (), task: &Withdrawn<'_>) {
         // SAFETY: the caller knows that the home is alive.
-        unsafe { &*home.cast::<A>() }.withdrawn();
+        unsafe { &*home.cast::<A>() }.cancelled(task);
     }
 
     unsafe fn claimed_inline(home: *const ()) {

@@ -10,6 +10,7 @@ use super::cell::Header;
 #[cfg(feature = "alloc")]
 use super::job::KeptJob;
 use super::live::Live;
+use super::running::Clocked;
 use super::state::End;
 use crate::clock::Instant;
 use crate::queue::Pointer;
@@ -135,9 +136,9 @@ pub(crate) struct Claimed<S, E>(Live, PhantomData<fn(&mut S) -> E>);
 
 impl<S, E> Claimed<S, E> {
     /// Runs it; its end is not published yet.
-    pub(crate) fn run(self, seat: &mut S) -> Finished {
+    pub(crate) fn run(self, seat: &mut S, clocked: &Clocked) -> Finished {
         // SAFETY: the types are those with which the task was made, kept since by `TaskRef`.
-        let end = unsafe { self.0.run(seat) };
+        let end = unsafe { self.0.run(seat, clocked) };
         Finished { task: self.0, end }
     }
 }

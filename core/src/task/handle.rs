@@ -11,6 +11,7 @@ use super::entry::Finished;
 use super::live::Live;
 #[cfg(feature = "alloc")]
 use super::observers::ObserverId;
+use super::running::Clocked;
 #[cfg(doc)]
 use super::running::Running;
 use super::state::{Arm, Disarm, End};
@@ -126,10 +127,11 @@ impl<T, E> Handle<T, E> {
         }
         self.task.claimed_inline();
         let started = clock.now();
+        let clocked = Clocked::new(started);
         // SAFETY: the caller vouches for the seat's type.
-        let end = unsafe { self.task.run(seat) };
+        let end = unsafe { self.task.run(seat, &clocked) };
         let finished = Finished::new(self.task, end);
-        finished.ran(started, clock.now());
+        finished.ran(started, clocked.ended(clock));
         drop(finished);
         true
     }
@@ -279,6 +281,11 @@ impl<T, E> Handle<T, E> {
 
 #[cfg(feature = "alloc")]
 impl<T, E> Handle<T, E> {
+    /// The task's label, if it has one.
+    pub fn label(&self) -> Option<&str> {
+        self.task.label().map(|label| &**label)
+    }
+
     /// Calls `callback` with the status once the task is over: on the thread that ends it, or here
     /// and now (`None`) if it is over already.
     pub fn on_done(&self, callback: Box<dyn FnOnce(Status) + Send>) -> Option<ObserverId> {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::ptr::NonNull;
 
 use super::Handle;
-use super::cell::{Header, Home, Task, Types};
+use super::cell::{Header, Home, Labelled, Task, Types};
 use super::entry::{TaskRef, references};
 use super::job::Job;
 use super::observers::Callbacks;
@@ -41,6 +41,13 @@ pub(super) fn allocate<S, E, J: Job<S, E>, A: Home>(
         times: UnsafeCell::new([submitted.as_nanos(), 0]),
         stage: UnsafeCell::new(()),
     };
+    let labelled = Types::<S, E, J, A>::LABELLED;
+    if let Some(label_of) = J::LABEL.filter(|_| labelled) {
+        let label = label_of(&job);
+        let task: Box<Labelled<J, J::Output, E>> =
+            Box::new(Labelled { task: Task::new(header, job), label });
+        return NonNull::from(Box::leak(task)).cast();
+    }
     let task: Box<Task<J, J::Output, E>> = Box::new(Task::new(header, job));
     NonNull::from(Box::leak(task)).cast()
 }

@@ -14,6 +14,11 @@ pub trait Job<S, E>: Send {
     /// published.
     const RECEIPT: Option<TakeReceipt<Self::Output>> = None;
 
+    /// Copies the task's label out of the job, for tasks that have one: once, when the task is made.
+    /// Only tasks on the heap keep it.
+    #[cfg(feature = "alloc")]
+    const LABEL: Option<TakeLabel<Self>> = None;
+
     /// Runs. It must not unwind: the core cannot catch, and the task would never end.
     fn run(self, seat: &mut S) -> Result<Self::Output, E>;
 
@@ -36,6 +41,14 @@ pub trait Job<S, E>: Send {
         None
     }
 }
+
+/// What a task is called.
+#[cfg(feature = "alloc")]
+pub type Label = alloc::borrow::Cow<'static, str>;
+
+/// Copies the label out of a job of type `J`.
+#[cfg(feature = "alloc")]
+pub type TakeLabel<J> = fn(&J) -> Label;
 
 /// A job of any type whose task was cancelled.
 #[cfg(feature = "alloc")]

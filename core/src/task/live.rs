@@ -9,7 +9,10 @@ use core::time::Duration;
 use super::cell::{Header, Task, take_job};
 #[cfg(feature = "alloc")]
 use super::job::KeptJob;
+#[cfg(feature = "alloc")]
+use super::job::Label;
 use super::job::Receipt;
+use super::running::{Clocked, Withdrawn};
 use super::state::{End, Goodbye, Snapshot, State};
 use crate::clock::Instant;
 
@@ -39,9 +42,27 @@ impl Live {
     /// # Safety
     ///
     /// `S` is the seat's type for which the task was made.
-    pub(super) unsafe fn run<S>(self, seat: &mut S) -> End {
+    pub(super) unsafe fn run<S>(self, seat: &mut S, clocked: &Clocked) -> End {
         // SAFETY: the caller claimed the task and vouches for the seat's type.
-        unsafe { (self.header().vtable.run)(self.0, ptr::from_mut(seat).cast()) }
+        unsafe { (self.header().vtable.run)(self.0, ptr::from_mut(seat).cast(), clocked) }
+    }
+
+    /// The moment of the submit. The caller is the task's resolver, and has not written durations.
+    pub(super) fn submitted(self) -> Instant {
+        // SAFETY: S1: the resolver alone touches the cell.
+        let [submitted, _] = self.header().times.with(|times| unsafe { *times });
+        Instant::from_nanos(submitted)
+    }
+
+    /// The label, if there is one.
+    #[cfg(feature = "alloc")]
+    pub(super) fn label(&self) -> Option<&Label> {
+        let label = self.header().vtable.label?;
+        // SAFETY: the task is live, and the functions of its table are for it.
+        let label = unsafe { label(self.0) };
+        // SAFETY: it is written before the push, and stays for as long as the task (S3), which the
+        // caller, a party, keeps while it borrows.
+        Some(unsafe { &*label })
     }
 
     /// Writes the durations of a task that ran. The caller is its resolver.
@@ -114,11 +135,13 @@ impl Live {
         self.header().stage.with_mut(|_| unsafe { take_job(stage) })
     }
 
-    /// The entry of a withdrawn task is a stub. The caller knows that the home is alive.
-    pub(super) fn withdrawn(self) {
+    /// The entry of a withdrawn task is a stub. The caller knows that the home is alive, and is the
+    /// task's resolver.
+    fn cancelled(self, waited: Duration) {
         let header = self.header();
+        let task = Withdrawn::new(&self, waited);
         // SAFETY: see the module's documentation on the home's lifetime.
-        unsafe { (header.vtable.withdrawn)(header.home) };
+        unsafe { (header.vtable.cancelled)(header.home, &task) };
     }
 
     /// The entry of a task that was claimed inline is a stub. The caller knows that the home is
@@ -264,8 +287,9 @@ impl Drop for Ending {
     fn drop(&mut self) {
         let Header { vtable, home, .. } = *self.task.header();
         let now = self.task.now();
+        let waited = now.since(self.task.submitted());
         self.task.ran(now, now);
-        self.task.withdrawn();
+        self.task.cancelled(waited);
         if self.task.publish(self.end).has_no_entry() {
             // SAFETY: the entry was discarded while this thread was at its accounts, so a retained
             // reference was left to it.

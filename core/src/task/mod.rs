@@ -31,14 +31,15 @@ pub use handle::{Handle, Registered, Registration};
 #[cfg(feature = "alloc")]
 pub(crate) use heap::{free, heap_task};
 #[cfg(feature = "alloc")]
-pub use job::{AnyJob, KeptJob};
+pub use job::{AnyJob, KeptJob, Label, TakeLabel};
 pub use job::{Job, Receipt, TakeReceipt};
 #[cfg(feature = "alloc")]
 pub use observers::ObserverId;
 pub use oneshot::Completer;
 #[cfg(feature = "alloc")]
 pub use oneshot::oneshot;
-pub use running::Running;
+pub(crate) use running::Clocked;
+pub use running::{Running, Withdrawn};
 
 use core::time::Duration;
 

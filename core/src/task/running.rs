@@ -1,21 +1,43 @@
-//! A running task, as it sees itself.
+//! A task, as it is seen while it runs, and when it will not.
 
+use core::cell::Cell;
 use core::fmt;
-use core::marker::PhantomData;
+use core::time::Duration;
 
+#[cfg(feature = "alloc")]
+use super::job::Label;
 use super::live::Live;
+use crate::clock::{Clock, Instant};
+
+/// When a task started, and when it ended if somebody has looked: one reading of the clock serves
+/// all who want to know.
+pub(crate) struct Clocked {
+    started: Instant,
+    ended: Cell<Option<Instant>>,
+}
+
+impl Clocked {
+    pub(crate) const fn new(started: Instant) -> Self {
+        Self { started, ended: Cell::new(None) }
+    }
+
+    /// The end of the task, which is over.
+    pub(crate) fn ended(&self, clock: &impl Clock) -> Instant {
+        self.ended.get().unwrap_or_else(|| clock.now())
+    }
+}
 
 /// A running task, as it sees itself: lent to [`Job::run_as`](super::Job::run_as) for as long as the
 /// task runs.
 pub struct Running<'t> {
     task: Live,
-    lent: PhantomData<&'t ()>,
+    clocked: &'t Clocked,
 }
 
-impl Running<'_> {
+impl<'t> Running<'t> {
     /// The caller is the task's resolver (S1), and publishes no end while this is alive.
-    pub(super) fn new(task: Live) -> Self {
-        Self { task, lent: PhantomData }
+    pub(super) fn new(task: Live, clocked: &'t Clocked) -> Self {
+        Self { task, clocked }
     }
 
     /// The task's number in its pool.
@@ -23,11 +45,29 @@ impl Running<'_> {
         self.task.header().id
     }
 
+    /// The task's label, if it has one.
+    #[cfg(feature = "alloc")]
+    pub fn label(&self) -> Option<&Label> {
+        self.task.label()
+    }
+
     /// True once a [`cancel`](super::Handle::cancel) came too late, or the pool wants its running
     /// tasks to end ([`asks_to_stop`](crate::executor::WorkerKind::asks_to_stop)): the task should
     /// return as soon as it can. What happened before the cancel is seen.
     pub fn is_cancel_requested(&self) -> bool {
         self.task.header().state.get().is_cancel_requested() || self.task.asks_to_stop()
+    }
+
+    /// How long the task was pending.
+    pub fn waited(&self) -> Duration {
+        self.clocked.started.since(self.task.submitted())
+    }
+
+    /// Notes `now` as the end of the task; so long it ran. For a wrapper round a job that has returned:
+    /// the clock is not read again.
+    pub fn end(&self, now: Instant) -> Duration {
+        self.clocked.ended.set(Some(now));
+        now.since(self.clocked.started)
     }
 }
 
@@ -37,5 +77,40 @@ impl fmt::Debug for Running<'_> {
             .field("id", &self.id())
             .field("is_cancel_requested", &self.is_cancel_requested())
             .finish()
+    }
+}
+
+/// A task that was cancelled just now, while it was pending.
+pub struct Withdrawn<'t> {
+    task: &'t Live,
+    waited: Duration,
+}
+
+impl<'t> Withdrawn<'t> {
+    /// The caller is the task's resolver (S1), and publishes no end while this is alive.
+    pub(super) fn new(task: &'t Live, waited: Duration) -> Self {
+        Self { task, waited }
+    }
+
+    /// The task's number in its pool.
+    pub fn id(&self) -> usize {
+        self.task.header().id
+    }
+
+    /// The task's label, if it has one.
+    #[cfg(feature = "alloc")]
+    pub fn label(&self) -> Option<&Label> {
+        self.task.label()
+    }
+
+    /// How long it was pending.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+}
+
+impl fmt::Debug for Withdrawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Withdrawn").field("id", &self.id()).field("waited", &self.waited).finish()
     }
 }

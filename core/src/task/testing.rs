@@ -4,6 +4,7 @@ use core::ptr::NonNull;
 
 use super::entry::{Popped, TaskRef};
 use super::heap::heap_task;
+use super::running::Clocked;
 use super::{Handle, Job};
 use crate::clock::Instant;
 use crate::sync::{Arc, AtomicUsize, LastUse, Ordering};
@@ -77,7 +78,8 @@ pub fn task<E, J: Job<(), E>>(job: J, home: &Arc<Home>) -> (TaskRef<(), E>, Hand
 pub fn work<E>(entry: TaskRef<(), E>) -> bool {
     match entry.claim() {
         Popped::Claimed(task) => {
-            drop(task.run(&mut ()));
+            let clocked = Clocked::new(Instant::from_nanos(0));
+            drop(task.run(&mut (), &clocked));
             true
         }
         Popped::Stub => false,

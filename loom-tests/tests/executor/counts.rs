@@ -2,9 +2,10 @@
 //! C8), so the pending tasks are never counted too low.
 
 use crate::OnHeap;
-use crate::kind::Script;
-use crate::observed::{Fate, Pool, fate};
+use crate::kind::{Cause, Script};
+use crate::observed::{Fate, Pool, Refusal, fate};
 use crate::scenes::{beside, end, join};
+use asyncpal_core::executor::{Departure, Totals};
 use asyncpal_core::sync::stall;
 use asyncpal_core::task::Status;
 use loom::sync::Notify;
@@ -154,5 +155,64 @@ fn a_pending_task_is_counted_behind_a_claimed_one() {
         claimer.notify();
         assert_eq!([join(claimed), fate(first)], [Fate::Ran; 2]);
         end(pool);
+    });
+}
+
+/// Everything that a pool counts about its workers, when all are gone: Y2, and what the kind knows.
+fn tally(pool: Arc<Pool<OnHeap>>) -> Totals {
+    pool.executor.close();
+    pool.join_workers();
+    let totals = pool.executor.engine().totals();
+    let left = [
+        Departure::Idle,
+        Departure::Recycled,
+        Departure::SeatLost,
+        Departure::Dismissed,
+        Departure::NotOpened,
+    ];
+    assert_eq!(totals.spawned, left.iter().map(|why| totals.left(*why)).sum::<usize>(), "Y2");
+    assert_eq!((totals.spawned, totals.spawn_failures), pool.spawns());
+    assert_eq!(totals.counts.workers, 0);
+    end(pool);
+    totals
+}
+
+/// Two callers, a slot, workers that run one task each: the slot and its words go from a spawner to
+/// its worker, and on to the next spawner (Y1). A count that two write would lose one.
+#[test]
+fn every_worker_of_a_slot_is_counted_once() {
+    model_bounded("every_worker_of_a_slot_is_counted_once", Some(2), || {
+        let script = Script { tasks_per_worker: 1, ..Script::default() };
+        let pool = Arc::new(Pool::<OnHeap>::new(1, script));
+        let other = beside(&pool, |pool| fate(pool.submit()));
+
+        let mine = fate(pool.submit());
+
+        assert_eq!([mine, join(other)], [Fate::Ran; 2]);
+        let totals = tally(pool);
+        // A third one may have been called for a task that the second one found before.
+        assert_eq!(totals.left(Departure::Recycled), 2);
+        assert_eq!(totals.most_workers, 1);
+    });
+}
+
+/// Two callers, two slots, a spawn that fails, an idle timeout.
+#[test]
+fn failed_spawns_and_retired_workers_are_counted_once() {
+    model_bounded("failed_spawns_and_retired_workers_are_counted_once", Some(1), || {
+        let script = Script { failing_spawns: 1, timeouts: 1, ..Script::default() };
+        let pool = Arc::new(Pool::<OnHeap>::new(2, script));
+        let other = beside(&pool, |pool| fate(pool.submit()));
+
+        let fates = [fate(pool.submit()), join(other)];
+
+        let totals = tally(pool);
+        assert!(totals.left(Departure::Idle) <= 1, "{totals:?}");
+        assert!((1..=2).contains(&totals.most_workers), "{totals:?}");
+        let ran = fates.iter().filter(|fate| **fate == Fate::Ran).count();
+        let refused = Fate::GivenBack(Refusal::Spawn(Cause::Spawn));
+        assert!(fates.iter().all(|fate| matches!(fate, Fate::Ran) || *fate == refused));
+        assert_eq!(totals.counts.ended, ran);
+        assert_eq!(totals.counts.submitted, ran + totals.cancelled);
     });
 }

@@ -60,7 +60,7 @@ pub struct Record {
     timeouts: AtomicUsize,
     opened: AtomicUsize,
     pub spawns: AtomicUsize,
-    failed_spawns: AtomicUsize,
+    pub failed_spawns: AtomicUsize,
     pub runs: AtomicUsize,
     pub jobs: AtomicUsize,
     pub dropped_jobs: AtomicUsize,

@@ -118,6 +118,12 @@ impl<O: Owner> Pool<O> {
         self.record.join_workers();
     }
 
+    /// How many workers were spawned, and how many could not be, as the kind knows it.
+    pub fn spawns(&self) -> (usize, usize) {
+        let Record { spawns, failed_spawns, .. } = &*self.record;
+        (spawns.load(Relaxed), failed_spawns.load(Relaxed))
+    }
+
     /// The owner goes; waits until every worker is gone.
     pub fn end(self) -> Ended {
         let Self { executor, record, beds: _beds } = self;
