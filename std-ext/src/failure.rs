@@ -6,8 +6,10 @@
 use core::fmt;
 use core::ops::Deref;
 
-use crate::contain::contain;
+use asyncpal_core::task::Label;
+
 use crate::error::TaskError;
+use crate::observe::{Observer, TaskLabel};
 use crate::sync::program::AtomicUsize;
 use crate::sync::{Arc, Ordering};
 
@@ -31,8 +33,9 @@ struct Parcel {
 /// Where a failure comes from.
 #[derive(Debug)]
 pub(crate) struct Origin {
-    pub(crate) reporter: Arc<Reporter>,
+    pub(crate) observer: Arc<Observer>,
     pub(crate) task_id: usize,
+    pub(crate) label: Option<Label>,
     pub(crate) cancel_requested: bool,
 }
 
@@ -74,9 +77,10 @@ impl Drop for Parcel {
     fn drop(&mut self) {
         let (Some(error), Some(origin)) = (&self.error, &self.origin) else { return };
         if *self.seen.get_mut() == 0 {
-            origin.reporter.report(&UncollectedFailure {
-                pool_name: &origin.reporter.pool_name,
+            origin.observer.report(&UncollectedFailure {
+                pool_name: origin.observer.pool_name(),
                 task_id: origin.task_id,
+                label: origin.label.as_deref(),
                 cancel_requested: origin.cancel_requested,
                 error,
             });
@@ -91,6 +95,7 @@ impl Drop for Parcel {
 pub struct UncollectedFailure<'f> {
     pool_name: &'f str,
     task_id: usize,
+    label: Option<&'f str>,
     cancel_requested: bool,
     error: &'f TaskError,
 }
@@ -106,6 +111,11 @@ impl<'f> UncollectedFailure<'f> {
         self.task_id
     }
 
+    /// The task's [label](crate::Labelled), if it has one.
+    pub fn label(&self) -> Option<&'f str> {
+        self.label
+    }
+
     /// True if the task had been asked to stop when it failed: the failure may be its answer.
     pub fn was_cancel_requested(&self) -> bool {
         self.cancel_requested
@@ -119,8 +129,9 @@ impl<'f> UncollectedFailure<'f> {
 
 impl fmt::Display for UncollectedFailure<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pool_name, task_id, cancel_requested, error } = self;
-        write!(f, "pool {pool_name:?}: task {task_id}, which nobody collected")?;
+        let Self { pool_name, task_id, label, cancel_requested, error } = self;
+        let task = TaskLabel { id: *task_id, label: *label };
+        write!(f, "pool {pool_name:?}: {task}, which nobody collected")?;
         if *cancel_requested {
             f.write_str(" and which was asked to stop")?;
         }
@@ -129,31 +140,4 @@ impl fmt::Display for UncollectedFailure<'_> {
 }
 
 /// Called with what nobody collected.
-pub(crate) type ReportHook = Box<dyn Fn(&UncollectedFailure<'_>) + Send + Sync>;
-
-/// To whom a pool's uncollected failures are reported.
-pub(crate) struct Reporter {
-    pool_name: String,
-    hook: Option<ReportHook>,
-}
-
-impl Reporter {
-    /// Without a hook: to the standard error output.
-    pub(crate) fn new(pool_name: String, hook: Option<ReportHook>) -> Self {
-        Self { pool_name, hook }
-    }
-
-    fn report(&self, failure: &UncollectedFailure<'_>) {
-        // Whoever drops a failure is a worker between two tasks, or may be unwinding itself.
-        contain(|| match &self.hook {
-            Some(hook) => hook(failure),
-            None => eprintln!("asyncpal: {failure}"),
-        });
-    }
-}
-
-impl fmt::Debug for Reporter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reporter").field("pool_name", &self.pool_name).finish_non_exhaustive()
-    }
-}
+pub(crate) type ReportHook = Arc<dyn Fn(&UncollectedFailure<'_>) + Send + Sync>;

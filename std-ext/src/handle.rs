@@ -239,6 +239,11 @@ impl<T> Handle<T> {
         self.core.id()
     }
 
+    /// The task's [label](crate::Labelled), if it has one.
+    pub fn label(&self) -> Option<&str> {
+        self.core.label()
+    }
+
     /// True if the task was submitted to `pool`. Pools are told apart by where they are in memory, so
     /// of a pool that is gone this says nothing.
     #[doc(alias = "pool")]
@@ -283,8 +288,12 @@ impl<T> Future for Handle<T> {
 
 impl<T> fmt::Debug for Handle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Handle")
-            .field("task_id", &self.task_id())
+        let mut handle = f.debug_struct("Handle");
+        handle.field("task_id", &self.task_id());
+        if let Some(label) = self.label() {
+            handle.field("label", &label);
+        }
+        handle
             .field("status", &self.status())
             .field("is_cancel_requested", &self.is_cancel_requested())
             .field("durations", &self.durations())

@@ -6,6 +6,7 @@ use asyncpal_core::task::Handle;
 
 use crate::clock::StdClock;
 use crate::failure::Failure;
+use crate::running;
 use crate::sync::thread_local;
 use crate::threads::ThreadSeat;
 
@@ -49,7 +50,14 @@ pub(crate) fn is_ours<T>(handle: &Handle<T, Failure>) -> bool {
 
 /// Runs the task here if this thread is a worker of its pool and the task is pending.
 pub(crate) fn run_here<T>(handle: &Handle<T, Failure>) -> bool {
+    if !is_ours(handle) {
+        return false;
+    }
     // SAFETY: this thread is a worker of the task's engine, and `inline` says that its kind's seat
     // is a `ThreadSeat`.
-    is_ours(handle) && unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) }
+    let ran = unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) };
+    if ran {
+        running::note_inlined();
+    }
+    ran
 }

@@ -12,6 +12,7 @@ pub use asyncpal_core::executor::OpenError;
 pub use crate::clock::StdClock;
 use crate::error::{BuildError, PoolError};
 pub use crate::failure::Failure;
+pub use crate::observe::LabelledJob;
 pub use crate::parker::ThreadParker;
 use crate::sync::Arc;
 

@@ -16,6 +16,7 @@ pub mod kind;
 mod map;
 #[cfg(all(asyncpal_loom, feature = "loom"))]
 pub mod model;
+mod observe;
 mod parker;
 mod pool;
 mod running;
@@ -25,7 +26,8 @@ mod threads;
 mod wait;
 mod watcher;
 
-pub use asyncpal_core::task::{Durations, Status};
+pub use asyncpal_core::executor::Departure;
+pub use asyncpal_core::task::{Durations, Label, Status};
 
 pub use crate::cancel_on_drop::CancelOnDrop;
 pub use crate::clock::Deadline;
@@ -38,8 +40,13 @@ pub use crate::handle::{CallbackId, Handle};
 pub use crate::map::{
     Chunks, Map, MapAll, SplitTask, get_chunks, split_map_task, split_starmap_task,
 };
+#[cfg(feature = "log")]
+pub use crate::observe::log_event;
+#[cfg(feature = "tracing")]
+pub use crate::observe::trace_event;
+pub use crate::observe::{Bucket, Ending, Event, EventKind, Histogram, Labelled, Stats, TaskLabel};
 pub use crate::pool::{Builder, CancelledTask, Pool, ShutdownReport, Submitted, WhenFull};
-pub use crate::running::is_cancel_requested;
+pub use crate::running::{CurrentTask, current_task, is_cancel_requested};
 pub use crate::scope::{Scope, ScopedHandle};
 pub use crate::threads::{ThreadPool, Threads};
 pub use crate::wait::{AsDone, as_done, as_done_in_order, collect, wait};

@@ -1,18 +1,40 @@
-//! The task that this thread runs: whether it should stop, and where its failure comes from.
+//! The task that this thread runs: whether it should stop, what it is called, and whom it concerns.
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::ptr::NonNull;
 
-use asyncpal_core::task::{Job, KeptJob, Running, TakeReceipt};
+use asyncpal_core::clock::Clock;
+use asyncpal_core::task::{Job, KeptJob, Label, Running, TakeLabel, TakeReceipt};
 
-use crate::failure::{Failure, Origin, Reporter};
+use crate::clock::StdClock;
+use crate::failure::{Failure, Origin};
+use crate::observe::{Ending, EventKind, Observer, TaskLabel};
 use crate::sync::{Arc, thread_local};
+
+/// What a thread is at.
+#[derive(Clone, Copy)]
+struct Current {
+    task: Option<NonNull<Running<'static>>>,
+    /// Whether somebody wants to know of single tasks of this thread's pool.
+    observed: bool,
+}
+
+/// For whom a thread runs tasks.
+#[derive(Clone)]
+struct Post {
+    observer: Arc<Observer>,
+    /// The worker that this thread is, if it is one of that pool.
+    worker: Option<usize>,
+}
 
 thread_local! {
     // No destructor: readable for as long as the thread runs, `exit` included.
-    static CURRENT: Cell<Option<NonNull<Running<'static>>>> = const { Cell::new(None) };
-    // That of the pool whose tasks this thread runs.
-    static REPORTER: Cell<Option<Arc<Reporter>>> = const { Cell::new(None) };
+    static CURRENT: Cell<Current> = const { Cell::new(Current { task: None, observed: false }) };
+    static POST: RefCell<Option<Post>> = const { RefCell::new(None) };
+}
+
+fn current() -> Option<NonNull<Running<'static>>> {
+    CURRENT.with(Cell::get).task
 }
 
 /// Whether the task that calls this should stop: somebody has called
@@ -45,15 +67,106 @@ thread_local! {
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 pub fn is_cancel_requested() -> bool {
-    CURRENT.with(Cell::get).is_some_and(|task| {
+    current().is_some_and(|task| {
         // SAFETY: `Entered` put it there for as long as the task is lent, on this thread.
         unsafe { task.as_ref() }.is_cancel_requested()
     })
 }
 
-/// Makes `reporter` that of this thread; the one that it had.
-pub(crate) fn report_to(reporter: Option<Arc<Reporter>>) -> Option<Arc<Reporter>> {
-    REPORTER.try_with(|ours| ours.replace(reporter)).ok().flatten()
+/// The task that calls this; `None` outside a task, and in a worker process. In a task that another one
+/// runs while it waits: the inner one.
+///
+/// # Examples
+///
+/// ```
+/// use asyncpal_std::{ThreadPool, current_task};
+///
+/// let pool = ThreadPool::new();
+/// let handle = pool.submit_labelled("greeting", || current_task().unwrap())?;
+/// let id = handle.task_id();
+///
+/// let task = handle.collect()?;
+/// assert_eq!((task.id(), task.label()), (id, Some("greeting")));
+/// assert!(current_task().is_none());
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+pub fn current_task() -> Option<CurrentTask> {
+    current().map(|task| {
+        // SAFETY: as in `is_cancel_requested`.
+        let task = unsafe { task.as_ref() };
+        CurrentTask { id: task.id(), label: task.label().cloned() }
+    })
+}
+
+/// What [`current_task`] tells of a task: it may be kept and sent elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct CurrentTask {
+    id: usize,
+    label: Option<Label>,
+}
+
+impl CurrentTask {
+    /// Its number in its pool.
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
+    /// Its [label](crate::Labelled), if it has one.
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
+    }
+}
+
+/// What this thread does from now on is for `observer`'s pool: it is that worker, or for as long as the
+/// guard is there runs a task for it.
+#[must_use]
+pub(crate) fn take_post(observer: Arc<Observer>, worker: Option<usize>) -> Posted {
+    let observed = observer.is_wanted();
+    let outer = POST.with(|post| post.replace(Some(Post { observer, worker })));
+    let before = CURRENT.with(Cell::get);
+    CURRENT.with(|current| current.set(Current { observed, ..before }));
+    Posted { outer, observed: before.observed }
+}
+
+impl Posted {
+    /// The post is kept until the thread ends.
+    pub(crate) fn for_good(self) {
+        core::mem::forget(self);
+    }
+}
+
+/// Gives the post back that the thread had before.
+pub(crate) struct Posted {
+    outer: Option<Post>,
+    observed: bool,
+}
+
+impl Drop for Posted {
+    fn drop(&mut self) {
+        CURRENT.with(|current| {
+            current.set(Current { observed: self.observed, ..current.get() });
+        });
+        let _ = POST.try_with(|post| post.replace(self.outer.take()));
+    }
+}
+
+/// This thread's post. None on a thread that is no worker, or is about to be gone.
+fn post() -> Option<Post> {
+    POST.try_with(|post| post.borrow().clone()).ok().flatten()
+}
+
+/// The worker that this thread is in `observer`'s pool.
+pub(crate) fn worker_of(observer: &Observer) -> Option<usize> {
+    post().filter(|post| core::ptr::eq(&*post.observer, observer))?.worker
+}
+
+/// Counts a task that this thread has run while it waited for it.
+pub(crate) fn note_inlined() {
+    let _ = POST.try_with(|post| {
+        if let Some(post) = &*post.borrow() {
+            post.observer.note_inlined();
+        }
+    });
 }
 
 /// A job that is this thread's current one while it runs.
@@ -64,12 +177,18 @@ impl<S, J: Job<S, Failure>> Job<S, Failure> for Tracked<J> {
 
     const RECEIPT: Option<TakeReceipt<J::Output>> = J::RECEIPT;
 
+    const LABEL: Option<TakeLabel<Self>> =
+        if J::LABEL.is_some() { Some(label_of::<S, J>) } else { None };
+
     fn run(self, seat: &mut S) -> Result<J::Output, Failure> {
         self.0.run(seat)
     }
 
     fn run_as(self, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure> {
         let entered = Entered::new(this);
+        if entered.observed {
+            return observed(self.0, seat, this);
+        }
         let result = self.0.run_as(seat, this);
         drop(entered);
         result.map_err(|failure| attribute(failure, this))
@@ -80,37 +199,66 @@ impl<S, J: Job<S, Failure>> Job<S, Failure> for Tracked<J> {
     }
 }
 
+fn label_of<S, J: Job<S, Failure>>(job: &Tracked<J>) -> Label {
+    J::LABEL.map(|label| label(&job.0)).unwrap_or_default()
+}
+
+/// Runs a job while somebody wants to know.
+#[inline(never)]
+fn observed<S, J>(job: J, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure>
+where
+    J: Job<S, Failure>,
+{
+    let Some(Post { observer, worker }) = post() else { return job.run_as(seat, this) };
+    let task = TaskLabel { id: this.id(), label: this.label().map(|label| &**label) };
+    let waited = this.waited();
+    observer.tell(EventKind::TaskStarted { task, waited });
+
+    let result = job.run_as(seat, this);
+
+    let ran = this.end(StdClock.now());
+    let result = result.map_err(|failure| attribute(failure, this));
+    observer.note_times(worker, waited, ran);
+    let ending = match &result {
+        Ok(_) => Ending::Completed,
+        Err(failure) => Ending::Failed(failure),
+    };
+    observer.tell(EventKind::TaskEnded { task, ending, waited, ran });
+    result
+}
+
 /// Says which task failed, so that the failure can be reported.
 #[cold]
 fn attribute(failure: Failure, task: &Running<'_>) -> Failure {
-    // Who runs a task has a reporter until its thread ends.
-    let reporter = report_to(None);
-    report_to(reporter.clone());
-    match reporter {
-        Some(reporter) => failure.come_from(Origin {
-            reporter,
-            task_id: task.id(),
-            cancel_requested: task.is_cancel_requested(),
-        }),
-        None => failure,
-    }
+    // A worker has a post until its thread ends.
+    let Some(Post { observer, .. }) = post() else { return failure };
+    observer.note_failure(&failure);
+    failure.come_from(Origin {
+        observer,
+        task_id: task.id(),
+        label: task.label().cloned(),
+        cancel_requested: task.is_cancel_requested(),
+    })
 }
 
 /// A task that this thread runs, inside another one if that waits for it.
 struct Entered {
     outer: Option<NonNull<Running<'static>>>,
+    observed: bool,
 }
 
 impl Entered {
     /// The task is this thread's current one until the guard is dropped.
     fn new(task: &Running<'_>) -> Self {
         let task = NonNull::from(task).cast();
-        Self { outer: CURRENT.with(|current| current.replace(Some(task))) }
+        let Current { task: outer, observed } = CURRENT.with(Cell::get);
+        CURRENT.with(|current| current.set(Current { task: Some(task), observed }));
+        Self { outer, observed }
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        CURRENT.with(|current| current.set(self.outer));
+        CURRENT.with(|current| current.set(Current { task: self.outer, ..current.get() }));
     }
 }

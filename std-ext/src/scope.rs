@@ -52,17 +52,18 @@ use core::panic::AssertUnwindSafe;
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
 
-use asyncpal_core::task::{Job, TakeReceipt};
+use asyncpal_core::task::{Job, Label, TakeReceipt};
 
 use self::handle::Reference;
 pub use self::handle::ScopedHandle;
 use self::held::Held;
 use self::ledger::Ledger;
 use crate::contain::contain;
-use crate::error::SubmitError;
+use crate::error::{PoolError, SubmitError};
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::inline::CurrentWorker;
+use crate::observe::{Labelled, LabelledJob};
 use crate::pool::Pool;
 use crate::sync::panic::catch_unwind;
 use crate::sync::{Arc, Mutex, lock};
@@ -229,16 +230,49 @@ impl<'scope> Scope<'scope, '_> {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        let submitted = self.submit_job(call, |job| job);
+        submitted.map_err(|(job, reason)| SubmitError { call: job.0.into_inner(), reason })
+    }
+
+    /// As [`submit`](Self::submit), with a [label](Labelled).
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn submit_labelled<F, T>(
+        &'scope self,
+        label: impl Into<Label>,
+        call: F,
+    ) -> Result<ScopedHandle<'scope, T>, SubmitError<Labelled<F>>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
+        let label = label.into();
+        let submitted = self.submit_job(call, |job| LabelledJob { label, job });
+        submitted.map_err(|(LabelledJob { label, job }, reason)| SubmitError {
+            call: Labelled { label, call: job.0.into_inner() },
+            reason,
+        })
+    }
+
+    fn submit_job<F, T, J>(
+        &'scope self,
+        call: F,
+        wrap: impl FnOnce(ScopedJob<F>) -> J,
+    ) -> Result<ScopedHandle<'scope, T>, (J, PoolError)>
+    where
+        J: Job<ThreadSeat, Failure, Output = Held<T>>,
+        T: Send + 'scope,
+    {
         // SAFETY: who can name the scope is with its body or with one of its tasks, B1 to B4; and
         // `Pool::scope` keeps the ledger in its place.
         let ticket = unsafe { self.ledger.ticket() };
-        let job = ScopedJob(Held::new(call, ticket));
+        let job = wrap(ScopedJob(Held::new(call, ticket)));
         // SAFETY: B2: the ticket is counted for as long as is asked for the job and its output;
         // the handle borrows for `'scope`, B3.
-        match unsafe { self.pool.submit_borrowing(job) } {
-            Ok(handle) => Ok(ScopedHandle::new(self.enlist(handle), &self.ledger)),
-            Err((job, reason)) => Err(SubmitError { call: job.0.into_inner(), reason }),
-        }
+        let handle = unsafe { self.pool.submit_borrowing(job) }?;
+        Ok(ScopedHandle::new(self.enlist(handle), &self.ledger))
     }
 
     fn enlist<T: Send + 'scope>(&self, handle: Handle<Held<T>>) -> Reference<T> {

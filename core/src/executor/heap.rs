@@ -11,7 +11,8 @@
 //! |---|---|
 //! | `front` | an entry that is older than all in the queue, or none |
 //! | `clearing` | somebody clears stubs, and alone may fill `front` |
-//! | `inlined` | tasks that were ever run inline |
+//! | `inlined` | tasks that were ever run inline by workers that wait for them |
+//! | `unqueued` | tasks that were ever run by their submitters: they leave no stubs |
 //!
 //! # Invariants
 //! - **H1** `front` is filled by the clearer alone, and only while it is empty.
@@ -91,6 +92,7 @@ impl<K: WorkerKind<Memory = Heap>> Engine<K> {
             front: AtomicPtr::new(ptr::null_mut()),
             clearing: AtomicUsize::new(0),
             inlined: AtomicUsize::new(0),
+            unqueued: AtomicUsize::new(0),
         };
         Self::of(kind, store, Census::new(banks, max_workers), seats)
     }
@@ -102,6 +104,7 @@ pub struct HeapStore<K: WorkerKind> {
     front: AtomicPtr<()>,
     clearing: AtomicUsize,
     inlined: AtomicUsize,
+    unqueued: AtomicUsize,
 }
 
 impl<K: WorkerKind> HeapStore<K> {
@@ -116,6 +119,12 @@ impl<K: WorkerKind> HeapStore<K> {
         let entry = NonNull::new(self.front.swap(ptr::null_mut(), Ordering::Acquire))?;
         // SAFETY: what was in `front` came from `into_raw`, and the swap took it out.
         Some(unsafe { Entry::<K>::from_raw(entry) })
+    }
+
+    /// Counts a task that its submitter runs.
+    pub(super) fn note_unqueued(&self) {
+        // ORDERING: Relaxed: a number.
+        self.unqueued.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Clears until the queue is empty or `front` is filled. The caller is the clearer.
@@ -188,8 +197,10 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
     }
 
     fn inlined(&self) -> usize {
-        // ORDERING: Relaxed: a snapshot.
-        self.inlined.load(Ordering::Relaxed)
+        // ORDERING: Relaxed: a snapshot, both.
+        let [waited_for, unqueued] =
+            [&self.inlined, &self.unqueued].map(|count| count.load(Ordering::Relaxed));
+        waited_for.wrapping_add(unqueued)
     }
 }
 
@@ -204,6 +215,7 @@ impl<K: WorkerKind> Drop for HeapStore<K> {
         self.front.last_use();
         self.clearing.last_use();
         self.inlined.last_use();
+        self.unqueued.last_use();
     }
 }
 

@@ -88,6 +88,7 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     ) -> Submitted<K, J> {
         let (entry, handle) = Engine::<K>::admit(&self.engine, job)?;
         if let Popped::Claimed(task) = entry.claim() {
+            self.engine.store.note_unqueued();
             self.engine.withdrawn();
             let clock = self.engine.kind.clock();
             let started = clock.now();

@@ -45,7 +45,7 @@ impl<T> MapAll<T> {
         K: Accepts<Chunk<F, A>, Output = Vec<T>>,
     {
         let mut results = Results::new(ordered);
-        results.submit(pool, &mut chunks, usize::MAX);
+        results.submit(pool, &mut chunks, usize::MAX, None);
         Self { results, deadline: Deadline::NEVER }
     }
 

@@ -5,6 +5,8 @@ use core::iter::FusedIterator;
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
+use asyncpal_core::task::Label;
+
 use super::results::Results;
 use super::split::{SplitTask, checked};
 use crate::clock::Deadline;
@@ -41,6 +43,7 @@ pub struct Map<'p, K: Kind, F, I, T> {
     timeout: Option<Duration>,
     /// Set by the first `next`.
     deadline: Option<Deadline>,
+    label: Option<Label>,
     results: Results<T>,
 }
 
@@ -59,6 +62,7 @@ where
             buffer_size: NonZeroUsize::new(buffer_size).unwrap_or(NonZeroUsize::MIN),
             timeout: None,
             deadline: None,
+            label: None,
             results: Results::new(ordered),
         }
     }
@@ -92,6 +96,12 @@ where
         self.timeout = Some(timeout);
         self
     }
+
+    /// A [label](crate::Labelled) for every chunk's task. Default: none.
+    pub fn label(mut self, label: impl Into<Label>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
 }
 
 impl<K, F, I, T> Iterator for Map<'_, K, F, I, T>
@@ -108,7 +118,12 @@ where
         }
         let timeout = self.timeout;
         let deadline = *self.deadline.get_or_insert_with(|| Deadline::after(timeout));
-        self.results.submit(self.pool, &mut self.chunks, self.buffer_size.get());
+        self.results.submit(
+            self.pool,
+            &mut self.chunks,
+            self.buffer_size.get(),
+            self.label.as_ref(),
+        );
         self.results.next(deadline)
     }
 }

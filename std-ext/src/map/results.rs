@@ -4,6 +4,8 @@ use core::fmt;
 use std::collections::VecDeque;
 use std::vec;
 
+use asyncpal_core::task::Label;
+
 use crate::clock::Deadline;
 use crate::error::{PoolError, TaskError};
 use crate::flight::Flight;
@@ -52,17 +54,24 @@ impl<T> Results<T> {
         pool: &Pool<K>,
         chunks: &mut impl Iterator<Item = Chunk<F, A>>,
         limit: usize,
+        label: Option<&Label>,
     ) where
         K: Accepts<Chunk<F, A>, Output = Vec<T>>,
     {
         while !self.closed && self.in_flight() < limit {
             let Some(chunk) = chunks.next() else { break };
-            match pool.submit(chunk) {
+            let submitted = match label {
+                None => pool.submit::<Chunk<F, A>>(chunk).map_err(|error| error.reason),
+                Some(label) => {
+                    let submitted = pool.submit_labelled(label.clone(), chunk);
+                    submitted.map_err(|error| error.reason)
+                }
+            };
+            match submitted {
                 Ok(handle) => self.flight.add(handle),
-                Err(error) => {
-                    self.closed =
-                        matches!(error.reason(), PoolError::Closed | PoolError::Broken(_));
-                    self.refused.push_back((self.submitted, error.into()));
+                Err(reason) => {
+                    self.closed = matches!(reason, PoolError::Closed | PoolError::Broken(_));
+                    self.refused.push_back((self.submitted, TaskError::Rejected(reason)));
                 }
             }
             self.submitted += 1;

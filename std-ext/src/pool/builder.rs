@@ -7,8 +7,9 @@ use super::Pool;
 use super::roster::Terms;
 use super::submit::WhenFull;
 use crate::error::BuildError;
-use crate::failure::{ReportHook, Reporter, UncollectedFailure};
+use crate::failure::{ReportHook, UncollectedFailure};
 use crate::kind::{Kind, Setup, TakesHook};
+use crate::observe::{Event, EventHook, Observer};
 use crate::parker::several_processors;
 use crate::sync::program::AtomicUsize;
 use crate::sync::{Arc, Ordering};
@@ -50,6 +51,8 @@ pub struct Builder<K: Kind> {
     stack_size: Option<usize>,
     spin: bool,
     on_uncollected: Option<ReportHook>,
+    on_event: Option<EventHook>,
+    measure_times: bool,
 }
 
 impl<K: Kind> Builder<K> {
@@ -69,6 +72,8 @@ impl<K: Kind> Builder<K> {
             stack_size: None,
             spin: true,
             on_uncollected: None,
+            on_event: None,
+            measure_times: false,
         }
     }
 
@@ -202,7 +207,54 @@ impl<K: Kind> Builder<K> {
         mut self,
         hook: impl Fn(&UncollectedFailure<'_>) + Send + Sync + 'static,
     ) -> Self {
-        self.on_uncollected = Some(Box::new(hook));
+        self.on_uncollected = Some(Arc::new(hook));
+        self
+    }
+
+    /// Called with everything that happens in the pool: tasks that start and end, workers that come and
+    /// go, spawns that fail, the end. Default: nobody is called, and nothing is paid.
+    ///
+    /// It is called where it happens, by the thread that does it, and under no lock: of a task by whoever
+    /// runs or cancels it, so what the hook takes is part of the task's time or of the call. Events of
+    /// one thread come in order; of a task that ended its handle tells only after the hook. The hook
+    /// may use the pool, but must not wait for the task that it is told of. Its own panic is caught.
+    ///
+    /// With the features `log` and `tracing` there are hooks for these crates: `log_event` and
+    /// `trace_event`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asyncpal_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::builder()
+    ///     .name("log")
+    ///     .on_event(|event| {
+    ///         if event.is_failure() {
+    ///             eprintln!("{event}");
+    ///         }
+    ///     })
+    ///     .build()?;
+    ///
+    /// // pool "log", worker 0: task 1 "parse" failed after 1.2µs: the task failed: invalid digit …
+    /// let parse = || "12%".parse::<u8>();
+    /// let task = asyncpal_std::Labelled::new("parse", asyncpal_std::kind::Fallible(parse));
+    /// assert!(pool.run(task).is_err());
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    pub fn on_event(mut self, hook: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Self {
+        self.on_event = Some(Arc::new(hook));
+        self
+    }
+
+    /// Whether the pool counts how long its tasks wait and run, and how many are pending at most, for
+    /// [`Pool::stats`](crate::Pool::stats). Default: no.
+    ///
+    /// It takes 1 KiB for each possible worker (half of that where words have 32 bits) and a few stores
+    /// per task; the clock is not read more often than without. Each submit counts the pending tasks,
+    /// which is a look at a word of each possible worker.
+    pub fn measure_times(mut self, measure: bool) -> Self {
+        self.measure_times = measure;
         self
     }
 
@@ -241,7 +293,12 @@ impl<K: Kind> Builder<K> {
             finalizer: self.finalizer.transpose()?,
         };
         let terms = Terms {
-            reporter: Arc::new(Reporter::new(name.clone(), self.on_uncollected)),
+            observer: Arc::new(Observer::new(
+                name.clone(),
+                self.on_uncollected,
+                self.on_event,
+                self.measure_times.then_some(max_workers),
+            )),
             name,
             min_workers: self.min_workers,
             stack_size: self.stack_size,
@@ -273,7 +330,8 @@ impl<K: Kind> Plan<K> {
 
     /// A pool like the one that was built by this plan, of one worker.
     pub(super) fn build_twin(&self) -> Result<Pool<K>, BuildError> {
-        let terms = Terms { min_workers: 0, ..self.terms.clone() };
+        let observer = Arc::new(self.terms.observer.twin());
+        let terms = Terms { min_workers: 0, observer, ..self.terms.clone() };
         Plan { setup: self.setup.clone(), terms, max_workers: 1, ..*self }.build()
     }
 }
@@ -290,6 +348,8 @@ impl<K: Kind> fmt::Debug for Builder<K> {
             .field("name", &self.name)
             .field("max_workers", &self.max_workers)
             .field("idle_timeout", &self.idle_timeout)
+            .field("capacity", &self.capacity)
+            .field("measure_times", &self.measure_times)
             .finish_non_exhaustive()
     }
 }

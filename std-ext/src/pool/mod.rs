@@ -10,7 +10,7 @@ mod submit;
 use core::fmt;
 use core::time::Duration;
 
-use asyncpal_core::executor::Executor;
+use asyncpal_core::executor::{Executor, Totals};
 use asyncpal_core::lifecycle::Phase;
 
 pub use self::builder::Builder;
@@ -23,6 +23,7 @@ pub use self::submit::{Submitted, WhenFull};
 use crate::clock::Deadline;
 use crate::error::{PoolError, TaskError};
 use crate::kind::Kind;
+use crate::observe::Observer;
 use crate::sync::{Arc, is_abandoned};
 use crate::watcher;
 
@@ -186,6 +187,14 @@ impl<K: Kind> Pool<K> {
     pub fn set_idle_timeout(&self, timeout: impl Into<Option<Duration>>) {
         self.inner.staff().keep_alive.set(timeout.into());
         self.inner.executor.rouse_workers();
+    }
+
+    pub(crate) fn totals(&self) -> Totals {
+        self.inner.executor.engine().totals()
+    }
+
+    pub(crate) fn observer(&self) -> &Observer {
+        &self.inner.staff().terms.observer
     }
 
     /// Workers that live or are being spawned: a snapshot.

@@ -1,11 +1,12 @@
 //! The roster: a pool's threads, and the engine's view of them.
 
+use core::error::Error;
 use core::time::Duration;
 
 use asyncpal_core::clock::Instant;
-use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind, work};
+use asyncpal_core::executor::{Departure, Heap, OpenError, Shared, WorkerKind, work};
 use asyncpal_core::park::Unparked;
-use asyncpal_core::task::KeptJob;
+use asyncpal_core::task::{KeptJob, Withdrawn};
 use crossbeam_utils::CachePadded;
 
 use super::builder::Plan;
@@ -14,9 +15,10 @@ use super::room::Room;
 use crate::clock::{Deadline, StdClock};
 use crate::contain::contain;
 use crate::error::{BrokenCause, PoolError, TaskError};
-use crate::failure::{Failure, Reporter};
+use crate::failure::Failure;
 use crate::inline::CurrentWorker;
 use crate::kind::Kind;
+use crate::observe::{Ending, EventKind, Observer, TaskLabel};
 use crate::running;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, lock, wait};
@@ -33,8 +35,8 @@ pub(super) struct Terms {
     pub(super) keep_cancelled_tasks: bool,
     /// Whether workers may spin before they sleep.
     pub(super) spin: bool,
-    /// Hears of failures that nobody collects.
-    pub(super) reporter: Arc<Reporter>,
+    /// Hears of what happens.
+    pub(super) observer: Arc<Observer>,
 }
 
 /// The worker kind of every pool: operating-system threads on seats of kind `K`.
@@ -185,7 +187,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
         let thread = builder.spawn(move || {
             let home = (&raw const *engine).cast();
             CurrentWorker { home, serial, inline: K::INLINE.is_some() }.enter();
-            running::report_to(Some(engine.kind().terms.reporter.clone()));
+            running::take_post(engine.kind().terms.observer.clone(), Some(slot)).for_good();
             work::<Self>(&engine, slot);
         });
         let thread = thread.map_err(|error| TaskError::not_spawned(error.into()))?;
@@ -196,6 +198,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn open(&self, slot: usize) -> Result<K::Seat, OpenError<Failure>> {
+        self.terms.observer.tell(EventKind::WorkerStarted);
         let worker = format!("{}-{slot}", self.terms.name);
         self.kind.open(&worker).map_err(|error| match error {
             OpenError::Initializer(error) => {
@@ -234,7 +237,9 @@ impl<K: Kind> WorkerKind for Staff<K> {
     fn broken(&self, cause: Failure) {
         if let TaskError::Rejected(PoolError::Broken(cause)) = cause.into_error() {
             // Broken before: the first cause counts.
-            let _ = self.broken.set(cause);
+            if self.broken.set(cause.clone()).is_ok() {
+                self.terms.observer.tell(EventKind::PoolBroken(&cause));
+            }
         }
     }
 
@@ -263,6 +268,31 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn contain(&self, step: impl FnOnce()) {
         contain(step);
+    }
+
+    fn withdrew(&self, task: &Withdrawn<'_>) {
+        let (ending, ran) = (Ending::Cancelled, Duration::ZERO);
+        let waited = task.waited();
+        let task = TaskLabel { id: task.id(), label: task.label().map(|label| &**label) };
+        self.terms.observer.tell(EventKind::TaskEnded { task, ending, waited, ran });
+    }
+
+    fn spawn_failed(&self, worker: usize, cause: &Failure) {
+        let cause: &TaskError = cause;
+        let error = cause.source().unwrap_or(cause);
+        self.terms.observer.tell(EventKind::SpawnFailed { worker, error });
+    }
+
+    fn leaves(&self, _slot: usize, why: Departure) {
+        self.terms.observer.tell(EventKind::WorkerLeft(why));
+    }
+
+    fn closed(&self) {
+        self.terms.observer.tell(EventKind::PoolClosed);
+    }
+
+    fn measures_pending(&self) -> bool {
+        self.terms.observer.measures_times()
     }
 
     fn departed(&self, _slot: usize) {

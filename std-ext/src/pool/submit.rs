@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use asyncpal_core::task::Job;
+use asyncpal_core::task::{Job, Label};
 
 use super::Pool;
 use super::inner::Inner;
@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::inline::CurrentWorker;
 use crate::kind::{Accepts, Fallible, Kind, With};
+use crate::observe::Labelled;
 use crate::running::{self, Tracked};
 
 /// The handle of a submitted call, or the call back.
@@ -118,11 +119,12 @@ impl<K: Kind> Inner<K> {
             // SAFETY: as of the caller.
             Admission::Pending => unsafe { self.executor.submit_borrowing(job) },
             Admission::RunHere(mut seat) => {
-                let before = running::report_to(Some(self.staff().terms.reporter.clone()));
+                let observer = &self.staff().terms.observer;
+                let worker = running::worker_of(observer);
+                let _post = running::take_post(observer.clone(), worker);
                 // SAFETY: as of the caller.
-                let submitted = unsafe { self.executor.run_borrowing(job, &mut seat) };
-                running::report_to(before);
-                submitted
+                unsafe { self.executor.run_borrowing(job, &mut seat) }
+                    .inspect(|_| running::note_inlined())
             }
             // SAFETY: as of the caller.
             Admission::Cancelled => unsafe { self.executor.cancel_borrowing(job) },
@@ -242,6 +244,18 @@ impl<K: Kind> Pool<K> {
         K: Accepts<Fallible<C>>,
     {
         self.submit(Fallible(call))
+    }
+
+    /// Submits a call with a label: see [`Labelled`].
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit).
+    pub fn submit_labelled<C>(&self, label: impl Into<Label>, call: C) -> Submitted<K, Labelled<C>>
+    where
+        K: Accepts<C>,
+    {
+        self.submit::<Labelled<C>>(Labelled::new(label, call))
     }
 
     /// Submits a call and waits for its result.

@@ -138,6 +138,11 @@ impl<'scope, T> ScopedHandle<'scope, T> {
     pub fn task_id(&self) -> usize {
         self.task.task_id()
     }
+
+    /// The task's [label](crate::Labelled), if it has one.
+    pub fn label(&self) -> Option<&str> {
+        self.task.label()
+    }
 }
 
 impl<T> Drop for ScopedHandle<'_, T> {
@@ -171,9 +176,11 @@ impl<T> Future for ScopedHandle<'_, T> {
 
 impl<T> fmt::Debug for ScopedHandle<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScopedHandle")
-            .field("task_id", &self.task_id())
-            .field("status", &self.status())
-            .finish()
+        let mut handle = f.debug_struct("ScopedHandle");
+        handle.field("task_id", &self.task_id());
+        if let Some(label) = self.label() {
+            handle.field("label", &label);
+        }
+        handle.field("status", &self.status()).finish()
     }
 }
