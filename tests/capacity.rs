@@ -64,7 +64,7 @@ fn try_submit_gives_the_closure_back_whatever_the_policy() {
         let refused = pool.try_submit(|| 9).expect_err("it is full");
 
         assert!(matches!(refused.reason(), PoolError::Full), "{policy:?}");
-        assert_eq!(refused.to_string(), "as many tasks are pending as the pool's capacity allows");
+        assert!(refused.to_string().contains("capacity allows: submit again when"), "{refused}");
         assert_eq!(refused.into_inner()(), 9);
         drop(gate);
         assert!(pending.into_iter().all(|handle| handle.collect().is_ok()));

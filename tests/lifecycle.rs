@@ -103,7 +103,7 @@ fn submit_after_close_gives_the_task_back() {
     let error = pool.submit(|| 11).expect_err("closed");
 
     assert!(matches!(error.reason(), PoolError::Closed));
-    assert_eq!(error.to_string(), "the pool is shut down");
+    assert_eq!(error.to_string(), "the pool is shut down: it takes no tasks any more");
     assert_eq!(error.into_inner()(), 11);
     assert!(matches!(pool.check(), Err(PoolError::Closed)));
     assert!(matches!(pool.run(|| ()), Err(TaskError::Rejected(PoolError::Closed))));
@@ -203,7 +203,10 @@ fn a_failing_initializer_breaks_the_pool_with_its_cause() {
     let error = pool.submit(|| ()).expect_err("broken");
     let PoolError::Broken(cause) = error.reason() else { panic!("{error:?}") };
     assert!(matches!(&**cause, BrokenCause::Initializer(error) if error.to_string() == "no flour"));
-    assert_eq!(error.to_string(), "the pool is broken: an initializer failed: no flour");
+    assert_eq!(
+        error.to_string(),
+        "the pool is broken, build another: an initializer failed: no flour"
+    );
     assert!(error.source().is_some());
     assert!(pool.is_broken() && pool.check().is_err());
     assert!(pool.shutdown());

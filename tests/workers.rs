@@ -84,7 +84,10 @@ fn a_minimum_above_the_maximum_is_refused() {
     let error = refused.expect_err("three of two");
 
     assert!(matches!(error, BuildError::MinAboveMax { min: 3, max: 2 }));
-    assert_eq!(error.to_string(), "a minimum of 3 workers is more than the maximum of 2");
+    assert_eq!(
+        error.to_string(),
+        "a minimum of 3 workers is more than the maximum of 2: `max_workers` sets that"
+    );
 }
 
 #[test]

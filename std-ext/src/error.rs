@@ -192,10 +192,15 @@ pub enum PoolError {
 impl fmt::Display for PoolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Closed => f.write_str("the pool is shut down"),
-            Self::Full => f.write_str("as many tasks are pending as the pool's capacity allows"),
-            Self::Broken(cause) => write!(f, "the pool is broken: {cause}"),
-            Self::Spawn(cause) => write!(f, "no worker could be spawned: {cause}"),
+            Self::Closed => f.write_str("the pool is shut down: it takes no tasks any more"),
+            Self::Full => f.write_str(
+                "as many tasks are pending as the pool's capacity allows: submit again when some \
+                 have started, or with `submit_timeout`",
+            ),
+            Self::Broken(cause) => write!(f, "the pool is broken, build another: {cause}"),
+            Self::Spawn(cause) => {
+                write!(f, "no worker could be spawned, a later submit tries again: {cause}")
+            }
             Self::Encode(cause) => write!(f, "the call cannot be sent to a worker: {cause}"),
         }
     }
@@ -332,21 +337,28 @@ impl fmt::Display for BuildError {
         match self {
             Self::NoWorkers => f.write_str("a pool needs a maximum of at least one worker"),
             Self::TooManyWorkers { limit } => {
-                write!(f, "a pool has at most {limit} workers")
+                write!(f, "a pool has a maximum of at most {limit} workers")
             }
             Self::MinAboveMax { min, max } => {
-                write!(f, "a minimum of {min} workers is more than the maximum of {max}")
+                write!(
+                    f,
+                    "a minimum of {min} workers is more than the maximum of {max}: `max_workers` \
+                     sets that"
+                )
             }
             Self::NoCapacity => f.write_str("a pool needs a capacity of at least one task"),
-            Self::CannotRunHere => {
-                f.write_str("tasks of this pool cannot run on the thread that submits them")
-            }
+            Self::CannotRunHere => f.write_str(
+                "tasks of a process pool cannot run on the thread that submits them: it takes \
+                     every other `WhenFull`",
+            ),
             Self::NoTasksPerWorker => f.write_str("a worker must be allowed at least one task"),
             Self::Name => f.write_str("the name of a pool must not contain a NUL character"),
             Self::InitMissing => f.write_str(
                 "`asyncpal::process::init()` has not run: call it as the first line of `main`",
             ),
-            Self::Unsupported => f.write_str("process pools exist on Linux only"),
+            Self::Unsupported => {
+                f.write_str("process pools exist on Linux only: use a thread pool here")
+            }
             Self::System(error) => write!(f, "the system refuses what the pool needs: {error}"),
             Self::Hook(error) => write!(f, "a worker cannot call the hook: {error}"),
         }
