@@ -379,3 +379,25 @@ fn debug_of_handles_and_pools_tells_their_state() {
     drop(release);
     running.collect().unwrap();
 }
+
+#[test]
+fn maps_and_scopes_label_their_tasks() {
+    let (pool, lines) = watched(ThreadPool::builder());
+    let squares = pool.map(|n: u32| n * n, 0..4).chunk_size(2).label("squares");
+    assert_eq!(squares.map(Result::unwrap).sum::<u32>(), 14);
+    let local = String::from("borrowed");
+    let length = pool.scope(|scope| {
+        let handle = scope.submit_labelled("length", || local.len()).unwrap();
+        assert_eq!(handle.label(), Some("length"));
+        assert!(format!("{handle:?}").contains("label: \"length\""));
+        handle.collect().unwrap()
+    });
+    assert_eq!(length, 8);
+    drop(pool);
+
+    let labels = tolds(lines).into_iter().filter_map(|told| match told {
+        Told::Started(_, label) => label,
+        _ => None,
+    });
+    assert_eq!(labels.collect::<Vec<_>>(), ["squares", "squares", "length"]);
+}

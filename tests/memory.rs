@@ -107,3 +107,43 @@ fn a_full_pool_keeps_nothing_of_what_it_drops_or_lets_its_submitters_run() {
         assert!(busy.unwrap().collect().unwrap().1);
     }
 }
+
+/// A labelled task lies in a larger piece of memory than others, and must be given back as such.
+#[test]
+fn a_label_is_part_of_its_tasks_allocation_and_goes_with_it() {
+    const TASKS: usize = 1_000;
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let pool = ThreadPool::builder().max_workers(1).build().unwrap();
+    let (open, opened) = std::sync::mpsc::channel::<()>();
+    let (started, has_started) = std::sync::mpsc::channel();
+    let gate = pool.submit(move || {
+        started.send(()).unwrap();
+        opened.recv().unwrap_err()
+    });
+    let gate = gate.unwrap();
+    has_started.recv().unwrap();
+    let mut handles = Vec::with_capacity(TASKS);
+    let counters = || (ALLOCATIONS.load(Ordering::Relaxed), LIVE_BYTES.load(Ordering::Relaxed));
+    let before = counters();
+
+    handles.extend((0..TASKS).map(|n| pool.submit_labelled("borrowed", move || n).unwrap()));
+    let borrowed = counters();
+    handles.drain(..).for_each(|handle| assert!(handle.cancel()));
+    handles.extend((0..TASKS).map(|n| pool.submit_labelled(n.to_string(), move || n).unwrap()));
+    assert_eq!(handles[TASKS - 1].label(), Some("999"));
+    drop(open);
+    let _ = gate.collect();
+    handles.drain(..).enumerate().for_each(|(n, handle)| assert_eq!(handle.collect().unwrap(), n));
+    drop(pool);
+
+    let allocations = borrowed.0 - before.0;
+    assert!(allocations <= TASKS + TASKS / 100 + 20, "{allocations} for {TASKS} tasks");
+    if usize::BITS == 64 {
+        // The job has a label, too.
+        let bytes = borrowed.1 - before.1;
+        assert!(bytes <= (96 + 2 * size_of::<asyncpal::Label>()) * TASKS, "{bytes} bytes");
+    }
+    // A label that stayed, or that was not given back, is 24 bytes of each of 2000 tasks.
+    let after = LIVE_BYTES.load(Ordering::Relaxed);
+    assert!(after.abs_diff(before.1) <= 16_384, "{after} bytes, {} before", before.1);
+}

@@ -59,6 +59,7 @@ trials! {
     initializer_and_finalizer_run_in_the_worker
     shutdown_cancels_what_is_pending_and_finishes_what_runs
     workers_are_recycled_after_their_share_of_tasks
+    a_process_pool_counts_and_tells_like_any_other
     without_init_no_pool_is_built
     a_pool_open_at_the_end_of_main_is_drained
 }
@@ -331,6 +332,33 @@ fn workers_are_recycled_after_their_share_of_tasks() {
     let pids: Vec<_> = (0..4).map(|_| pool.run(own_pid).expect("no panic")).collect();
 
     assert!(pids[0] == pids[1] && pids[2] == pids[3] && pids[0] != pids[2], "{pids:?}");
+}
+
+fn a_process_pool_counts_and_tells_like_any_other() {
+    let (tell, told) = mpsc::channel();
+    let builder = ProcessPool::builder().max_workers(1).measure_times(true);
+    let pool = builder
+        .on_event(move |event| {
+            let ended = matches!(event.kind, asyncpal::EventKind::TaskEnded { .. });
+            let label = event.task().and_then(|task| task.label.map(String::from));
+            ended.then(|| tell.send((label, event.is_failure())).expect("it is heard"));
+        })
+        .build()
+        .expect("`init` has run");
+
+    let call = asyncpal::kind::With { function: nap, arguments: (0_u64,) };
+    let napped = pool.submit_labelled("nap", call).expect("open");
+    assert_eq!(napped.label(), Some("nap"));
+    assert_eq!(napped.collect().expect("no panic"), 0);
+    assert!(pool.run(|| kill(own_pid())).is_err());
+    pool.join();
+
+    let stats = pool.stats();
+    assert_eq!((stats.completed, stats.failed, stats.panicked), (1, 1, 0));
+    assert_eq!((stats.spawned, stats.recycled), (1, 1), "{stats}");
+    assert_eq!(stats.running_times.expect("it measures").count(), 2);
+    drop(pool);
+    assert!(told.into_iter().eq([(Some("nap".into()), false), (None, true)]));
 }
 
 fn this_program(marker: &str) -> process::Output {
