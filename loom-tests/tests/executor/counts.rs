@@ -181,7 +181,7 @@ fn tally(pool: Arc<Pool<OnHeap>>) -> Totals {
 /// its worker, and on to the next spawner (Y1). A count that two write would lose one.
 #[test]
 fn every_worker_of_a_slot_is_counted_once() {
-    model_bounded("every_worker_of_a_slot_is_counted_once", Some(2), || {
+    model_bounded("every_worker_of_a_slot_is_counted_once", Some(1), || {
         let script = Script { tasks_per_worker: 1, ..Script::default() };
         let pool = Arc::new(Pool::<OnHeap>::new(1, script));
         let other = beside(&pool, |pool| fate(pool.submit()));
