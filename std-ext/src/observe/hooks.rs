@@ -1,7 +1,9 @@
 //! Hooks for the usual ways to log: nothing but functions.
 
+#[cfg(feature = "tracing")]
+use super::Ending;
 #[cfg(any(feature = "log", feature = "tracing"))]
-use super::{Ending, Event, EventKind};
+use super::{Event, EventKind};
 
 /// A hook that logs every event through the crate `log`, with the target `asyncpal`: failures as
 /// warnings, a broken pool as an error, workers and the pool's end at the level *debug*, tasks that start
