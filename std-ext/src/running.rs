@@ -122,7 +122,8 @@ impl CurrentTask {
 #[must_use]
 pub(crate) fn take_post(observer: Arc<Observer>, worker: Option<usize>) -> Posted {
     let observed = observer.is_wanted();
-    let outer = POST.with(|post| post.replace(Some(Post { observer, worker })));
+    // A thread that is about to be gone has no post any more: nobody hears of what it runs.
+    let outer = POST.try_with(|post| post.replace(Some(Post { observer, worker }))).ok().flatten();
     let before = CURRENT.with(Cell::get);
     CURRENT.with(|current| current.set(Current { observed, ..before }));
     Posted { outer, observed: before.observed }

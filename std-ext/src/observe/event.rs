@@ -34,7 +34,8 @@ pub enum EventKind<'e> {
         /// How long it was pending.
         waited: Duration,
     },
-    /// A task is over; its handle tells so only after this.
+    /// A task is over; its handle tells so only after this. Told once of every task that has a number,
+    /// also of one that is given back at the last moment, as cancelled.
     #[non_exhaustive]
     TaskEnded {
         /// Which one.

@@ -8,8 +8,9 @@
 //! workers are those that the engine keeps anyway, or are counted where a system call, a failure or an
 //! inline run costs far more.
 //!
-//! With times, each worker counts in words of its own: two loads and stores per task. The moments are
-//! those that [`Handle::durations`](crate::Handle::durations) needs: no clock is read for it.
+//! With times, each worker counts in words of its own: a load and a store for each of two per task, and a
+//! reference to the observer is counted while the task runs. The moments are those that
+//! [`Handle::durations`](crate::Handle::durations) needs: no clock is read for it.
 
 mod event;
 mod histogram;

@@ -250,8 +250,8 @@ impl<K: Kind> Builder<K> {
     /// Whether the pool counts how long its tasks wait and run, and how many are pending at most, for
     /// [`Pool::stats`](crate::Pool::stats). Default: no.
     ///
-    /// It takes 1 KiB for each possible worker (half of that where words have 32 bits) and a few stores
-    /// per task; the clock is not read more often than without. Each submit counts the pending tasks,
+    /// It takes 1 KiB for each possible worker (half of that where words have 32 bits) and some tens of
+    /// nanoseconds per task; the clock is not read more often than without. Each submit counts the pending tasks,
     /// which is a look at a word of each possible worker.
     pub fn measure_times(mut self, measure: bool) -> Self {
         self.measure_times = measure;
