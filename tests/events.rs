@@ -376,6 +376,10 @@ fn debug_of_handles_and_pools_tells_their_state() {
     let expected = "Handle { task_id: 2, status: Cancelled, is_cancel_requested: true, \
                     durations: Some(Durations { pending: ";
     assert!(shown.starts_with(expected), "{shown}");
+    let filter = asyncpal::CompletionFilter::new();
+    filter.put(pending);
+    filter.put(pool.submit(|| ()).unwrap());
+    assert_shows(&filter, "CompletionFilter { len: 2, .. }");
     drop(release);
     running.collect().unwrap();
 }
