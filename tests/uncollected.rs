@@ -255,6 +255,7 @@ fn a_task_that_its_submitter_runs_is_reported_to_its_own_pool() {
     });
     assert_eq!(told.try_iter().collect::<Vec<_>>(), [4], "on a worker of another pool");
     drop(other.submit(boom).expect("open"));
+    other.join();
 
     drop(gate);
     drop(full.expect("no panic"));
