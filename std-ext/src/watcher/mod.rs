@@ -9,6 +9,8 @@
 //! The exiting thread's own locals may be gone by then, so it waits on a condition variable, which
 //! needs none. If it is a worker of the pool (a task called `exit`), that worker is not waited for.
 
+mod exit_hook;
+
 use crate::sync::program::{Mutex, Once, lock};
 use crate::sync::{Arc, PROGRAM_ENDS, Weak};
 
@@ -56,31 +58,4 @@ fn drain_all() {
     }
     // The last reference must not end up here: dropping a pool waits without a limit.
     core::mem::forget(pools);
-}
-
-#[cfg(any(unix, windows))]
-mod exit_hook {
-    use core::ffi::c_int;
-    use std::panic::catch_unwind;
-
-    unsafe extern "C" {
-        fn atexit(handler: extern "C" fn()) -> c_int;
-    }
-
-    pub(super) fn register() {
-        // SAFETY: `atexit` is the C library's, with this signature; the handler does not unwind.
-        let refused = unsafe { atexit(at_exit) };
-        // A full table (it has at least 32 places, and grows with memory) means that the program's
-        // end does not wait; everything else works.
-        debug_assert_eq!(refused, 0, "atexit refused the handler");
-    }
-
-    extern "C" fn at_exit() {
-        let _ = catch_unwind(super::drain_all);
-    }
-}
-
-#[cfg(not(any(unix, windows)))]
-mod exit_hook {
-    pub(super) fn register() {}
 }
