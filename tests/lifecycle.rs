@@ -147,6 +147,34 @@ fn dropping_a_pool_ends_its_threads_and_their_locals() {
     assert_eq!(Arc::strong_count(&token), 1);
 }
 
+/// A thread whose function had returned counted as gone when the next one was spawned, though its
+/// locals' destructors were still at work.
+#[test]
+fn dropping_a_pool_waits_for_the_locals_of_recycled_workers() {
+    struct Slow(mpsc::Sender<()>, Arc<AtomicUsize>);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            self.0.send(()).expect("waited for");
+            std::thread::sleep(Duration::from_millis(300));
+            self.1.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    thread_local! {
+        static LOCAL: core::cell::RefCell<Option<Slow>> = const { core::cell::RefCell::new(None) };
+    }
+    let pool = ThreadPool::single().max_tasks_per_worker(1).build().expect("valid");
+    let (begun, wait) = mpsc::channel();
+    let ended = Arc::new(AtomicUsize::new(0));
+    let slow = Slow(begun, ended.clone());
+    pool.run(move || LOCAL.set(Some(slow))).expect("no panic");
+    wait.recv().expect("its worker leaves");
+    pool.run(|| ()).expect("by another worker");
+
+    drop(pool);
+
+    assert_eq!(ended.load(Ordering::SeqCst), 1);
+}
+
 #[test]
 fn a_pool_dropped_by_its_own_task_does_not_hang() {
     let pool = ThreadPool::builder().max_workers(2).build().expect("valid");

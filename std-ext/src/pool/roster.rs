@@ -1,5 +1,6 @@
 //! The roster: a pool's threads, and the engine's view of them.
 
+use core::cell::OnceCell;
 use core::error::Error;
 use core::time::Duration;
 
@@ -21,7 +22,9 @@ use crate::kind::Kind;
 use crate::observe::{Ending, EventKind, Observer, TaskLabel};
 use crate::running;
 use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, lock, wait};
+use crate::sync::{
+    Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, Weak, lock, thread_local, wait,
+};
 
 /// What a pool's staff is hired with.
 #[derive(Clone, Debug)]
@@ -74,7 +77,28 @@ struct Roster {
     present: Vec<u64>,
     last_serial: u64,
     /// Threads that were started and not joined; those of left workers are about to end.
-    threads: Vec<(u64, JoinHandle<()>)>,
+    threads: Vec<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
+    serial: u64,
+    handle: JoinHandle<()>,
+    /// Of what the thread keeps among its locals, and drops last of them.
+    locals: Weak<()>,
+}
+
+impl Thread {
+    /// Whether nothing of it is left to wait for. `is_finished` alone says that the thread's function
+    /// has returned; destructors of its locals, which are the user's, may still run.
+    fn is_gone(&self) -> bool {
+        self.handle.is_finished() && self.locals.strong_count() == 0
+    }
+}
+
+thread_local! {
+    // Locals are dropped last in, first out, and this one is a worker's first.
+    static FIRST: OnceCell<Arc<()>> = const { OnceCell::new() };
 }
 
 impl<K: Kind> Staff<K> {
@@ -150,12 +174,12 @@ impl<K: Kind> Staff<K> {
         let Roster { present, threads, .. } = &mut *roster;
         let (gone, staying): (Vec<_>, Vec<_>) = threads
             .drain(..)
-            .partition(|(serial, _)| !present.contains(serial) && Some(*serial) != caller);
+            .partition(|it| !present.contains(&it.serial) && Some(it.serial) != caller);
         *threads = staying;
         drop(roster);
-        for (_, thread) in gone {
+        for thread in gone {
             // `work` does not unwind: what users bring is caught.
-            let _ = thread.join();
+            let _ = thread.handle.join();
         }
     }
 }
@@ -184,15 +208,18 @@ impl<K: Kind> WorkerKind for Staff<K> {
         let mut roster = lock(&self.roster);
         roster.last_serial += 1;
         let serial = roster.last_serial;
-        let thread = builder.spawn(move || {
+        let token = Arc::new(());
+        let locals = Arc::downgrade(&token);
+        let handle = builder.spawn(move || {
+            let _ = FIRST.with(|first| first.set(token));
             let home = (&raw const *engine).cast();
             CurrentWorker { home, serial, inline: K::INLINE.is_some() }.enter();
             running::take_post(engine.kind().terms.observer.clone(), Some(slot)).for_good();
             work::<Self>(&engine, slot);
         });
-        let thread = thread.map_err(|error| TaskError::not_spawned(error.into()))?;
-        roster.threads.retain(|(_, thread)| !thread.is_finished());
-        roster.threads.push((serial, thread));
+        let handle = handle.map_err(|error| TaskError::not_spawned(error.into()))?;
+        roster.threads.retain(|thread| !thread.is_gone());
+        roster.threads.push(Thread { serial, handle, locals });
         roster.present.push(serial);
         Ok(())
     }
