@@ -2,19 +2,21 @@
 //! that ends in some way; the child's tasks say what became of them on stdout.
 
 use core::time::Duration;
-use std::env;
-use std::process::{Command, Output, exit};
-use std::sync::mpsc;
-use std::thread::sleep;
-use std::time::Instant;
+use std::process::exit;
+use std::sync::{Arc, Barrier, mpsc};
+use std::thread::{self, sleep};
 
 use asyncpal::{ThreadPool, is_cancel_requested};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-const ENDING: &str = "ASYNCPAL_TEST_ENDING";
+#[path = "common/program.rs"]
+#[expect(dead_code, reason = "each test program uses a part of it")]
+mod program;
+
+use program::{Program, ending};
 
 fn main() {
-    if let Ok(ending) = env::var(ENDING) {
+    if let Some(ending) = ending() {
         return child(&ending);
     }
     let trials = vec![
@@ -24,42 +26,52 @@ fn main() {
             drained("exit", 7)
         }),
         Trial::test("exit_from_a_worker_does_not_wait_for_itself", || drained("worker-exit", 8)),
+        Trial::test("exit_from_a_worker_waits_for_the_other_workers", || {
+            drained("worker-exit-same-pool", 8)
+        }),
+        Trial::test("exit_from_main_and_a_worker_at_once_is_one_exit", both_at_once),
+        Trial::test("exit_from_a_thread_of_nobodys_lets_running_tasks_finish", || {
+            drained("thread-exit", 9)
+        }),
         Trial::test("every_open_pool_is_drained", || drained("two-pools", 0)),
+        Trial::test("a_pool_is_drained_although_another_ones_destructor_panics", || {
+            drained("destructor", 0)
+        }),
         Trial::test("a_running_task_is_asked_to_stop", || drained("patient", 0)),
         Trial::test("a_stuck_task_is_waited_for_no_longer_than_the_grace", stuck),
+        Trial::test("the_graces_of_stuck_pools_run_side_by_side", side_by_side),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
-fn run(ending: &str) -> (Output, Duration) {
-    let begun = Instant::now();
-    let this = env::current_exe().expect("a test program has a path");
-    let output = Command::new(this).env(ENDING, ending).output().expect("it starts");
-    (output, begun.elapsed())
+fn drained(ending: &str, code: i32) -> Result<(), Failed> {
+    Program::start(ending).finish()?.check(code, &["running task finished"])
 }
 
-fn drained(ending: &str, code: i32) -> Result<(), Failed> {
-    let (output, _) = run(ending);
-    let said = String::from_utf8_lossy(&output.stdout);
-    if output.status.code() != Some(code) {
-        return Err(format!("exit code {code} was expected: {output:?}").into());
+fn both_at_once() -> Result<(), Failed> {
+    let ended = Program::start("both").finish()?;
+    let code = ended.status.code().unwrap_or_default();
+    if ![7, 8].contains(&code) {
+        return Err(format!("main's code or the worker's was expected: {ended:#?}").into());
     }
-    if said.trim() != "running task finished" {
-        return Err(format!("one finished task was expected: {output:?}").into());
-    }
-    Ok(())
+    ended.check(code, &["running task finished"])?;
+    ended.check_time(Duration::from_millis(300), Duration::from_secs(20))
 }
 
 fn stuck() -> Result<(), Failed> {
-    let (output, took) = run("stuck");
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    if output.status.code() != Some(9) || !complaint.contains("\"stuck\"") {
-        return Err(format!("exit code 9 and a word on stderr were expected: {output:?}").into());
+    let ended = Program::start("stuck").finish()?;
+    ended.check(9, &[])?;
+    if !ended.stderr.contains("\"stuck\"") {
+        return Err(format!("a word on stderr was expected: {ended:#?}").into());
     }
-    if took < Duration::from_millis(200) || took > Duration::from_secs(20) {
-        return Err(format!("a grace of 200 ms was expected, not {took:?}").into());
-    }
-    Ok(())
+    ended.check_time(Duration::from_millis(200), Duration::from_secs(20))
+}
+
+fn side_by_side() -> Result<(), Failed> {
+    let ended = Program::start("all-stuck").finish()?;
+    ended.check(0, &[])?;
+    // One after the other they would take 30 seconds.
+    ended.check_time(Duration::from_secs(3), Duration::from_secs(20))
 }
 
 /// A pool that nobody drops.
@@ -67,7 +79,8 @@ fn pool() -> &'static ThreadPool {
     Box::leak(Box::new(ThreadPool::builder().max_workers(1).build().expect("valid")))
 }
 
-/// A task that ends 300 ms after the pool was closed, and one behind it that must be cancelled.
+/// A task that ends 300 ms after the pool was closed, and, if the pool has one worker, one behind it
+/// that must be cancelled.
 fn occupy(pool: &'static ThreadPool) {
     let (started, wait) = mpsc::channel();
     drop(pool.submit(move || {
@@ -79,7 +92,9 @@ fn occupy(pool: &'static ThreadPool) {
         println!("running task finished");
     }));
     wait.recv().expect("started");
-    drop(pool.submit(|| println!("pending task ran")));
+    if pool.max_workers() == 1 {
+        drop(pool.submit(|| println!("pending task ran")));
+    }
 }
 
 fn child(ending: &str) {
@@ -97,6 +112,49 @@ fn child(ending: &str) {
         "worker-exit" => {
             occupy(self::pool());
             let _ = pool.run(|| exit(8));
+        }
+        "worker-exit-same-pool" => {
+            let pool = Box::leak(Box::new(ThreadPool::dual().build().expect("valid")));
+            occupy(pool);
+            let _ = pool.run(|| exit(8));
+        }
+        "both" => {
+            // Whoever comes second sleeps in `exit` for ever: a worker looks busy.
+            let grace = Duration::from_secs(1);
+            let pool = ThreadPool::dual().grace(grace).build().expect("valid");
+            let pool = Box::leak(Box::new(pool));
+            occupy(pool);
+            let barrier = Arc::new(Barrier::new(2));
+            let theirs = barrier.clone();
+            drop(pool.submit(move || {
+                theirs.wait();
+                exit(8)
+            }));
+            barrier.wait();
+            exit(7);
+        }
+        "thread-exit" => {
+            occupy(pool);
+            let _ = thread::spawn(|| exit(9)).join();
+        }
+        "destructor" => {
+            struct Spoiled;
+            impl Drop for Spoiled {
+                fn drop(&mut self) {
+                    panic!("of the pending task");
+                }
+            }
+            let spoiled = Spoiled;
+            let (started, wait) = mpsc::channel();
+            drop(pool.submit(move || {
+                started.send(()).expect("waited for");
+                while !pool.is_closed() {
+                    sleep(Duration::from_millis(1));
+                }
+            }));
+            wait.recv().expect("started");
+            drop(pool.submit(move || drop(spoiled)));
+            occupy(self::pool());
         }
         "two-pools" => {
             let dropped = ThreadPool::new();
@@ -129,6 +187,21 @@ fn child(ending: &str) {
             }));
             wait.recv().expect("started");
             exit(9);
+        }
+        "all-stuck" => {
+            let wait: Vec<_> = (0..10)
+                .map(|_| {
+                    let pool = ThreadPool::builder().grace(Duration::from_secs(3));
+                    let pool = Box::leak(Box::new(pool.build().expect("valid")));
+                    let (started, wait) = mpsc::channel();
+                    drop(pool.submit(move || {
+                        started.send(()).expect("waited for");
+                        sleep(Duration::from_secs(60));
+                    }));
+                    wait
+                })
+                .collect();
+            wait.iter().for_each(|wait| wait.recv().expect("started"));
         }
         other => panic!("no such ending: {other}"),
     }

@@ -85,6 +85,14 @@ impl Deadline {
         self.left().is_some_and(|left| left.is_zero())
     }
 
+    /// The one that comes first.
+    pub(crate) fn or_earlier(self, other: Self) -> Self {
+        match (self.0, other.0) {
+            (Some(this), Some(that)) => Self(Some(this.min(that))),
+            (this, that) => Self(this.or(that)),
+        }
+    }
+
     pub(crate) const fn is_never(self) -> bool {
         self.0.is_none()
     }

@@ -28,6 +28,9 @@ pub enum TaskError {
     TimedOut,
     /// Its result was collected before.
     AlreadyCollected,
+    /// It was not over when this process was forked from the one in which its pool works. Here it will
+    /// never be; there it goes on.
+    Forked,
 }
 
 impl TaskError {
@@ -89,6 +92,9 @@ impl fmt::Display for TaskError {
             Self::AlreadyCollected => {
                 f.write_str("the result of the task was collected before: it is there once")
             }
+            Self::Forked => {
+                f.write_str("the task runs in the process that this one was forked from")
+            }
         }
     }
 }
@@ -99,7 +105,7 @@ impl Error for TaskError {
             Self::Cancelled(cancelled) => cancelled.source(),
             Self::Failed(error) => Some(&**error),
             Self::Rejected(error) => Some(error),
-            Self::Panicked(_) | Self::TimedOut | Self::AlreadyCollected => None,
+            Self::Panicked(_) | Self::TimedOut | Self::AlreadyCollected | Self::Forked => None,
         }
     }
 }
@@ -187,6 +193,8 @@ pub enum PoolError {
     Spawn(Arc<dyn Error + Send + Sync>),
     /// The call cannot be sent to a worker.
     Encode(Arc<dyn Error + Send + Sync>),
+    /// It was made in a process that this one was forked from, and works there.
+    Forked,
 }
 
 impl fmt::Display for PoolError {
@@ -202,6 +210,9 @@ impl fmt::Display for PoolError {
                 write!(f, "no worker could be spawned, a later submit tries again: {cause}")
             }
             Self::Encode(cause) => write!(f, "the call cannot be sent to a worker: {cause}"),
+            Self::Forked => {
+                f.write_str("the pool works in the process that this one was forked from")
+            }
         }
     }
 }
@@ -209,7 +220,7 @@ impl fmt::Display for PoolError {
 impl Error for PoolError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Closed | Self::Full => None,
+            Self::Closed | Self::Full | Self::Forked => None,
             Self::Broken(cause) => Some(&**cause),
             Self::Spawn(cause) | Self::Encode(cause) => Some(&**cause),
         }

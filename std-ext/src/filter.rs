@@ -35,13 +35,14 @@ use crate::clock::Deadline;
 use crate::handle::Handle;
 use crate::inline::CurrentWorker;
 use crate::sync::{Arc, Condvar, Mutex, lock, wait};
+use crate::watcher::Generation;
 
 /// A set of handles from which they are got as their tasks are done.
 ///
 /// Any number of threads may put and get at the same time: each handle is got once. Who waits for
 /// one is also served by a put that comes later. A worker that waits without a timeout for tasks
 /// of its own pool runs the oldest pending one meanwhile. Dropping the filter detaches the tasks in
-/// it.
+/// it. In a child that was forked since it was made it is empty and stays so.
 ///
 /// For a set that is known beforehand, [`as_done`](crate::as_done) is simpler.
 ///
@@ -69,24 +70,38 @@ use crate::sync::{Arc, Condvar, Mutex, lock, wait};
 pub struct CompletionFilter<T> {
     members: Mutex<Members<T>>,
     board: Arc<Board>,
+    /// The process whose threads share it.
+    generation: Generation,
 }
 
 impl<T> CompletionFilter<T> {
     /// With nothing in it.
     pub fn new() -> Self {
         let members = Members { by_number: BTreeMap::new(), next_number: 0, settled: 0 };
-        Self { members: Mutex::new(members), board: Arc::default() }
+        Self {
+            members: Mutex::new(members),
+            board: Arc::default(),
+            generation: Generation::current(),
+        }
     }
 
     /// Adds a handle.
     pub fn put(&self, handle: Handle<T>) {
+        if self.is_forked() {
+            return;
+        }
         let mut members = lock(&self.members);
         let number = members.next_number;
         members.next_number += 1;
         self.board.announce();
         let board = self.board.clone();
         // If the task is over this calls back here and now, which N4 allows.
-        handle.add_callback(move |_| board.report(number));
+        if handle.is_forked() && !handle.is_done() {
+            // It is as good as over: whoever gets it hears why.
+            board.report(number);
+        } else {
+            handle.add_callback(move |_| board.report(number));
+        }
         let member = Member { handle: Some(handle), tried: false, recalled: false };
         members.by_number.insert(number, member);
     }
@@ -109,6 +124,9 @@ impl<T> CompletionFilter<T> {
 
     /// A task that is done, without waiting.
     pub fn try_get(&self) -> Option<Handle<T>> {
+        if self.is_forked() {
+            return None;
+        }
         loop {
             let Look::Done(number) = self.board.look() else { return None };
             if let Some(handle) = self.take(number) {
@@ -124,7 +142,7 @@ impl<T> CompletionFilter<T> {
 
     /// How many handles are in it: a snapshot.
     pub fn len(&self) -> usize {
-        lock(&self.board.state).left
+        if self.is_forked() { 0 } else { lock(&self.board.state).left }
     }
 
     /// Whether nothing is in it: a snapshot.
@@ -134,11 +152,24 @@ impl<T> CompletionFilter<T> {
 
     /// The handles that were not got, in the order of the puts.
     pub fn into_rest(self) -> impl Iterator<Item = Handle<T>> {
-        let members = mem::take(&mut lock(&self.members).by_number);
+        let members = if self.is_forked() {
+            BTreeMap::new()
+        } else {
+            mem::take(&mut lock(&self.members).by_number)
+        };
         members.into_values().filter_map(|member| member.handle)
     }
 
+    /// Whether it was made in a process that this one was forked from. Then another thread of that
+    /// process may have held its locks for ever.
+    fn is_forked(&self) -> bool {
+        self.generation.is_past()
+    }
+
     pub(crate) fn get_until(&self, deadline: Deadline) -> Option<Handle<T>> {
+        if self.is_forked() {
+            return None;
+        }
         // A timed wait never runs a task: ten milliseconds must not become ten seconds.
         let helps = deadline.is_never() && CurrentWorker::get().is_some_and(|worker| worker.inline);
         loop {

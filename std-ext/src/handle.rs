@@ -17,6 +17,7 @@ use crate::inline::{is_ours, run_here};
 use crate::kind::Kind;
 use crate::parker::{Bed, spin};
 use crate::pool::Pool;
+use crate::watcher::is_forked;
 
 /// The caller's end of a task that returns a `T`.
 ///
@@ -75,7 +76,8 @@ impl<T> Handle<T> {
     /// [`TaskError::AlreadyCollected`] if an earlier call returned the result. Otherwise as
     /// [`collect`](Handle::collect).
     pub fn collect_timeout(&mut self, timeout: Duration) -> Result<T, TaskError> {
-        if self.wait_timeout(timeout) { self.take() } else { Err(TaskError::TimedOut) }
+        self.wait_timeout(timeout);
+        self.try_collect()
     }
 
     /// The result, if the task is over, without waiting.
@@ -84,7 +86,7 @@ impl<T> Handle<T> {
     ///
     /// As [`collect_timeout`](Handle::collect_timeout).
     pub fn try_collect(&mut self) -> Result<T, TaskError> {
-        if self.is_done() { self.take() } else { Err(TaskError::TimedOut) }
+        if self.is_done() || self.is_forked() { self.take() } else { Err(TaskError::TimedOut) }
     }
 
     /// The result, in its place, if the task is over and the result was not collected. An error that
@@ -113,10 +115,21 @@ impl<T> Handle<T> {
     }
 
     fn take(&mut self) -> Result<T, TaskError> {
-        self.core.take().map_or(Err(TaskError::AlreadyCollected), TaskError::result)
+        match self.core.take() {
+            Some(outcome) => TaskError::result(outcome),
+            None if self.is_done() => Err(TaskError::AlreadyCollected),
+            None => Err(TaskError::Forked),
+        }
     }
 
-    /// Waits until the task is over.
+    /// Whether the task runs in a process that this one was forked from: if it is not over, it will
+    /// never be, here.
+    pub(crate) fn is_forked(&self) -> bool {
+        is_forked(self.core.home())
+    }
+
+    /// Waits until the task is over. In a child that was forked since the submit it returns at once:
+    /// see [`TaskError::Forked`].
     pub fn wait(&self) {
         self.wait_until(Deadline::NEVER);
     }
@@ -127,7 +140,13 @@ impl<T> Handle<T> {
     }
 
     pub(crate) fn wait_until(&self, deadline: Deadline) -> bool {
-        if self.is_done() || (deadline.is_never() && self.run_here()) {
+        if self.is_done() {
+            return true;
+        }
+        if self.is_forked() {
+            return false;
+        }
+        if deadline.is_never() && self.run_here() {
             return true;
         }
         if spin(|| self.is_done()) {
@@ -164,12 +183,12 @@ impl<T> Handle<T> {
 
     /// Runs the task here if this thread is a worker of its pool and the task is pending.
     pub(crate) fn run_here(&self) -> bool {
-        run_here(&self.core)
+        !self.is_forked() && run_here(&self.core)
     }
 
     /// Whether [`run_here`](Self::run_here) would run the task if it was pending.
     pub(crate) fn is_ours(&self) -> bool {
-        is_ours(&self.core)
+        !self.is_forked() && is_ours(&self.core)
     }
 
     /// Cancels the task if it is pending: its closure is dropped here and now, and the handle
@@ -178,7 +197,7 @@ impl<T> Handle<T> {
     /// False if the task has started or is over. One that has started is asked to stop: it sees that
     /// in [`is_cancel_requested`](crate::is_cancel_requested), if it looks, and ends as it likes.
     pub fn cancel(&self) -> bool {
-        self.core.cancel()
+        !self.is_forked() && self.core.cancel()
     }
 
     /// True if the task was cancelled, or asked to stop by [`cancel`](Handle::cancel).
@@ -282,6 +301,9 @@ impl<T> Future for Handle<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.is_forked() && !self.is_done() {
+            return Poll::Ready(Err(TaskError::Forked));
+        }
         self.core.poll_outcome(context).map(TaskError::result)
     }
 }

@@ -10,6 +10,7 @@ use crate::clock::StdClock;
 use crate::failure::{Failure, Origin};
 use crate::observe::{Ending, EventKind, Observer, TaskLabel};
 use crate::sync::{Arc, thread_local};
+use crate::watcher::{Generation, leave_copy};
 
 /// What a thread is at.
 #[derive(Clone, Copy)]
@@ -186,12 +187,16 @@ impl<S, J: Job<S, Failure>> Job<S, Failure> for Tracked<J> {
     }
 
     fn run_as(self, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure> {
+        let generation = Generation::current();
         let entered = Entered::new(this);
         if entered.observed {
             return observed(self.0, seat, this);
         }
         let result = self.0.run_as(seat, this);
         drop(entered);
+        if generation.is_past() {
+            leave_copy();
+        }
         result.map_err(|failure| attribute(failure, this))
     }
 

@@ -23,6 +23,9 @@
 //! - **B4** *with the list* of a scope whose caller is a worker of the pool: a second reference to the
 //!   handle. The caller empties the list after all tickets are back; what is dropped then may
 //!   submit again, so it waits again, until the list stays empty.
+//! - **B5** *in the parent*, if the body has forked and this is the child: the tasks run there, on their
+//!   parent's memory. Here is no thread to run them, and the pool is neither used nor freed; so the
+//!   scope ends at once.
 //!
 //! `'scope` cannot be named outside the body, so a thing that borrows for it gets to no other place:
 //! not into the body's result, a variable outside, another thread, or a task of another scope that
@@ -68,6 +71,7 @@ use crate::pool::Pool;
 use crate::sync::panic::catch_unwind;
 use crate::sync::{Arc, Mutex, lock};
 use crate::threads::{ThreadSeat, Threads};
+use crate::watcher::Generation;
 
 impl Pool<Threads> {
     /// Calls `body` with a scope, whose tasks may borrow whatever outlives this call; returns when
@@ -141,11 +145,16 @@ impl Pool<Threads> {
             pool: self,
             list: is_worker.then(|| ManuallyDrop::new(Mutex::new(VecDeque::new()))),
             scope: PhantomData,
+            generation: Generation::current(),
         };
         let result = catch_unwind(AssertUnwindSafe(|| body(&scope)));
         if catch_unwind(AssertUnwindSafe(|| scope.end())).is_err() {
             // Tasks may still run, and borrow.
             std::process::abort();
+        }
+        if scope.generation.is_past() {
+            // B5.
+            return result.unwrap_or_else(|payload| resume_unwind(payload));
         }
         let mut panics = scope.ledger.take_uncollected();
         let first = match &result {
@@ -170,6 +179,8 @@ pub struct Scope<'scope, 'env: 'scope> {
     pool: &'env Pool<Threads>,
     /// B4. Empty when the scope is over, so nothing is left to drop.
     list: Option<ManuallyDrop<List<'scope>>>,
+    /// The process in which its tasks run.
+    generation: Generation,
     /// Neither may be shortened: a task would borrow for less than the scope lasts.
     scope: PhantomData<&'scope mut &'scope ()>,
 }
@@ -294,6 +305,9 @@ impl<'scope> Scope<'scope, '_> {
 
     /// Waits until nothing borrows any more.
     fn end(&self) {
+        if self.generation.is_past() {
+            return;
+        }
         loop {
             self.ledger.wait(|| self.run_one());
             // B4: alone.

@@ -17,8 +17,10 @@ pub(crate) use imp::*;
 /// that need only be distinct, the list for the exit hook. No choice of a model depends on it, so
 /// the checker does not see it.
 pub(crate) mod program {
-    pub(crate) use core::sync::atomic::AtomicUsize;
-    pub(crate) use std::sync::{Mutex, MutexGuard, Once, OnceLock, PoisonError};
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
+    #[cfg(asyncpal_loom)]
+    pub(crate) use std::sync::Once;
+    pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
     /// The lock's content. A panic under one of our locks leaves nothing half done, so a poisoned
     /// lock is as good as any.

@@ -11,6 +11,7 @@ use crate::error::{PoolError, TaskError};
 use crate::flight::Flight;
 use crate::kind::{Accepts, Chunk};
 use crate::pool::Pool;
+use crate::watcher::Generation;
 
 /// Dropping it cancels the chunks that have not started.
 pub(super) struct Results<T> {
@@ -25,8 +26,10 @@ pub(super) struct Results<T> {
     ready: vec::IntoIter<T>,
     /// The pool takes no more.
     closed: bool,
-    /// The time is up.
+    /// The time is up, or the process was forked.
     over: bool,
+    /// The process in which the chunks run.
+    generation: Generation,
 }
 
 impl<T> Results<T> {
@@ -39,6 +42,7 @@ impl<T> Results<T> {
             ready: Vec::new().into_iter(),
             closed: false,
             over: false,
+            generation: Generation::current(),
         }
     }
 
@@ -58,7 +62,7 @@ impl<T> Results<T> {
     ) where
         K: Accepts<Chunk<F, A>, Output = Vec<T>>,
     {
-        while !self.closed && self.in_flight() < limit {
+        while !self.closed && !self.generation.is_past() && self.in_flight() < limit {
             let Some(chunk) = chunks.next() else { break };
             let submitted = match label {
                 None => pool.submit::<Chunk<F, A>>(chunk).map_err(|error| error.reason),
@@ -93,6 +97,10 @@ impl<T> Results<T> {
             if let Some(result) = self.ready() {
                 return Some(Ok(result));
             }
+            if self.generation.is_past() {
+                self.over = true;
+                return Some(Err(TaskError::Forked));
+            }
             if let Some(error) = self.next_refused() {
                 return Some(Err(error));
             }
@@ -124,6 +132,9 @@ impl<T> Results<T> {
 
 impl<T> Drop for Results<T> {
     fn drop(&mut self) {
+        if self.generation.is_past() {
+            return;
+        }
         for chunk in self.flight.rest() {
             // What has started runs to its end.
             let _ = chunk.cancel();

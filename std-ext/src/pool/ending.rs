@@ -51,6 +51,9 @@ impl<K: Kind> Pool<K> {
     /// leave. False if it was closed before. Called by one of the pool's own workers, it waits for
     /// the others.
     pub fn shutdown(&self) -> bool {
+        if self.inner.is_forked() {
+            return false;
+        }
         let first = self.inner.executor.close();
         if first {
             self.inner.wait_until_empty(Deadline::NEVER);
@@ -79,9 +82,11 @@ impl<K: Kind> Pool<K> {
         let deadline = Deadline::after(timeout);
         let counts = || self.inner.executor.engine().counts();
         let before = counts();
-        self.inner.executor.close();
-        self.inner.staff().ask_to_stop();
-        self.inner.wait_until_empty(deadline);
+        if !self.inner.is_forked() {
+            self.inner.executor.close();
+            self.inner.staff().ask_to_stop();
+            self.inner.wait_until_empty(deadline);
+        }
         let after = counts();
         ShutdownReport {
             completed: after.ended.wrapping_sub(before.ended),
@@ -99,7 +104,7 @@ impl<K: Kind> Pool<K> {
     /// all the same is dropped.
     #[doc(alias = "cancelled_tasks")]
     pub fn take_cancelled_tasks(&self) -> Vec<CancelledTask<K>> {
-        self.inner.staff().take_kept()
+        if self.inner.is_forked() { Vec::new() } else { self.inner.staff().take_kept() }
     }
 
     /// Submits a task that another pool of this kind has cancelled.

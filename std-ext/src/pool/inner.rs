@@ -1,5 +1,7 @@
 //! What a pool, its watcher and its end have in common.
 
+use core::time::Duration;
+
 use asyncpal_core::executor::{Executor, Rejection};
 use asyncpal_core::lifecycle::Phase;
 use asyncpal_core::task::Job;
@@ -10,11 +12,14 @@ use crate::clock::Deadline;
 use crate::error::PoolError;
 use crate::failure::Failure;
 use crate::kind::Kind;
-use crate::watcher::Drain;
+use crate::watcher::{Drain, Generation};
 
 pub(super) struct Inner<K: Kind> {
     pub(super) executor: Executor<Staff<K>>,
     pub(super) plan: Plan<K>,
+    /// The process in which the pool works. In a child that was forked from it nothing here is used
+    /// but numbers and settings.
+    generation: Generation,
 }
 
 /// Runs wherever a worker sits.
@@ -29,6 +34,15 @@ impl<S> Job<S, Failure> for Probe {
 }
 
 impl<K: Kind> Inner<K> {
+    pub(super) fn new(executor: Executor<Staff<K>>, plan: Plan<K>) -> Self {
+        Self { executor, plan, generation: Generation::current() }
+    }
+
+    /// Whether the pool works in a process that this one was forked from.
+    pub(super) fn is_forked(&self) -> bool {
+        self.generation.is_past()
+    }
+
     pub(super) fn staff(&self) -> &Staff<K> {
         self.executor.engine().kind()
     }
@@ -57,6 +71,9 @@ impl<K: Kind> Inner<K> {
 
     /// Sees to it that every task submitted until now was claimed, and waits for whoever claimed it.
     pub(super) fn join(&self, deadline: Deadline) -> bool {
+        if self.is_forked() {
+            return false;
+        }
         let engine = self.executor.engine();
         let mark = engine.mark();
         loop {
@@ -92,8 +109,12 @@ impl<K: Kind> Drain for Inner<K> {
         self.staff().ask_to_stop();
     }
 
-    fn wait(&self) -> bool {
-        self.staff().wait_until_left(Present::ALL, self.home(), Deadline::after(self.plan.grace))
+    fn wait(&self, deadline: Deadline) -> bool {
+        self.staff().wait_until_left(Present::ALL, self.home(), deadline)
+    }
+
+    fn grace(&self) -> Duration {
+        self.plan.grace
     }
 
     fn name(&self) -> &str {

@@ -35,6 +35,12 @@ use crate::watcher;
 /// that is still open when the program ends (return from `main`, a panic there, or
 /// `std::process::exit`) is shut down within its grace.
 ///
+/// In a child that the program forks, a pool that was made before takes nothing
+/// ([`PoolError::Forked`]), waits for nobody, and dropping it does nothing: its workers are the
+/// parent's. Pools that the child makes are its own. (The standard library takes a lock when a thread
+/// starts or ends, and in `std::process::exit`: a child that was forked while another thread was in
+/// the midst of that can start no threads, and has to leave by `_exit`.)
+///
 /// A task that panics fails with [`TaskError::Panicked`] and its worker goes on; under
 /// `panic = "abort"` a panic ends the program.
 pub struct Pool<K: Kind> {
@@ -74,8 +80,8 @@ impl<K: Kind> Pool<K> {
 
     fn open(kind: K, plan: Plan<K>) -> Self {
         let executor = Executor::new(Staff::new(kind, &plan), plan.max_workers);
-        let inner = Arc::new(Inner { executor, plan });
-        watcher::watch(&inner);
+        let inner = Arc::new(Inner::new(executor, plan));
+        watcher::watch(&inner, inner.home());
         Self { inner }
     }
 
@@ -140,6 +146,9 @@ impl<K: Kind> Pool<K> {
     ///
     /// Why it does not.
     pub fn check(&self) -> Result<(), PoolError> {
+        if self.inner.is_forked() {
+            return Err(PoolError::Forked);
+        }
         match self.inner.phase() {
             Phase::Open => Ok(()),
             Phase::Broken => Err(self.inner.broken()),
@@ -185,6 +194,9 @@ impl<K: Kind> Pool<K> {
 
     /// Changes the idle timeout, also for workers that are idle now.
     pub fn set_idle_timeout(&self, timeout: impl Into<Option<Duration>>) {
+        if self.inner.is_forked() {
+            return;
+        }
         self.inner.staff().keep_alive.set(timeout.into());
         self.inner.executor.rouse_workers();
     }
@@ -229,7 +241,7 @@ impl Pool<crate::Threads> {
 
 impl<K: Kind> Drop for Pool<K> {
     fn drop(&mut self) {
-        if is_abandoned() {
+        if is_abandoned() || self.inner.is_forked() {
             core::mem::forget(self.inner.clone());
             return;
         }

@@ -110,6 +110,9 @@ impl<K: Kind> Inner<K> {
         job: J,
         patience: Patience,
     ) -> Result<Handle<J::Output>, (J, PoolError)> {
+        if self.is_forked() {
+            return Err((job, PoolError::Forked));
+        }
         let admission = match self.admit(patience) {
             Ok(admission) => admission,
             Err(reason) => return Err((job, reason)),

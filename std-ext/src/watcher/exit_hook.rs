@@ -1,30 +1,25 @@
-//! The `atexit` handler.
-
-pub(super) use self::imp::register;
+//! The `atexit` handler: declared by hand, since that is all that this crate wants of the C library.
 
 #[cfg(any(unix, windows))]
-mod imp {
-    use core::ffi::c_int;
-    use std::panic::catch_unwind;
+use core::ffi::c_int;
 
-    unsafe extern "C" {
-        fn atexit(handler: extern "C" fn()) -> c_int;
-    }
+#[cfg(any(unix, windows))]
+unsafe extern "C" {
+    fn atexit(handler: extern "C" fn()) -> c_int;
+}
 
-    pub(in crate::watcher) fn register() {
-        // SAFETY: `atexit` is the C library's, with this signature; the handler does not unwind.
-        let refused = unsafe { atexit(at_exit) };
-        // A full table (it has at least 32 places, and grows with memory) means that the program's
-        // end does not wait; everything else works.
-        debug_assert_eq!(refused, 0, "atexit refused the handler");
+/// Has [`at_exit`](super::at_exit) called when the program ends.
+#[cfg(any(unix, windows))]
+pub(super) fn register() {
+    extern "C" fn handler() {
+        let _ = std::panic::catch_unwind(super::at_exit);
     }
-
-    extern "C" fn at_exit() {
-        let _ = catch_unwind(crate::watcher::drain_all);
-    }
+    // SAFETY: `atexit` is the C library's, with this signature; the handler does not unwind.
+    let refused = unsafe { atexit(handler) };
+    // A full table (it has at least 32 places, and grows with memory) means that the program's
+    // end does not wait; everything else works.
+    debug_assert_eq!(refused, 0, "atexit refused the handler");
 }
 
 #[cfg(not(any(unix, windows)))]
-mod imp {
-    pub(in crate::watcher) fn register() {}
-}
+pub(super) fn register() {}

@@ -1,61 +1,226 @@
 //! The shutdown watcher: one for the program. When the program ends while pools are open it closes
-//! them, and waits for running tasks up to each pool's grace.
+//! them, asks running tasks to stop, and waits for them up to each pool's grace.
 //!
-//! It is an `atexit` handler, registered with the first pool: so it serves a return from `main`, a
-//! panic in `main` and `std::process::exit`, on whichever thread that is called, and leaves the
-//! exit code alone. Not covered: `abort`, `_exit`, fatal signals, and a panic under
-//! `panic = "abort"`. Exit handlers that were registered later run earlier, while tasks still run.
+//! | file | what it does |
+//! |---|---|
+//! | `exit_hook` | an `atexit` handler, registered with the first pool |
+//! | `fork` | in a child that was forked, takes all pools of the parent for what they are: not there |
+//!
+//! So it serves a return from `main`, a panic in `main` and `std::process::exit`, on whichever thread
+//! that is called, and leaves the exit code alone. Not covered: `abort`, `_exit`, other fatal signals,
+//! and a panic under `panic = "abort"`. Exit handlers that were registered later run earlier, while
+//! tasks still run.
 //!
 //! The exiting thread's own locals may be gone by then, so it waits on a condition variable, which
 //! needs none. If it is a worker of the pool (a task called `exit`), that worker is not waited for.
+//!
+//! # After a fork
+//! A child has the memory of its parent, but of its threads only the one that forked: a lock that
+//! another thread held stays locked for ever. So the child takes none of the parent's locks. The
+//! registry belongs to a generation; the child's first pool makes another one, and the parent's stays
+//! where it is, untouched.
 
 mod exit_hook;
+mod fork;
 
-use crate::sync::program::{Mutex, Once, lock};
-use crate::sync::{Arc, PROGRAM_ENDS, Weak};
+use core::panic::AssertUnwindSafe;
+use core::time::Duration;
+use std::io::Write as _;
+use std::panic::catch_unwind;
+
+pub(crate) use self::fork::{Generation, leave_copy};
+use crate::clock::Deadline;
+use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, lock};
+use crate::sync::{Arc, Ordering, PROGRAM_ENDS, Weak};
 
 /// A pool, as the watcher sees it.
 pub(crate) trait Drain: Send + Sync {
-    /// No more tasks; cancels what is pending. Does not wait.
+    /// No more tasks; cancels what is pending, asks what is running to stop. Does not wait.
     fn close(&self);
 
-    /// Waits for what is running, up to the grace; false if something still runs.
-    fn wait(&self) -> bool;
+    /// Waits for what is running; false if something still runs at the deadline.
+    fn wait(&self, deadline: Deadline) -> bool;
+
+    /// How long the program's end may wait for it.
+    fn grace(&self) -> Duration;
 
     /// The pool's name.
     fn name(&self) -> &str;
 }
 
-static OPEN: Mutex<Vec<Weak<dyn Drain>>> = Mutex::new(Vec::new());
+/// The open pools of one process.
+struct Registry {
+    generation: Generation,
+    pools: Mutex<Vec<Entry>>,
+}
 
-/// Watches over `pool` until it is forgotten.
-pub(crate) fn watch<D: Drain + 'static>(pool: &Arc<D>) {
-    static HOOK: Once = Once::new();
+struct Entry {
+    pool: Weak<dyn Drain>,
+    /// The pool's engine, by address.
+    home: *const (),
+    /// Whether the program's end has waited for it: it does so once.
+    waited_for: bool,
+}
+
+// SAFETY: the address is only compared; the rest may be sent.
+unsafe impl Send for Entry {}
+
+/// That of this process, or of one that it was forked from; null before there is a pool.
+static REGISTRY: AtomicPtr<Registry> = AtomicPtr::new(core::ptr::null_mut());
+
+impl Registry {
+    /// That of this process, if there was a pool.
+    fn find() -> Option<&'static Self> {
+        // ORDERING: Acquire: what is in it.
+        let registry = REGISTRY.load(Ordering::Acquire);
+        // SAFETY: null, or what `get` has leaked.
+        let registry: Option<&'static Self> = unsafe { registry.as_ref() };
+        registry.filter(|registry| !registry.generation.is_past())
+    }
+
+    /// That of this process.
+    fn get() -> &'static Self {
+        loop {
+            // ORDERING: Relaxed: it is only compared.
+            let before = REGISTRY.load(Ordering::Relaxed);
+            if let Some(registry) = Self::find() {
+                return registry;
+            }
+            let fresh = Self { generation: Generation::current(), pools: Mutex::default() };
+            let fresh = Box::into_raw(Box::new(fresh));
+            // ORDERING: Release: what is in it. Relaxed on failure: `find` looks again.
+            let replaced =
+                REGISTRY.compare_exchange(before, fresh, Ordering::Release, Ordering::Relaxed);
+            if replaced.is_err() {
+                // SAFETY: it was made above, and nobody has seen it.
+                drop(unsafe { Box::from_raw(fresh) });
+            }
+        }
+    }
+
+    /// Takes out the pools that are to be waited for.
+    fn to_be_drained(&self) -> Vec<Arc<dyn Drain>> {
+        let mut entries = lock(&self.pools);
+        let due = entries.iter_mut().filter(|entry| !entry.waited_for);
+        due.filter_map(|entry| {
+            entry.waited_for = true;
+            entry.pool.upgrade()
+        })
+        .collect()
+    }
+}
+
+/// Whether the pool with that engine works in a process that this one was forked from. The engine
+/// itself may be gone: then the answer is of no use to anybody, since its tasks are over.
+///
+/// In a program that does not fork this is a load of a number that never changes.
+#[inline]
+pub(crate) fn is_forked(home: *const ()) -> bool {
+    #[cold]
+    fn is_not_ours(home: *const ()) -> bool {
+        // Engines of the parent are never freed here, so no address means two of them.
+        let is_ours = |registry: &Registry| lock(&registry.pools).iter().any(|it| it.home == home);
+        !Registry::find().is_some_and(is_ours)
+    }
+    Generation::current().is_child() && is_not_ours(home)
+}
+
+/// Watches over `pool`, whose engine is at `home`, until it is forgotten.
+pub(crate) fn watch<D: Drain + 'static>(pool: &Arc<D>, home: *const ()) {
     if !PROGRAM_ENDS {
         return;
     }
-    HOOK.call_once(exit_hook::register);
+    register_hooks();
     let pool: Weak<D> = Arc::downgrade(pool);
-    lock(&OPEN).push(pool);
+    lock(&Registry::get().pools).push(Entry { pool, home, waited_for: false });
 }
 
 /// Forgets a pool that was shut down.
 pub(crate) fn forget<D: Drain + 'static>(pool: &Arc<D>) {
-    let this = Arc::as_ptr(pool).cast::<()>();
-    lock(&OPEN).retain(|known| !core::ptr::eq(known.as_ptr().cast::<()>(), this));
+    if let Some(registry) = Registry::find() {
+        let this = Arc::as_ptr(pool).cast::<()>();
+        lock(&registry.pools).retain(|known| !core::ptr::eq(known.pool.as_ptr().cast(), this));
+    }
 }
 
-/// Closes all pools, then waits for each: their graces run side by side.
-fn drain_all() {
-    let pools: Vec<_> = lock(&OPEN).iter().filter_map(Weak::upgrade).collect();
-    for pool in &pools {
-        pool.close();
+/// Not a `Once`: a child that was forked while another thread was in it would wait for ever. Who comes
+/// meanwhile registers the handlers a second time, which does no harm.
+fn register_hooks() {
+    static REGISTERED: AtomicBool = AtomicBool::new(false);
+    // ORDERING: Relaxed, here and below: who finds it set has nothing to read; the C library keeps its
+    // tables in order by itself.
+    if !REGISTERED.load(Ordering::Relaxed) {
+        exit_hook::register();
+        fork::register();
+        REGISTERED.store(true, Ordering::Relaxed);
     }
+}
+
+/// The end of the program, on the thread that ends it.
+fn at_exit() {
+    drain_all(Deadline::NEVER);
+}
+
+/// Closes all pools, then waits for each: their graces run side by side, and end at `limit` at the
+/// latest.
+fn drain_all(limit: Deadline) {
+    let Some(registry) = Registry::find() else { return };
+    let pools = registry.to_be_drained();
+    let graces: Vec<_> =
+        pools.iter().map(|pool| Deadline::after(pool.grace()).or_earlier(limit)).collect();
     for pool in &pools {
-        if !pool.wait() {
-            eprintln!("asyncpal: pool {:?}: tasks still run at the end of its grace", pool.name());
+        // Destructors of what is cancelled may panic; the other pools are closed all the same.
+        let _ = catch_unwind(AssertUnwindSafe(|| pool.close()));
+    }
+    for (pool, grace) in pools.iter().zip(graces) {
+        if !pool.wait(grace) {
+            // Without a standard error output nobody hears of it.
+            let _ = writeln!(
+                std::io::stderr(),
+                "asyncpal: pool {:?}: tasks still run at the end of its grace",
+                pool.name()
+            );
         }
     }
     // The last reference must not end up here: dropping a pool waits without a limit.
     core::mem::forget(pools);
+}
+
+#[cfg(all(test, not(asyncpal_loom)))]
+mod tests {
+    use super::*;
+    use crate::ThreadPool;
+
+    /// Whether a pool of this name is in the registry.
+    fn is_watched(name: &str) -> bool {
+        let known: Vec<_> =
+            lock(&Registry::get().pools).iter().filter_map(|known| known.pool.upgrade()).collect();
+        known.iter().any(|pool| pool.name() == name)
+    }
+
+    /// Those whose pool is gone, too.
+    fn entries() -> usize {
+        lock(&Registry::get().pools).len()
+    }
+
+    #[test]
+    fn a_pool_is_watched_until_it_is_dropped() {
+        let pool = ThreadPool::builder().name("watched").build().expect("valid");
+        pool.run(|| ()).expect("no panic");
+        assert!(is_watched("watched"));
+
+        pool.shutdown();
+        drop(pool);
+
+        assert!(!is_watched("watched"));
+    }
+
+    #[test]
+    fn dropped_pools_leave_nothing_in_the_registry() {
+        for _ in 0..1000 {
+            drop(ThreadPool::new());
+        }
+
+        assert!(entries() < 100, "only what other tests have open");
+    }
 }
