@@ -1,3 +1,3 @@
 //! The shim of this crate: atomics come from here.
 
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+pub(crate) use core::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};

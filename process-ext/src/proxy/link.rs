@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
+use crate::sys::lifeline::Lifeline;
 use crate::sys::pipe::{self, Pipe};
 use crate::sys::poll::{self, Watch};
 use crate::wire::frame::{Decoder, Frame, HEADER_BYTES, Header};
@@ -30,8 +31,8 @@ pub(super) struct Link {
     decoder: Decoder,
     /// With a read end of our own a write to a dead worker raises no SIGPIPE, and what it left unread can be counted.
     unread: OwnedFd,
-    /// Never written to: the worker is killed by the kernel when the last copy is closed.
-    _lifeline: OwnedFd,
+    /// Kept open for as long as the worker may live.
+    _lifeline: Lifeline,
 }
 
 /// The ends that the worker gets.
@@ -45,7 +46,7 @@ impl Link {
     pub(super) fn open(limit: usize) -> io::Result<(Self, WorkerEnds)> {
         let requests = Pipe::open()?.grown();
         let replies = Pipe::open()?.grown();
-        let lifeline = Pipe::open()?;
+        let (lifeline, lifeline_of_worker) = Lifeline::open()?;
         pipe::set_nonblocking(requests.writer.as_fd())?;
         pipe::set_nonblocking(replies.reader.as_fd())?;
         let link = Self {
@@ -53,9 +54,9 @@ impl Link {
             replies: File::from(replies.reader),
             decoder: Decoder::new(limit),
             unread: requests.reader,
-            _lifeline: lifeline.writer,
+            _lifeline: lifeline,
         };
-        Ok((link, WorkerEnds { replies: replies.writer, lifeline: lifeline.reader }))
+        Ok((link, WorkerEnds { replies: replies.writer, lifeline: lifeline_of_worker }))
     }
 
     /// The read end of the request pipe, which parent and worker share.

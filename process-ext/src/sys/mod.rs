@@ -5,6 +5,8 @@ pub(crate) mod child;
 #[cfg(target_os = "linux")]
 pub(crate) mod eventfd;
 #[cfg(target_os = "linux")]
+pub(crate) mod lifeline;
+#[cfg(target_os = "linux")]
 pub(crate) mod object;
 #[cfg(target_os = "linux")]
 pub(crate) mod pipe;

@@ -14,6 +14,9 @@ use super::{Trials, call, exists, kill_self, launch, trials};
 /// Tells this program to be the parent that is killed.
 pub(crate) const PARENT: &str = "ASYNCPAL_TEST_PARENT";
 
+/// … after it has forked a child that goes on.
+const FORKING: &str = "forking";
+
 pub(crate) fn trials() -> Trials {
     trials![
         descriptors_and_children_are_as_before,
@@ -23,6 +26,7 @@ pub(crate) fn trials() -> Trials {
         a_worker_that_ignores_sigterm_is_killed,
         a_finalizer_that_dies_is_a_loss,
         a_busy_worker_dies_with_its_parent,
+        a_child_that_the_parent_has_forked_keeps_no_worker_alive,
     ]
 }
 
@@ -128,10 +132,20 @@ fn spin() {
     }
 }
 
-/// Starts a worker, tells its number, keeps it busy for ever.
+/// Starts a worker, tells its number, keeps it busy for ever. May have a child that lives as long.
 pub(crate) fn be_a_parent() -> ! {
     let mut proxy = launch();
     println!("{}", proxy.pid());
+    if std::env::var(PARENT).unwrap() == FORKING {
+        // SAFETY: the child only sleeps.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: alarm touches no memory. It ends the child if nobody else does.
+            unsafe { libc::alarm(60) };
+            hang();
+        }
+        println!("{child}");
+    }
     let _ = proxy.call(1, FunctionId::plain::<_, ()>(spin).unwrap(), &[]);
     unreachable!()
 }
@@ -142,14 +156,23 @@ fn has_ended(pid: u32) -> bool {
 }
 
 fn a_busy_worker_dies_with_its_parent() {
+    orphan("alone");
+}
+
+fn a_child_that_the_parent_has_forked_keeps_no_worker_alive() {
+    orphan(FORKING);
+}
+
+fn orphan(how: &str) {
     let mut parent = Command::new(std::env::current_exe().unwrap())
-        .env(PARENT, "1")
+        .env(PARENT, how)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
-    BufReader::new(parent.stdout.take().unwrap()).read_line(&mut line).unwrap();
-    let worker: u32 = line.trim().parse().unwrap();
+    let mut lines = BufReader::new(parent.stdout.take().unwrap()).lines();
+    let mut number = || lines.next().unwrap().unwrap().parse::<u32>().unwrap();
+    let worker = number();
+    let child = (how == FORKING).then(number);
     std::thread::sleep(Duration::from_millis(100));
     assert!(!has_ended(worker));
 
@@ -166,4 +189,9 @@ fn a_busy_worker_dies_with_its_parent() {
 
     println!("    the orphan lived for {:?}", killed.elapsed());
     parent.wait().unwrap();
+    if let Some(child) = child {
+        assert!(!has_ended(child), "or else it shows nothing");
+        // SAFETY: kill touches no memory; the child runs, so its number is its own.
+        unsafe { libc::kill(child.try_into().unwrap(), libc::SIGKILL) };
+    }
 }
