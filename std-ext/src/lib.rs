@@ -50,3 +50,5 @@ pub use crate::running::{CurrentTask, current_task, is_cancel_requested};
 pub use crate::scope::{Scope, ScopedHandle};
 pub use crate::threads::{ThreadPool, Threads};
 pub use crate::wait::{AsDone, as_done, as_done_in_order, collect, wait};
+#[cfg(feature = "signal")]
+pub use crate::watcher::signal;

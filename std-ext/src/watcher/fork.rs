@@ -76,6 +76,8 @@ mod imp {
         extern "C" fn in_child() {
             // ORDERING: Relaxed: G1.
             GENERATION.fetch_add(1, Ordering::Relaxed);
+            #[cfg(feature = "signal")]
+            crate::watcher::signal::forked();
         }
         // SAFETY: `pthread_atfork` is the C library's, with this signature; the handler does nothing
         // but store numbers, so it may run in the child of a process with threads.

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `exit_hook` | an `atexit` handler, registered with the first pool |
 //! | `fork` | in a child that was forked, takes all pools of the parent for what they are: not there |
+//! | `signal` | if the program wants it, ends the program on SIGTERM and SIGINT in the same way |
 //!
 //! So it serves a return from `main`, a panic in `main` and `std::process::exit`, on whichever thread
 //! that is called, and leaves the exit code alone. Not covered: `abort`, `_exit`, other fatal signals,
@@ -22,6 +23,8 @@
 
 mod exit_hook;
 mod fork;
+#[cfg(feature = "signal")]
+pub mod signal;
 
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
@@ -158,6 +161,8 @@ fn register_hooks() {
 
 /// The end of the program, on the thread that ends it.
 fn at_exit() {
+    #[cfg(all(feature = "signal", unix))]
+    signal::exit_begins();
     drain_all(Deadline::NEVER);
 }
 
