@@ -1,6 +1,7 @@
 //! Programs that fork while they have pools: the child has their memory, and none of their workers.
 //! Each test starts this program again; that one forks, and says what it saw on stdout.
 
+use core::mem::ManuallyDrop;
 use core::time::Duration;
 use std::process::exit;
 use std::sync::mpsc::{self, Sender};
@@ -80,7 +81,8 @@ struct Scene {
     pool: ThreadPool,
     running: Handle<()>,
     pending: Handle<()>,
-    gate: Sender<()>,
+    /// A channel has a lock, which the task may hold at the fork: the child leaves it alone.
+    gate: ManuallyDrop<Sender<()>>,
 }
 
 fn occupied() -> Scene {
@@ -96,14 +98,14 @@ fn occupied() -> Scene {
     let running = pool.submit(running).expect("open");
     let pending = pool.submit(|| println!("second")).expect("open");
     has_started.recv().expect("started");
-    Scene { pool, running, pending, gate }
+    Scene { pool, running, pending, gate: ManuallyDrop::new(gate) }
 }
 
 impl Scene {
     /// The parent's part: the child ends with `code`, the tasks run once each.
     fn outlive(self, child: i32, code: i32) {
         assert_eq!(reap(child), Some(code));
-        drop(self.gate);
+        drop(ManuallyDrop::into_inner(self.gate));
         self.running.collect().expect("undisturbed");
         self.pending.collect().expect("undisturbed");
     }
@@ -181,6 +183,7 @@ fn grandchild(scene: Scene) {
     };
     let task = own.submit(task).expect("open");
     has_started.recv().expect("started");
+    let gate = ManuallyDrop::new(gate);
     match fork() {
         None => {
             assert!(is_forked(task.collect()) && is_forked(scene.running.collect()));
@@ -190,7 +193,7 @@ fn grandchild(scene: Scene) {
         }
         Some(child) => {
             assert_eq!(reap(child), Some(0));
-            drop(gate);
+            drop(ManuallyDrop::into_inner(gate));
             assert!(task.collect().expect("undisturbed"));
             assert!(is_forked(scene.running.collect()));
         }
@@ -215,7 +218,7 @@ fn own_pool() {
     };
     assert_eq!(reap(child), Some(5));
     scene.pending.cancel();
-    drop(scene.gate);
+    drop(ManuallyDrop::into_inner(scene.gate));
     scene.running.collect().expect("undisturbed");
 }
 
@@ -275,7 +278,7 @@ fn scope() {
             )),
             Some(child) => {
                 assert_eq!(reap(child), Some(0));
-                drop(scene.gate);
+                drop(ManuallyDrop::into_inner(scene.gate));
             }
         }
         in_parent.is_none()
