@@ -1,6 +1,9 @@
-// The README's programs need threads and processes; they are compiled and run with all features.
-#![cfg_attr(feature = "process", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "process"), doc = "Thread and process pools for sporadic workloads.")]
+// The README's programs need threads, processes and signals; they are compiled and run with all features.
+#![cfg_attr(all(feature = "process", feature = "signal"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "process", feature = "signal")),
+    doc = "Thread and process pools for sporadic workloads."
+)]
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -1,9 +1,10 @@
 //! What a thousand pools leave behind: no memory, no thread, no descriptor, no child. `.ci/leaks` runs
 //! the same under valgrind, which also says who has allocated what is lost.
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicIsize, Ordering};
 use core::time::Duration;
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::System;
 use std::fs;
 
 use asyncpal::{CompletionFilter, ProcessPool, TaskError, ThreadPool};

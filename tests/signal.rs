@@ -276,8 +276,8 @@ fn run(ending: &str) {
         }
         "print" => {
             drain(HOUR);
-            println!("ready");
-            print!("half a line");
+            // Under one lock: who flushes comes after both.
+            print!("ready\nhalf a line");
             loop {
                 park();
             }
