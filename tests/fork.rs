@@ -3,7 +3,7 @@
 
 use core::mem::ManuallyDrop;
 use core::time::Duration;
-use std::process::exit;
+use std::process::{exit, id};
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, sleep};
 
@@ -85,6 +85,17 @@ struct Scene {
     gate: ManuallyDrop<Sender<()>>,
 }
 
+/// What a pending task owns: to be dropped by the process in which it was made.
+struct Here(u32);
+
+impl Drop for Here {
+    fn drop(&mut self) {
+        if id() != self.0 {
+            println!("dropped in a child");
+        }
+    }
+}
+
 fn occupied() -> Scene {
     let hour = Duration::from_secs(3600);
     let pool = ThreadPool::single().grace(hour).build().expect("valid");
@@ -96,7 +107,12 @@ fn occupied() -> Scene {
         println!("first");
     };
     let running = pool.submit(running).expect("open");
-    let pending = pool.submit(|| println!("second")).expect("open");
+    let here = Here(id());
+    let pending = move || {
+        println!("second");
+        drop(here);
+    };
+    let pending = pool.submit(pending).expect("open");
     has_started.recv().expect("started");
     Scene { pool, running, pending, gate: ManuallyDrop::new(gate) }
 }
@@ -113,7 +129,7 @@ impl Scene {
 
 fn run(ending: &str) {
     match ending {
-        "return" => fork_and(0, |scene| core::mem::forget(scene)),
+        "return" => fork_and(0, core::mem::forget),
         "exit" => fork_and(3, |_| exit(3)),
         "panic" => fork_and(101, |_| panic!("the end of the child's main")),
         "_exit" => fork_and(4, |_| leave(4)),
