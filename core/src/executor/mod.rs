@@ -10,6 +10,7 @@
 //! | `census` | who lives, who is idle |
 //! | `lifecycle` | open, broken, draining, terminated; generation |
 //! | `submitted`, `withdrawn` | tasks ever submitted; those cancelled or claimed by a waiter |
+//! | `growth` | when and by whom growth is tried again after a spawn has failed |
 //! | `seats[i].ticks` | tasks that slot i ever claimed, and whether its worker is busy |
 //! | `seats[i].tally` | what became of the slot's workers: numbers, nobody acts on them |
 //!
@@ -32,6 +33,7 @@
 mod accounts;
 mod call;
 mod fixed;
+mod growth;
 #[cfg(feature = "alloc")]
 mod heap;
 mod kind;
@@ -57,9 +59,10 @@ pub use memory::{Memory, Shared};
 pub use owner::Executor;
 pub use submit::Submitted;
 pub use tally::Totals;
-pub use worker::work;
+pub use worker::{forsake, work};
 
 use self::accounts::{Seat, Ticks};
+use self::growth::Growth;
 use self::memory::{AfterClearing, Consume, Store};
 use crate::census::Census;
 use crate::clock::{Clock, Instant};
@@ -78,6 +81,7 @@ pub struct Engine<K: WorkerKind> {
     store: StoreOf<K>,
     census: Census<Banks<K>>,
     lifecycle: Lifecycle,
+    growth: Growth,
     submitted: CachePadded<AtomicUsize>,
     withdrawn: AtomicUsize,
     most_pending: AtomicUsize,
@@ -93,6 +97,7 @@ impl<K: WorkerKind> Engine<K> {
                 store,
                 census,
                 lifecycle: Lifecycle::new(),
+                growth: Growth::new(),
                 submitted: CachePadded::new(AtomicUsize::new(0)),
                 withdrawn: AtomicUsize::new(0),
                 most_pending: AtomicUsize::new(0),
@@ -226,11 +231,10 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
         unsafe { K::Memory::retain(this) };
         // SAFETY: retained above.
         let shared = unsafe { K::Memory::retained(this) };
-        match Self::call_for_worker(&shared) {
-            Ok(()) if engine.lifecycle.is_open() => {}
+        Self::call_or_settle(&shared);
+        if !engine.lifecycle.is_open() {
             // The fence F1 is behind: the closer saw the entry, or this thread sees the phase.
-            Ok(()) => engine.drain(None),
-            Err(cause) => engine.drain(Some(&cause)),
+            engine.drain(None);
         }
     }
 

@@ -50,6 +50,15 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         Engine::<K>::spawn_workers(&self.engine, most)
     }
 
+    /// Tries to grow if that was held back after a failed spawn, and is due: for who would submit, and
+    /// waits for room instead.
+    pub fn resume_growth(&self) {
+        let engine = &self.engine;
+        if engine.growth.is_owed() {
+            Engine::<K>::resume_growth(engine, engine.kind.clock().now());
+        }
+    }
+
     /// Cancels the oldest pending task; false if there is none.
     pub fn cancel_oldest(&self) -> bool {
         self.engine.cancel_oldest()

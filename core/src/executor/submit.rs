@@ -1,11 +1,12 @@
 //! Submit: a job becomes a task, and somebody will look at it.
 
 use super::Engine;
+use super::growth::{Resumed, Verdict};
 use super::kind::{Rejected, Rejection, WorkerKind};
 use super::memory::{Made, Memory, Shared, Store};
 use super::tally::Item;
 use crate::census::AfterPush;
-use crate::clock::Clock;
+use crate::clock::{Clock, Instant};
 use crate::lifecycle::Phase;
 use crate::park::Park;
 use crate::sync::Ordering;
@@ -19,9 +20,6 @@ pub type Submitted<K, J> = Result<
     >,
     Rejected<J, <K as WorkerKind>::Failure>,
 >;
-
-/// How often a submitter tries to spawn while nobody lives, before it gives up.
-const SPAWN_ATTEMPTS: usize = 3;
 
 impl<K: WorkerKind> Engine<K> {
     /// Submits `job`.
@@ -89,12 +87,10 @@ impl<K: WorkerKind> Engine<K> {
                 return (spawned, None);
             }
             let Some(slot) = this.census.hire() else { return (spawned, None) };
-            if let Err(cause) = Self::start(this, slot) {
+            if let Err((cause, _)) = Self::start(this, slot) {
                 // A submitter may have counted on this worker.
                 if this.pending() > 0 {
-                    if let Err(cause) = Self::call_for_worker(this) {
-                        this.drain(Some(&cause));
-                    }
+                    Self::call_or_settle(this);
                 }
                 return (spawned, Some(cause));
             }
@@ -103,17 +99,24 @@ impl<K: WorkerKind> Engine<K> {
     }
 
     /// Spawns the worker of a slot that this thread has claimed; C6 if there can be none.
-    fn start(this: &Shared<K>, slot: usize) -> Result<(), K::Failure> {
+    fn start(this: &Shared<K>, slot: usize) -> Result<(), (K::Failure, Verdict)> {
         // ORDERING: Relaxed: this thread has the slot; the spawn hands it on.
         let born = this.lifecycle.generation().to_word();
         this.seats()[slot].born.store(born, Ordering::Relaxed);
-        let tally = &this.seats()[slot].tally;
-        tally.count(Item::SpawnTried);
-        this.kind.spawn(this, slot).inspect_err(|cause| {
-            tally.count(Item::SpawnFailed);
-            this.census.leave(slot);
-            this.kind.spawn_failed(slot, cause);
+        this.seats()[slot].tally.count(Item::SpawnTried);
+        this.kind.spawn(this, slot).map_err(|cause| {
+            let verdict = this.leave_unmanned(slot, &cause);
+            (cause, verdict)
         })
+    }
+
+    /// W3, C6: a slot has no worker after all. The caller looks after those who counted on it.
+    pub(super) fn leave_unmanned(&self, slot: usize, cause: &K::Failure) -> Verdict {
+        self.seats()[slot].tally.count(Item::SpawnFailed);
+        let verdict = self.growth.failed(self.kind.clock().now());
+        self.census.leave(slot);
+        self.kind.spawn_failed(slot, cause);
+        verdict
     }
 
     /// C1 and C6: sees to it that somebody looks at the queue.
@@ -122,11 +125,12 @@ impl<K: WorkerKind> Engine<K> {
     ///
     /// If nobody lives and none could be spawned. Then the caller drains the queue.
     pub(super) fn call_for_worker(this: &Shared<K>) -> Result<(), K::Failure> {
-        let mut failures = 0;
+        let mut failed = false;
+        let clock = || this.kind.clock().now();
         loop {
             // After a failure growth must wait; only that nobody lives is worth another try.
-            let growth = failures == 0;
-            match this.census.after_push(|| growth && this.wants_worker()) {
+            let grows = || !failed && this.wants_worker() && this.growth.is_due(clock);
+            match this.census.after_push(grows) {
                 AfterPush::Leave => return Ok(()),
                 AfterPush::Wake(slot) => {
                     this.kind.parker(slot).unpark();
@@ -138,16 +142,38 @@ impl<K: WorkerKind> Engine<K> {
                         this.census.leave(slot);
                         return Ok(());
                     }
-                    let Err(cause) = Self::start(this, slot) else { return Ok(()) };
-                    failures += 1;
+                    let Err((cause, verdict)) = Self::start(this, slot) else { return Ok(()) };
+                    failed = true;
                     if this.pending() == 0 {
                         return Ok(());
                     }
-                    if failures >= SPAWN_ATTEMPTS && this.census.live() == 0 {
+                    if verdict == Verdict::GiveUp && this.census.live() == 0 {
                         return Err(cause);
                     }
                 }
             }
         }
+    }
+
+    /// The same for who has no task of its own to give back: if there can be no worker, everything
+    /// that is pending is resolved with the cause.
+    pub(super) fn call_or_settle(this: &Shared<K>) {
+        if let Err(cause) = Self::call_for_worker(this) {
+            this.drain(Some(&cause));
+        }
+    }
+
+    /// Tries to grow again if that is due after a failure: what a worker does that starts, or has
+    /// finished a task.
+    #[cold]
+    pub(super) fn resume_growth(this: &Shared<K>, now: Instant) {
+        this.growth.resume(now, || {
+            if this.census.live() < this.census.slots() && this.wants_worker() {
+                Self::call_or_settle(this);
+                Resumed::Tried
+            } else {
+                Resumed::NotWanted
+            }
+        });
     }
 }

@@ -6,6 +6,7 @@
 //! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
 
+use super::growth::Verdict;
 use super::kind::{Departure, OpenError, WorkerKind};
 use super::memory::{Consume, Shared, Store};
 use super::tally::{Item, Tally};
@@ -23,6 +24,7 @@ pub fn work<K: WorkerKind>(engine: &Shared<K>, slot: usize) {
     match engine.kind.open(slot) {
         Ok(mut seat) => {
             let mut worker = Worker::<K>::new(engine, slot);
+            worker.begin();
             let why = worker.serve(&mut seat);
             if let Err(cause) = engine.kind.close(slot, seat) {
                 engine.fail(cause);
@@ -32,26 +34,40 @@ pub fn work<K: WorkerKind>(engine: &Shared<K>, slot: usize) {
         }
         Err(OpenError::Initializer(cause)) => {
             engine.fail(cause);
+            // The pool is not open: nobody is called for, what is pending is cancelled.
             engine.kind.leaves(slot, Departure::NotOpened);
-            engine.give_up(slot, Item::Left(Departure::NotOpened), None);
+            engine.seats()[slot].tally.count(Item::Left(Departure::NotOpened));
+            engine.census.leave(slot);
+            engine.drain(None);
         }
         Err(OpenError::Spawn(cause)) => {
-            engine.kind.spawn_failed(slot, &cause);
-            engine.give_up(slot, Item::SpawnFailed, Some(&cause));
+            let verdict = engine.leave_unmanned(slot, &cause);
+            if verdict == Verdict::TryAgain && engine.lifecycle.is_open() {
+                if engine.census.live() == 0 && engine.pending() > 0 {
+                    Engine::<K>::call_or_settle(engine);
+                }
+            } else {
+                engine.settle_alone(&cause);
+            }
         }
     }
     engine.kind.departed(slot);
 }
 
+/// In the place of [`work`], by any thread: although [`WorkerKind::spawn`] has returned, nobody will
+/// ever work in `slot`. As if the spawn had failed, but that nothing is spawned from here: tasks that
+/// have nobody else are resolved with the cause.
+pub fn forsake<K: WorkerKind>(engine: &Shared<K>, slot: usize, cause: &K::Failure) {
+    let _ = engine.leave_unmanned(slot, cause);
+    engine.settle_alone(cause);
+}
+
 impl<K: WorkerKind> Engine<K> {
-    /// C6 on the side of a worker that could not start.
-    fn give_up(&self, slot: usize, what: Item, cause: Option<&K::Failure>) {
-        self.seats()[slot].tally.count(what);
-        self.census.leave(slot);
-        // Others who live look at the queue before they sleep. A queue with nobody is hopeless:
-        // the spawner counted on this worker.
+    /// C6 on the side of a worker that could not start: others who live look at the queue before they
+    /// sleep; if nobody does, it is hopeless.
+    fn settle_alone(&self, cause: &K::Failure) {
         if !self.lifecycle.is_open() || self.census.live() == 0 {
-            self.drain(cause);
+            self.drain(Some(cause));
         }
     }
 }
@@ -99,6 +115,15 @@ where
             ended: None,
             tasks: 0,
             claimed: false,
+        }
+    }
+
+    /// W4.
+    fn begin(&self) {
+        let growth = &self.engine.growth;
+        growth.started();
+        if growth.is_owed() {
+            Engine::<K>::resume_growth(self.engine, self.engine.kind.clock().now());
         }
     }
 
@@ -215,6 +240,11 @@ where
         if goes_on {
             // Not before: nobody may count on a worker that is about to leave.
             self.ticks().set_looking();
+            if self.engine.growth.is_owed() {
+                // A spawn takes its time: whoever waits for the outcome does not wait for that, too.
+                self.finished = None;
+                Engine::<K>::resume_growth(self.engine, ended);
+            }
         } else {
             self.ticks().set_leaving();
         }
@@ -276,9 +306,7 @@ where
             engine.drain(None);
         } else if engine.pending() > 0 {
             // The accounts are asked, not the queue: stubs need nobody.
-            if let Err(cause) = Engine::<K>::call_for_worker(engine) {
-                engine.drain(Some(&cause));
-            }
+            Engine::<K>::call_or_settle(engine);
         }
     }
 

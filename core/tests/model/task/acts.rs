@@ -11,13 +11,16 @@ use core::mem::transmute;
 use core::task::{Context, Poll, Waker};
 use std::sync::Arc;
 
+/// Several operations fit into the shortest pause after a failed spawn, and not into the longer ones.
+const NANOS_PER_OP: u64 = 400_000;
+
 /// How far back a number reaches that chooses a task.
 const LATEST: usize = 3;
 
 impl Scene {
     /// Does `op`, and compares.
     pub fn apply(&self, op: Op) {
-        self.state().reference.now += 1;
+        self.state().reference.now += NANOS_PER_OP;
         match op {
             Op::Submit { inner, task, fails } => self.submit(inner, task, fails),
             Op::Work { tasks, opening, finalizer_fails } => {

@@ -125,7 +125,11 @@ impl WorkerKind for Kind {
     }
 
     fn may_go_on(&self, seat: &Seat, tasks: usize) -> bool {
-        tasks < seat.tasks
+        let goes_on = tasks < seat.tasks;
+        if goes_on {
+            self.scene.goes_on();
+        }
+        goes_on
     }
 
     fn keep_alive(&self, _slot: usize) -> Option<Duration> {

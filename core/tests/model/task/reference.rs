@@ -6,8 +6,38 @@ use asyncpal_core::sync::STUBS;
 use asyncpal_core::task::Status;
 use std::collections::VecDeque;
 
-/// How often a submitter tries to spawn while nobody lives.
+/// So many spawns fail in a row while nobody lives, and what is pending is given up.
 const SPAWN_ATTEMPTS: usize = 3;
+
+/// What the pool remembers of spawns that have failed.
+#[derive(Debug, Default)]
+struct Growth {
+    /// Since a worker has started.
+    failures: u32,
+    /// Nobody tries before this millisecond, unless nobody lives.
+    until: u64,
+    /// Workers that finish a task try.
+    owed: bool,
+}
+
+impl Growth {
+    fn is_due(&self, millis: u64) -> bool {
+        self.failures == 0 || millis >= self.until
+    }
+
+    fn failed(&mut self, millis: u64) {
+        self.owed = true;
+        if self.failures < 3 || self.is_due(millis) {
+            self.failures = 15.min(self.failures + 1);
+            self.until = millis + 1 + (1 << 10.min(self.failures - 1));
+        }
+    }
+
+    fn started(&mut self) {
+        let owed = self.owed || self.failures > 0;
+        *self = Self { owed, ..Self::default() };
+    }
+}
 
 /// A task, or what became of one that was not taken.
 #[derive(Debug)]
@@ -75,9 +105,11 @@ pub struct Reference {
     pub waiting: usize,
     working: Vec<Worker>,
     max_workers: usize,
+    growth: Growth,
     queue: VecDeque<usize>,
     /// Tasks that were ever run inline.
     inlined: usize,
+    /// In nanoseconds.
     pub now: u64,
 }
 
@@ -92,6 +124,7 @@ impl Reference {
             waiting: 0,
             working: Vec::new(),
             max_workers,
+            growth: Growth::default(),
             queue: VecDeque::new(),
             inlined: 0,
             now: 0,
@@ -134,7 +167,7 @@ impl Reference {
                 self.submitted += 1;
                 self.tasks[task].id = self.submitted;
                 self.queue.push_back(task);
-                if self.call_for_worker() { Submit::Taken } else { Submit::Spawn }
+                if self.call_for_worker(0) { Submit::Taken } else { Submit::Spawn }
             }
             Phase::Broken => Submit::Broken,
             Phase::Draining | Phase::Terminated => Submit::Closed,
@@ -151,12 +184,17 @@ impl Reference {
         verdict
     }
 
-    /// False if nobody lives and none could be spawned.
-    fn call_for_worker(&mut self) -> bool {
-        let mut failures = 0;
+    fn millis(&self) -> u64 {
+        self.now / 1_000_000
+    }
+
+    /// False if nobody lives and none could be spawned. The caller itself may be looking.
+    fn call_for_worker(&mut self, looking: usize) -> bool {
+        let mut failed = false;
         loop {
-            let wanted = || failures == 0 && self.pending() > self.waiting;
-            if self.live() == self.max_workers || self.live() > 0 && !wanted() {
+            let due = !failed && self.growth.is_due(self.millis());
+            let wanted = due && self.pending() > self.waiting + looking;
+            if self.live() == self.max_workers || self.live() > 0 && !wanted {
                 return true;
             }
             self.attempts += 1;
@@ -165,13 +203,32 @@ impl Reference {
                 return true;
             }
             self.failing_spawns -= 1;
-            failures += 1;
+            self.growth.failed(self.millis());
+            failed = true;
             if self.pending() == 0 {
                 return true;
             }
-            if failures >= SPAWN_ATTEMPTS && self.live() == 0 {
+            if self.growth.failures as usize >= SPAWN_ATTEMPTS && self.live() == 0 {
                 return false;
             }
+        }
+    }
+
+    fn call_or_drain(&mut self, looking: usize) {
+        if !self.call_for_worker(looking) {
+            self.drain(true);
+        }
+    }
+
+    /// A worker that looks for a task tries to grow again.
+    pub fn resumes_growth(&mut self) {
+        if !self.growth.owed || !self.growth.is_due(self.millis()) {
+            return;
+        }
+        if self.live() < self.max_workers && self.pending() > self.waiting + 1 {
+            self.call_or_drain(1);
+        } else {
+            self.growth.owed = false;
         }
     }
 
@@ -221,8 +278,8 @@ impl Reference {
     /// Whoever clears stubs away has a pending entry in his hands for a moment.
     fn clear_stubs(&mut self) {
         self.inlined += 1;
-        if self.inlined % STUBS == 0 && self.pending() > 0 && !self.call_for_worker() {
-            self.drain(true);
+        if self.inlined % STUBS == 0 && self.pending() > 0 {
+            self.call_or_drain(0);
         }
     }
 
@@ -254,10 +311,20 @@ impl Reference {
     pub fn opens(&mut self, opening: Opening, tasks: usize) {
         self.waiting -= 1;
         match opening {
-            Opening::Fine => self.working.push(Worker { tasks_left: tasks }),
+            Opening::Fine => {
+                self.working.push(Worker { tasks_left: tasks });
+                self.growth.started();
+                self.resumes_growth();
+            }
             Opening::Broken => self.breaks(),
             Opening::NoWorker => {
-                if self.phase != Phase::Open || self.live() == 0 {
+                self.growth.failed(self.millis());
+                let again = (self.growth.failures as usize) < SPAWN_ATTEMPTS;
+                if again && self.phase == Phase::Open {
+                    if self.live() == 0 && self.pending() > 0 {
+                        self.call_or_drain(0);
+                    }
+                } else if self.phase != Phase::Open || self.live() == 0 {
                     self.drain(true);
                 }
             }
@@ -280,8 +347,8 @@ impl Reference {
         }
         if self.phase != Phase::Open {
             self.drain(false);
-        } else if (self.pending() > 0 || spawned) && !self.call_for_worker() {
-            self.drain(true);
+        } else if self.pending() > 0 || spawned {
+            self.call_or_drain(0);
         }
     }
 

@@ -274,6 +274,10 @@ impl Scene {
         (opening, seat)
     }
 
+    pub fn goes_on(&self) {
+        self.state().reference.resumes_growth();
+    }
+
     pub fn stops_working(&self, seat: Seat) {
         let mut state = self.state();
         state.leaving = Some((seat, state.seen.attempts));
