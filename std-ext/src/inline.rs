@@ -37,9 +37,14 @@ impl CurrentWorker {
         Self::get().filter(|worker| worker.home == home)
     }
 
-    /// Makes this thread a worker for as long as it lives.
+    /// Makes this thread a worker.
     pub(crate) fn enter(self) {
         CURRENT.with(|current| current.set(Some(self)));
+    }
+
+    /// This thread, whose worker has left, is no worker any more.
+    pub(crate) fn retire() {
+        CURRENT.with(|current| current.set(None));
     }
 }
 

@@ -45,7 +45,9 @@ pub use crate::observe::log_event;
 #[cfg(feature = "tracing")]
 pub use crate::observe::trace_event;
 pub use crate::observe::{Bucket, Ending, Event, EventKind, Histogram, Labelled, Stats, TaskLabel};
-pub use crate::pool::{Builder, CancelledTask, Pool, ShutdownReport, Submitted, WhenFull};
+pub use crate::pool::{
+    Builder, CancelledTask, Pool, ShutdownReport, SpawnedThread, Submitted, WhenFull, WorkerThread,
+};
 pub use crate::running::{CurrentTask, current_task, is_cancel_requested};
 pub use crate::scope::{Scope, ScopedHandle};
 pub use crate::threads::{ThreadPool, Threads};

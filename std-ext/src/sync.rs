@@ -91,6 +91,11 @@ mod imp {
 
         use crate::clock::Deadline;
 
+        /// Whether the thread is the calling one.
+        pub(crate) fn is_this<T>(thread: &JoinHandle<T>) -> bool {
+            thread.thread().id() == current().id()
+        }
+
         /// Sleeps until the thread is unparked, the deadline is past, or for no reason; false
         /// without sleep if the deadline is past already.
         pub(crate) fn park_until(deadline: Deadline) -> bool {

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::Pool;
 use super::roster::Terms;
+use super::spawn::Spawner;
 use super::submit::WhenFull;
 use crate::error::BuildError;
 use crate::failure::{ReportHook, UncollectedFailure};
@@ -49,6 +50,7 @@ pub struct Builder<K: Kind> {
     max_tasks_per_worker: Option<usize>,
     keep_cancelled_tasks: bool,
     stack_size: Option<usize>,
+    pub(super) spawner: Option<Spawner>,
     spin: bool,
     on_uncollected: Option<ReportHook>,
     on_event: Option<EventHook>,
@@ -70,6 +72,7 @@ impl<K: Kind> Builder<K> {
             max_tasks_per_worker: None,
             keep_cancelled_tasks: false,
             stack_size: None,
+            spawner: None,
             spin: true,
             on_uncollected: None,
             on_event: None,
@@ -302,6 +305,7 @@ impl<K: Kind> Builder<K> {
             name,
             min_workers: self.min_workers,
             stack_size: self.stack_size,
+            spawner: self.spawner,
             keep_cancelled_tasks: self.keep_cancelled_tasks,
             max_tasks_per_worker: self.max_tasks_per_worker,
             spin: self.spin && several_processors(),

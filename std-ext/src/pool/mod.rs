@@ -1,10 +1,12 @@
 //! The pool: its public methods, one short step each onto the engine.
 
+mod attendance;
 mod builder;
 mod ending;
 mod inner;
 mod room;
 mod roster;
+mod spawn;
 mod submit;
 
 use core::fmt;
@@ -18,6 +20,7 @@ use self::builder::Plan;
 pub use self::ending::{CancelledTask, ShutdownReport};
 use self::inner::{Inner, Probe};
 use self::roster::Staff;
+pub use self::spawn::{SpawnedThread, WorkerThread};
 use self::submit::Patience;
 pub use self::submit::{Submitted, WhenFull};
 use crate::clock::Deadline;

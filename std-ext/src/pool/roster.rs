@@ -1,18 +1,19 @@
 //! The roster: a pool's threads, and the engine's view of them.
 
-use core::cell::OnceCell;
 use core::error::Error;
 use core::time::Duration;
 
 use asyncpal_core::clock::Instant;
-use asyncpal_core::executor::{Departure, Heap, OpenError, Shared, WorkerKind, work};
+use asyncpal_core::executor::{Departure, Heap, OpenError, Shared, WorkerKind};
 use asyncpal_core::park::Unparked;
 use asyncpal_core::task::{KeptJob, Withdrawn};
 use crossbeam_utils::CachePadded;
 
+use super::attendance::{Attendance, Returned};
 use super::builder::Plan;
 use super::ending::CancelledTask;
 use super::room::Room;
+use super::spawn::Spawner;
 use crate::clock::{Deadline, StdClock};
 use crate::contain::contain;
 use crate::error::{BrokenCause, PoolError, TaskError};
@@ -20,11 +21,8 @@ use crate::failure::Failure;
 use crate::inline::CurrentWorker;
 use crate::kind::Kind;
 use crate::observe::{Ending, EventKind, Observer, TaskLabel};
-use crate::running;
-use crate::sync::thread::{self, JoinHandle};
-use crate::sync::{
-    Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, Weak, lock, thread_local, wait,
-};
+use crate::sync::thread::{JoinHandle, is_this};
+use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, Weak, lock, wait};
 
 /// What a pool's staff is hired with.
 #[derive(Clone, Debug)]
@@ -33,6 +31,8 @@ pub(super) struct Terms {
     /// So many are not sent home for being idle.
     pub(super) min_workers: usize,
     pub(super) stack_size: Option<usize>,
+    /// How threads are spawned, if not as usual.
+    pub(super) spawner: Option<Spawner>,
     pub(super) max_tasks_per_worker: Option<usize>,
     /// Whether tasks that the pool cancels are kept for somebody to take them.
     pub(super) keep_cancelled_tasks: bool,
@@ -73,22 +73,21 @@ impl Present {
 
 #[derive(Debug, Default)]
 struct Roster {
-    /// Serial numbers of the workers that have not left.
-    present: Vec<u64>,
-    last_serial: u64,
+    attendance: Attendance,
     /// Threads that were started and not joined; those of left workers are about to end.
-    threads: Vec<Thread>,
+    threads: Vec<Enlisted>,
 }
 
+/// A worker's thread.
 #[derive(Debug)]
-struct Thread {
-    serial: u64,
-    handle: JoinHandle<()>,
-    /// Of what the thread keeps among its locals, and drops last of them.
-    locals: Weak<()>,
+pub(super) struct Enlisted {
+    pub(super) serial: u64,
+    pub(super) handle: JoinHandle<()>,
+    /// Of what the thread keeps among its locals.
+    pub(super) locals: Weak<()>,
 }
 
-impl Thread {
+impl Enlisted {
     /// Whether nothing of it is left to wait for. `is_finished` alone says that the thread's function
     /// has returned; destructors of its locals, which are the user's, may still run.
     fn is_gone(&self) -> bool {
@@ -96,9 +95,11 @@ impl Thread {
     }
 }
 
-thread_local! {
-    // Locals are dropped last in, first out, and this one is a worker's first.
-    static FIRST: OnceCell<Arc<()>> = const { OnceCell::new() };
+impl Roster {
+    fn keep(&mut self, thread: Enlisted) {
+        self.threads.retain(|thread| !thread.is_gone());
+        self.threads.push(thread);
+    }
 }
 
 impl<K: Kind> Staff<K> {
@@ -146,7 +147,7 @@ impl<K: Kind> Staff<K> {
 
     /// The workers up to now.
     pub(super) fn snapshot(&self) -> Present {
-        Present { last_serial: lock(&self.roster).last_serial }
+        Present { last_serial: lock(&self.roster).attendance.last_serial() }
     }
 
     /// Waits until those workers have left, the calling one excepted; false if some are still here
@@ -159,8 +160,7 @@ impl<K: Kind> Staff<K> {
     ) -> bool {
         let caller = CurrentWorker::of(home).map(|worker| worker.serial);
         let mut roster = lock(&self.roster);
-        let last = workers.last_serial;
-        while roster.present.iter().any(|&serial| serial <= last && Some(serial) != caller) {
+        while roster.attendance.has_any(workers.last_serial, caller) {
             let Some(woken) = wait(&self.left, roster, deadline) else { return false };
             roster = woken;
         }
@@ -171,16 +171,62 @@ impl<K: Kind> Staff<K> {
     pub(super) fn join_threads(&self, home: *const ()) {
         let caller = CurrentWorker::of(home).map(|worker| worker.serial);
         let mut roster = lock(&self.roster);
-        let Roster { present, threads, .. } = &mut *roster;
-        let (gone, staying): (Vec<_>, Vec<_>) = threads
-            .drain(..)
-            .partition(|it| !present.contains(&it.serial) && Some(it.serial) != caller);
+        let Roster { attendance, threads } = &mut *roster;
+        let (gone, staying): (Vec<_>, Vec<_>) = threads.drain(..).partition(|thread| {
+            let Enlisted { serial, handle, .. } = thread;
+            !attendance.is_present(*serial) && Some(*serial) != caller && !is_this(handle)
+        });
         *threads = staying;
         drop(roster);
         for thread in gone {
-            // `work` does not unwind: what users bring is caught.
+            // `work` does not unwind: what users bring is caught. A spawner's thread is not ours.
             let _ = thread.handle.join();
         }
+    }
+
+    pub(super) fn worker_name(&self, slot: usize) -> String {
+        format!("{}-{slot}", self.terms.name)
+    }
+
+    /// Looks at, or changes, who is there.
+    pub(super) fn with_attendance<T>(&self, look: impl FnOnce(&mut Attendance) -> T) -> T {
+        look(&mut lock(&self.roster).attendance)
+    }
+
+    /// Spawns a worker's thread, and keeps it.
+    pub(super) fn enlist<E>(
+        &self,
+        spawn: impl FnOnce(u64) -> Result<Enlisted, E>,
+    ) -> Result<(), E> {
+        let mut roster = lock(&self.roster);
+        let serial = roster.attendance.next_serial();
+        let thread = spawn(serial)?;
+        roster.keep(thread);
+        roster.attendance.enter(serial);
+        Ok(())
+    }
+
+    /// A spawner has returned.
+    pub(super) fn spawner_returned(
+        &self,
+        serial: u64,
+        thread: Option<Enlisted>,
+        well: bool,
+    ) -> Returned {
+        let mut roster = lock(&self.roster);
+        let returned = roster.attendance.returned(serial, well);
+        if let (Returned::Spawned, Some(thread)) = (&returned, thread) {
+            roster.keep(thread);
+        }
+        drop(roster);
+        self.left.notify_all();
+        returned
+    }
+
+    /// A worker is gone for good.
+    pub(super) fn worker_left(&self, serial: u64) {
+        self.with_attendance(|attendance| attendance.leave(serial));
+        self.left.notify_all();
     }
 }
 
@@ -200,34 +246,15 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Failure> {
-        let mut builder = thread::Builder::new().name(format!("{}-{slot}", self.terms.name));
-        if let Some(bytes) = self.terms.stack_size {
-            builder = builder.stack_size(bytes);
+        match &self.terms.spawner {
+            None => self.spawn_thread(engine, slot),
+            Some(spawner) => self.spawn_by(spawner, engine, slot),
         }
-        let engine = engine.clone();
-        let mut roster = lock(&self.roster);
-        roster.last_serial += 1;
-        let serial = roster.last_serial;
-        let token = Arc::new(());
-        let locals = Arc::downgrade(&token);
-        let handle = builder.spawn(move || {
-            let _ = FIRST.with(|first| first.set(token));
-            let home = (&raw const *engine).cast();
-            CurrentWorker { home, serial, inline: K::INLINE.is_some() }.enter();
-            running::take_post(engine.kind().terms.observer.clone(), Some(slot)).for_good();
-            work::<Self>(&engine, slot);
-        });
-        let handle = handle.map_err(|error| TaskError::not_spawned(error.into()))?;
-        roster.threads.retain(|thread| !thread.is_gone());
-        roster.threads.push(Thread { serial, handle, locals });
-        roster.present.push(serial);
-        Ok(())
     }
 
     fn open(&self, slot: usize) -> Result<K::Seat, OpenError<Failure>> {
         self.terms.observer.tell(EventKind::WorkerStarted);
-        let worker = format!("{}-{slot}", self.terms.name);
-        self.kind.open(&worker).map_err(|error| match error {
+        self.kind.open(&self.worker_name(slot)).map_err(|error| match error {
             OpenError::Initializer(error) => {
                 OpenError::Initializer(broken(BrokenCause::Initializer(error)))
             }
@@ -323,11 +350,9 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn departed(&self, _slot: usize) {
-        let this = CurrentWorker::get().map(|worker| worker.serial);
-        let mut roster = lock(&self.roster);
-        roster.present.retain(|&serial| Some(serial) != this);
-        drop(roster);
-        self.left.notify_all();
+        if let Some(worker) = CurrentWorker::get() {
+            self.worker_left(worker.serial);
+        }
     }
 }
 

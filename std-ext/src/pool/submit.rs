@@ -63,6 +63,8 @@ impl<K: Kind> Inner<K> {
         if room.try_take() {
             return Ok(Admission::Pending);
         }
+        // All workers may be busy for long: this submit is one that would have tried to grow.
+        self.executor.resume_growth();
         match patience {
             Patience::Until(deadline) => self.wait_for_room(deadline),
             Patience::Policy(WhenFull::Wait) => {

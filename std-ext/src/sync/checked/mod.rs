@@ -210,6 +210,12 @@ pub(crate) mod thread {
         THIS.try_with(Clone::clone).unwrap_or_else(|_| Thread::new())
     }
 
+    /// Whether the thread is the calling one: no, a model's threads do not shut down their own pool
+    /// after they have left it.
+    pub(crate) const fn is_this<T>(_: &JoinHandle<T>) -> bool {
+        false
+    }
+
     /// Sleeps until the thread is unparked, the deadline is past, or for no reason; false without
     /// sleep if the deadline is past already.
     pub(crate) fn park_until(deadline: Deadline) -> bool {

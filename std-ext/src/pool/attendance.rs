@@ -1,0 +1,215 @@
+//! Who is there: the workers of a pool that have not left, and those that a spawner was given and
+//! nobody has begun yet. Values only; the roster keeps it under its lock.
+//!
+//! # State
+//! A worker that a spawner was given has an entry from then on:
+//!
+//! | stage | meaning |
+//! |---|---|
+//! | `Offered` | a [`WorkerThread`](super::WorkerThread) is somewhere |
+//! | `Working` | its `run` was called |
+//! | `Gone` | it has left, and the spawner has not returned yet |
+//! | `Declined` | it will never run, and whoever has to settle that has not yet done so |
+//!
+//! # Invariants
+//! - **A1** One party settles a worker that does not run: the caller of the spawner if that has not
+//!   returned by then, else whoever declines.
+//! - **A2** An entry stays until its worker has left *and* the spawner has returned: who waits for all
+//!   to leave finds their threads in the roster.
+
+use super::spawn::NotRun;
+
+/// The workers that have not left.
+#[derive(Debug, Default)]
+pub(super) struct Attendance {
+    present: Vec<Entry>,
+    last_serial: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    serial: u64,
+    stage: Stage,
+    /// Whether the spawner has not returned.
+    in_spawner: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Offered,
+    Working,
+    Gone,
+    Declined(NotRun),
+}
+
+/// Who has to settle a worker that does not run.
+#[derive(Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Settler {
+    /// Whoever has called the spawner: when that returns.
+    Spawner,
+    /// Whoever has declined.
+    Decliner,
+}
+
+/// What became of a worker until its spawner returned.
+#[derive(Debug)]
+#[must_use]
+pub(super) enum Returned {
+    /// It works, will work, or has worked.
+    Spawned,
+    /// It never will, for this reason if the spawner had none.
+    Failed(Option<NotRun>),
+}
+
+impl Attendance {
+    /// The number of the latest worker.
+    pub(super) fn last_serial(&self) -> u64 {
+        self.last_serial
+    }
+
+    /// Whether a worker has not left.
+    pub(super) fn is_present(&self, serial: u64) -> bool {
+        self.present.iter().any(|entry| entry.serial == serial)
+    }
+
+    /// Whether any worker up to this one has not left, `except` for one.
+    pub(super) fn has_any(&self, last_serial: u64, except: Option<u64>) -> bool {
+        let counts = |serial| serial <= last_serial && Some(serial) != except;
+        self.present.iter().any(|entry| counts(entry.serial))
+    }
+
+    /// A worker that is being spawned.
+    pub(super) fn next_serial(&mut self) -> u64 {
+        self.last_serial += 1;
+        self.last_serial
+    }
+
+    /// Its thread has been spawned, and works from the beginning.
+    pub(super) fn enter(&mut self, serial: u64) {
+        self.present.push(Entry { serial, stage: Stage::Working, in_spawner: false });
+    }
+
+    /// A spawner is about to be given a worker.
+    pub(super) fn offer(&mut self) -> u64 {
+        let serial = self.next_serial();
+        self.present.push(Entry { serial, stage: Stage::Offered, in_spawner: true });
+        serial
+    }
+
+    /// Somebody runs it; false if its spawner has failed meanwhile: then it must not work.
+    pub(super) fn accept(&mut self, serial: u64) -> bool {
+        let entry = self.present.iter_mut().find(|entry| entry.serial == serial);
+        entry.is_some_and(|entry| {
+            let offered = matches!(entry.stage, Stage::Offered);
+            entry.stage = Stage::Working;
+            offered
+        })
+    }
+
+    /// Nobody will ever run it. A1. A decliner who settles it calls [`leave`](Self::leave) afterwards.
+    pub(super) fn decline(&mut self, serial: u64, why: NotRun) -> Settler {
+        let Some(entry) = self.present.iter_mut().find(|entry| entry.serial == serial) else {
+            return Settler::Spawner;
+        };
+        entry.stage = Stage::Declined(why);
+        if entry.in_spawner { Settler::Spawner } else { Settler::Decliner }
+    }
+
+    /// It is gone for good.
+    pub(super) fn leave(&mut self, serial: u64) {
+        self.present.retain_mut(|entry| {
+            if entry.serial == serial {
+                entry.stage = Stage::Gone;
+            }
+            entry.serial != serial || entry.in_spawner
+        });
+    }
+
+    /// The spawner has returned, and says whether all is well. That counts only as long as nobody has
+    /// begun to work; who has it in his hands then must not any more.
+    pub(super) fn returned(&mut self, serial: u64, well: bool) -> Returned {
+        let Some(index) = self.present.iter().position(|entry| entry.serial == serial) else {
+            unreachable!("A2: the entry of {serial} stays")
+        };
+        let entry = &mut self.present[index];
+        entry.in_spawner = false;
+        match entry.stage {
+            Stage::Offered if well => Returned::Spawned,
+            Stage::Working => Returned::Spawned,
+            Stage::Gone => {
+                self.present.swap_remove(index);
+                Returned::Spawned
+            }
+            Stage::Offered | Stage::Declined(_) => match self.present.swap_remove(index).stage {
+                Stage::Declined(why) => Returned::Failed(Some(why)),
+                _ => Returned::Failed(None),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(returned: Returned) -> bool {
+        matches!(returned, Returned::Failed(_))
+    }
+
+    #[test]
+    fn a_worker_is_present_until_it_has_left_and_its_spawner_has_returned() {
+        for left_first in [false, true] {
+            let mut all = Attendance::default();
+            let serial = all.offer();
+            assert!(all.accept(serial));
+            if left_first {
+                all.leave(serial);
+                assert!(all.is_present(serial));
+            }
+            assert!(!failed(all.returned(serial, true)));
+            assert_eq!(all.is_present(serial), !left_first);
+            all.leave(serial);
+            assert!(!all.has_any(u64::MAX, None));
+        }
+    }
+
+    #[test]
+    fn one_party_settles_a_worker_that_does_not_run() {
+        let mut all = Attendance::default();
+        let [early, late] = [all.offer(), all.offer()];
+
+        assert_eq!(all.decline(early, NotRun::Dropped), Settler::Spawner);
+        assert!(failed(all.returned(early, true)));
+        assert!(!all.is_present(early));
+
+        assert!(!failed(all.returned(late, true)));
+        assert_eq!(all.decline(late, NotRun::Dropped), Settler::Decliner);
+        assert!(all.is_present(late), "until it is settled");
+        all.leave(late);
+        assert!(!all.is_present(late));
+    }
+
+    #[test]
+    fn a_worker_whose_spawner_has_failed_must_not_work() {
+        let mut all = Attendance::default();
+        let serial = all.offer();
+
+        assert!(failed(all.returned(serial, false)));
+
+        assert!(!all.accept(serial));
+        assert_eq!(all.decline(serial, NotRun::Dropped), Settler::Spawner, "it is settled");
+    }
+
+    #[test]
+    fn a_failure_after_the_worker_has_begun_does_not_count() {
+        let mut all = Attendance::default();
+        let serial = all.offer();
+        assert!(all.accept(serial));
+
+        assert!(!failed(all.returned(serial, false)));
+
+        assert!(all.is_present(serial));
+        assert!(all.has_any(serial, None) && !all.has_any(serial, Some(serial)));
+    }
+}
