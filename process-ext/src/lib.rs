@@ -31,7 +31,7 @@ pub mod parker;
 #[cfg(not(target_os = "linux"))]
 mod parker {
     //! The parker of slots that never have a worker.
-    pub use asyncpal_std::kind::ThreadParker as ProcessParker;
+    pub(crate) use asyncpal_std::kind::ThreadParker as ProcessParker;
 }
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
