@@ -7,7 +7,8 @@
 //! - A caller that waits before it submits again finds the worker free; a task that waits for a
 //!   later one is not in its way while a slot is free (`growth`).
 //! - **X1**, **X3**, **C8**: the pending tasks are never counted too low (`counts`).
-//! - **C6**: whatever spawn or initializer fails, every submit is settled (`failure`).
+//! - **C6**: whatever spawn or initializer fails, every submit is settled; growth that was held back
+//!   is resumed by workers that finish a task, and not tried before it is due (`failure`).
 //! - The fence of the lifecycle: a submit against `close` is settled; the queue is empty when the
 //!   engine goes (**X3**); a stub's canceller keeps the engine (`ending`).
 //!

@@ -8,7 +8,7 @@
 
 use super::park::ModelPark;
 use asyncpal_core::clock::{Clock, Instant};
-use asyncpal_core::executor::{Heap, OpenError, Shared, Static, WorkerKind, work};
+use asyncpal_core::executor::{Heap, OpenError, Shared, Static, WorkerKind, forsake, work};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::{Handle, Job};
 use core::marker::PhantomData;
@@ -29,6 +29,12 @@ type Opening = fn(nth: usize) -> Result<(), OpenError<Cause>>;
 /// What happens to workers.
 pub struct Script {
     pub failing_spawns: usize,
+    /// So many spawns succeed before those that fail.
+    pub spared_spawns: usize,
+    /// So many spawns seem to succeed, and nobody comes.
+    pub forsaken_spawns: usize,
+    /// Whether every look at the clock comes long after the one before; else time stands still.
+    pub time_flies: bool,
     /// How many times the keep-alive of an idle worker elapses; then it lasts for ever.
     pub timeouts: usize,
     pub tasks_per_worker: usize,
@@ -44,6 +50,9 @@ impl Default for Script {
     fn default() -> Self {
         Self {
             failing_spawns: 0,
+            spared_spawns: 0,
+            forsaken_spawns: 0,
+            time_flies: false,
             timeouts: 0,
             tasks_per_worker: usize::MAX,
             opening: |_| Ok(()),
@@ -61,6 +70,7 @@ pub struct Record {
     opened: AtomicUsize,
     pub spawns: AtomicUsize,
     pub failed_spawns: AtomicUsize,
+    looks_at_clock: AtomicUsize,
     pub runs: AtomicUsize,
     pub jobs: AtomicUsize,
     pub dropped_jobs: AtomicUsize,
@@ -103,7 +113,8 @@ impl<M> Clock for ModelKind<M> {
     fn now(&self) -> Instant {
         // A canceller asks for the time: that is where it touches its engine.
         assert!(!self.record.engine_gone.load(Relaxed), "a task outlived its engine");
-        Instant::from_nanos(0)
+        let looks = self.record.looks_at_clock.fetch_add(1, Relaxed) as u64;
+        Instant::from_nanos(if self.script.time_flies { looks * 10_000_000_000 } else { 0 })
     }
 }
 
@@ -132,7 +143,8 @@ macro_rules! workers_of {
             }
 
             fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Cause> {
-                if self.record.failed_spawns.load(Relaxed) < self.script.failing_spawns {
+                let spared = self.record.spawns.load(Relaxed) < self.script.spared_spawns;
+                if !spared && self.record.failed_spawns.load(Relaxed) < self.script.failing_spawns {
                     self.record.failed_spawns.fetch_add(1, Relaxed);
                     // The system call takes its time: what others do meanwhile matters.
                     thread::yield_now();
@@ -143,7 +155,11 @@ macro_rules! workers_of {
                     return Ok(());
                 }
                 let engine = engine.clone();
-                let thread = thread::spawn(move || work::<Self>(&engine, slot));
+                let forsaken = before < self.script.forsaken_spawns;
+                let thread = thread::spawn(move || match forsaken {
+                    false => work::<Self>(&engine, slot),
+                    true => forsake::<Self>(&engine, slot, &Cause::Spawn),
+                });
                 self.record.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
                 Ok(())
             }

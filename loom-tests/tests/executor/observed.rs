@@ -173,6 +173,11 @@ impl Ended {
         assert_eq!(self.0.runs.load(Relaxed), ran, "callers were told {fates:?}");
     }
 
+    /// How many spawns failed.
+    pub fn failed_spawns(&self) -> usize {
+        self.0.failed_spawns.load(Relaxed)
+    }
+
     /// How many workers were spawned.
     pub fn spawns(&self) -> usize {
         self.0.spawns.load(Relaxed)
