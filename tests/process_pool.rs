@@ -10,7 +10,7 @@ use std::time::Instant;
 use std::{env, fs, io, process};
 
 use asyncpal::process::{LostCause, RemoteError, WorkerLost};
-use asyncpal::{BrokenCause, BuildError, Handle, PoolError, ProcessPool, TaskError};
+use asyncpal::{BrokenCause, BuildError, Handle, PoolError, ProcessPool, TaskError, WorkerThread};
 use libtest_mimic::{Arguments, Trial};
 
 const WITHOUT_INIT: &str = "ASYNCPAL_TEST_WITHOUT_INIT";
@@ -55,6 +55,7 @@ trials! {
     a_remote_error_arrives_with_its_chain
     idle_processes_leave_down_to_none
     sequential_runs_use_one_process
+    a_spawner_makes_the_threads_of_process_workers
     a_failing_initializer_breaks_the_pool
     initializer_and_finalizer_run_in_the_worker
     shutdown_cancels_what_is_pending_and_finishes_what_runs
@@ -272,6 +273,24 @@ fn sequential_runs_use_one_process() {
     }
 
     assert_eq!(pool.count_workers(), 1);
+}
+
+/// The thread that owns a child is the spawner's.
+fn a_spawner_makes_the_threads_of_process_workers() {
+    let (tell, told) = mpsc::channel();
+    let pool = ProcessPool::builder()
+        .max_workers(1)
+        .name("made")
+        .spawner(move |worker: WorkerThread| {
+            tell.send(worker.name().to_owned()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            std::thread::Builder::new().spawn(|| worker.run())
+        })
+        .build()
+        .expect("valid");
+
+    assert_ne!(pool.run(own_pid).expect("no panic"), process::id());
+
+    assert_eq!(told.recv().as_deref(), Ok("made-0"));
 }
 
 fn a_failing_initializer_breaks_the_pool() {
