@@ -77,7 +77,7 @@ impl<K: Kind> Builder<K> {
         F: Fn(WorkerThread) -> io::Result<T> + Send + Sync + 'static,
         T: SpawnedThread,
     {
-        let spawner = move |worker| spawner(worker).map(SpawnedThread::into_join_handle);
+        let spawner = move |worker| spawner(worker).map(|spawned| spawned.into_thread().0);
         self.spawner = Some(Spawner(Arc::new(spawner)));
         self
     }
@@ -164,27 +164,31 @@ mod sealed {
 pub trait SpawnedThread: sealed::Sealed {
     /// The thread to join, if there is one.
     #[doc(hidden)]
-    fn into_join_handle(self) -> Option<JoinHandle<()>>;
+    fn into_thread(self) -> Thread;
 }
+
+/// A thread to join, or none.
+#[derive(Debug)]
+pub struct Thread(Option<JoinHandle<()>>);
 
 impl sealed::Sealed for JoinHandle<()> {}
 impl SpawnedThread for JoinHandle<()> {
-    fn into_join_handle(self) -> Option<JoinHandle<()>> {
-        Some(self)
+    fn into_thread(self) -> Thread {
+        Thread(Some(self))
     }
 }
 
 impl sealed::Sealed for () {}
 impl SpawnedThread for () {
-    fn into_join_handle(self) -> Option<JoinHandle<()>> {
-        None
+    fn into_thread(self) -> Thread {
+        Thread(None)
     }
 }
 
 impl sealed::Sealed for Option<JoinHandle<()>> {}
 impl SpawnedThread for Option<JoinHandle<()>> {
-    fn into_join_handle(self) -> Self {
-        self
+    fn into_thread(self) -> Thread {
+        Thread(self)
     }
 }
 
