@@ -17,7 +17,8 @@ pub(crate) use imp::*;
 /// that need only be distinct, the list for the exit hook. No choice of a model depends on it, so
 /// the checker does not see it.
 pub(crate) mod program {
-    #[cfg(all(feature = "signal", unix))]
+    #[cfg(feature = "signal")]
+    #[allow(unused_imports, reason = "there are platforms without signals")]
     pub(crate) use core::sync::atomic::AtomicI32;
     pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize};
     #[cfg(asyncpal_loom)]
