@@ -163,7 +163,9 @@ fn eager_forms_submit_all_before_they_return() {
 #[test]
 fn a_failed_chunk_is_one_error_in_its_place_and_the_map_goes_on() {
     fn check(results: impl Iterator<Item = Result<u32, TaskError>>, ordered: bool) {
-        let results: Vec<_> = results.collect();
+        check_all(results.collect(), ordered);
+    }
+    fn check_all(results: Vec<Result<u32, TaskError>>, ordered: bool) {
         let good = |r: &Result<u32, _>| r.as_ref().ok().copied();
         assert_eq!(sorted(results.iter().filter_map(good).collect()), [0, 1, 4, 5, 6, 7]);
         let place = results.iter().position(Result::is_err).expect("one error");
@@ -178,6 +180,9 @@ fn a_failed_chunk_is_one_error_in_its_place_and_the_map_goes_on() {
     let items = || (0..8).map(|n| (n,));
 
     check(pool.map(burn, 0..8).chunk_size(2), true);
+    let mut inside = Vec::new();
+    pool.map(burn, 0..8).chunk_size(2).for_each(|result| inside.push(result));
+    check_all(inside, true);
     check(pool.starmap(burn, items()).chunk_size(2), true);
     check(pool.map_all(burn, 0..8, 2), true);
     check(pool.starmap_all(burn, items(), 2), true);

@@ -67,12 +67,10 @@ impl Pool for Ours {
         I: Iterator<Item = u64> + Send + 'static,
         F: Fn(u64) -> u64 + Copy + Send + Sync + 'static,
     {
-        for outcome in self.0.map(f, items).chunk_size(chunk_size) {
-            match outcome {
-                Ok(value) => sink(value),
-                Err(_) => panic!("the item has no result"),
-            }
-        }
+        self.0.map(f, items).chunk_size(chunk_size).for_each(|outcome| match outcome {
+            Ok(value) => sink(value),
+            Err(_) => panic!("the item has no result"),
+        });
     }
 
     fn shutdown(self) {

@@ -104,18 +104,15 @@ where
     }
 }
 
-impl<K, F, I, T> Iterator for Map<'_, K, F, I, T>
+impl<K, F, I, T> Map<'_, K, F, I, T>
 where
     I: Iterator,
     K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
     T: Send + 'static,
 {
-    type Item = Result<T, TaskError>;
-
-    fn next(&mut self) -> Option<Result<T, TaskError>> {
-        if let Some(result) = self.results.ready() {
-            return Some(Ok(result));
-        }
+    /// The first result of the next chunk, or its error.
+    #[inline(never)]
+    fn next_chunk(&mut self) -> Option<Result<T, TaskError>> {
         let timeout = self.timeout;
         let deadline = *self.deadline.get_or_insert_with(|| Deadline::after(timeout));
         self.results.submit(
@@ -125,6 +122,37 @@ where
             self.label.as_ref(),
         );
         self.results.next(deadline)
+    }
+}
+
+impl<K, F, I, T> Iterator for Map<'_, K, F, I, T>
+where
+    I: Iterator,
+    K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
+    T: Send + 'static,
+{
+    type Item = Result<T, TaskError>;
+
+    // Inlined: most calls find a result that is there already.
+    #[inline]
+    fn next(&mut self) -> Option<Result<T, TaskError>> {
+        match self.results.ready() {
+            Some(result) => Some(Ok(result)),
+            None => self.next_chunk(),
+        }
+    }
+
+    // A chunk at a time.
+    fn fold<B, G>(mut self, mut folded: B, mut fold: G) -> B
+    where
+        G: FnMut(B, Self::Item) -> B,
+    {
+        while let Some(result) = self.next() {
+            folded = fold(folded, result);
+            let rest = self.results.all_ready();
+            folded = rest.fold(folded, |folded, result| fold(folded, Ok(result)));
+        }
+        folded
     }
 }
 

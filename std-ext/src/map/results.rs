@@ -82,7 +82,13 @@ impl<T> Results<T> {
         }
     }
 
+    /// All results that are there already.
+    pub(super) fn all_ready(&mut self) -> vec::IntoIter<T> {
+        core::mem::take(&mut self.ready)
+    }
+
     /// A result that is there already.
+    #[inline]
     pub(super) fn ready(&mut self) -> Option<T> {
         self.ready.next()
     }
