@@ -65,6 +65,7 @@ impl Kind for Processes {
     type Seat = ProcessSeat;
     type Parker = ProcessParker;
     type Hook = FunctionId;
+    type Options = ();
 
     const INLINE: Option<fn() -> Self::Seat> = None;
 

@@ -26,12 +26,19 @@ pub struct Setup<K: Kind> {
     pub initializer: Option<K::Hook>,
     /// Called by each worker after its last task.
     pub finalizer: Option<K::Hook>,
+    /// What only this kind asks for.
+    pub options: K::Options,
 }
 
 impl<K: Kind> Clone for Setup<K> {
     fn clone(&self) -> Self {
-        let Self { name, initializer, finalizer } = self;
-        Self { name: name.clone(), initializer: initializer.clone(), finalizer: finalizer.clone() }
+        let Self { name, initializer, finalizer, options } = self;
+        Self {
+            name: name.clone(),
+            initializer: initializer.clone(),
+            finalizer: finalizer.clone(),
+            options: options.clone(),
+        }
     }
 }
 
@@ -44,6 +51,9 @@ pub trait Kind: Send + Sync + Sized + 'static {
     type Parker: Park + 'static;
     /// An initializer or finalizer.
     type Hook: Clone + Send + Sync + 'static;
+    /// What is set for this kind of pool only. A kind that cannot do without has no default, and is
+    /// built by [`Pool::builder_with`](crate::Pool::builder_with).
+    type Options: Clone + Send + Sync + 'static;
 
     /// The seat of any thread, if a task can run on the spot: on the worker that waits for it, or
     /// on its submitter. Then `Seat` is `ThreadSeat`.

@@ -60,6 +60,7 @@ impl Kind for Threads {
     type Seat = ThreadSeat;
     type Parker = ThreadParker;
     type Hook = Arc<Hook>;
+    type Options = ();
 
     const INLINE: Option<fn() -> ThreadSeat> = Some(ThreadSeat::new);
 

@@ -55,10 +55,11 @@ pub struct Builder<K: Kind> {
     on_uncollected: Option<ReportHook>,
     on_event: Option<EventHook>,
     measure_times: bool,
+    options: K::Options,
 }
 
 impl<K: Kind> Builder<K> {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(options: K::Options) -> Self {
         Self {
             max_workers: None,
             name: None,
@@ -77,6 +78,7 @@ impl<K: Kind> Builder<K> {
             on_uncollected: None,
             on_event: None,
             measure_times: false,
+            options,
         }
     }
 
@@ -294,6 +296,7 @@ impl<K: Kind> Builder<K> {
             name: name.clone(),
             initializer: self.initializer.transpose()?,
             finalizer: self.finalizer.transpose()?,
+            options: self.options,
         };
         let terms = Terms {
             observer: Arc::new(Observer::new(

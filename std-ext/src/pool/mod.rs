@@ -50,10 +50,10 @@ pub struct Pool<K: Kind> {
     inner: Arc<Inner<K>>,
 }
 
-impl<K: Kind> Pool<K> {
+impl<K: Kind<Options: Default>> Pool<K> {
     /// Settings for a pool.
     pub fn builder() -> Builder<K> {
-        Builder::new()
+        Builder::new(K::Options::default())
     }
 
     /// Settings for a pool of one worker: its tasks run one after the other, in the order of their
@@ -79,6 +79,13 @@ impl<K: Kind> Pool<K> {
     #[doc(alias = "QuadThreadPool")]
     pub fn quad() -> Builder<K> {
         Self::builder().max_workers(4)
+    }
+}
+
+impl<K: Kind> Pool<K> {
+    /// Settings for a pool of a kind that has options of its own.
+    pub fn builder_with(options: K::Options) -> Builder<K> {
+        Builder::new(options)
     }
 
     fn open(kind: K, plan: Plan<K>) -> Self {
