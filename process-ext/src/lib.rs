@@ -14,7 +14,9 @@
 
 pub mod error;
 mod launch;
+mod named;
 mod processes;
+mod registry;
 #[doc(hidden)]
 pub mod remote;
 #[cfg(target_os = "linux")]
@@ -48,6 +50,8 @@ pub mod proxy;
 mod worker_main;
 
 pub use error::{LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost};
+pub use named::{Named, Signature};
 pub use processes::{ProcessPool, Processes};
-pub use wire::payload::{Arguments, Payload};
+pub use registry::Registry;
+pub use wire::payload::{Arguments, Payload, Plain};
 pub use worker_main::init;

@@ -231,14 +231,14 @@ where
     }
 }
 
-fn returned(encoded: Result<(), EncodeError>) -> Outcome {
+pub(crate) fn returned(encoded: Result<(), EncodeError>) -> Outcome {
     match encoded {
         Ok(()) => Outcome::Returned,
         Err(error) => Outcome::Failed(Failure::from_error(type_name::<EncodeError>(), &error)),
     }
 }
 
-fn unreadable(error: &DecodeError) -> Outcome {
+pub(crate) fn unreadable(error: &DecodeError) -> Outcome {
     Outcome::Failed(Failure::from_error(type_name::<DecodeError>(), error))
 }
 

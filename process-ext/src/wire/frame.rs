@@ -7,7 +7,7 @@
 //! | 5       | `flags`   | bit 0: [`PANICKED`]; the others are zero  |
 //! | 6..8    | `magic`   | [`MAGIC`]                                 |
 //! | 8..16   | `task_id` | the task that the frame is about, or zero |
-//! | 16..24  | `aux`     | TASK: the function's offset; else zero    |
+//! | 16..24  | `aux`     | TASK: the function's offset; CALL: see [`named`](super::named); else zero |
 //!
 //! The codec does no I/O: [`Decoder::buffer`] says where the next bytes go and how many are welcome.
 
@@ -18,6 +18,9 @@ pub const HEADER_BYTES: usize = 24;
 
 /// The two bytes `PA` in every header: a stream that lost its place is noticed at the next frame.
 pub const MAGIC: u16 = u16::from_le_bytes(*b"PA");
+
+/// Where the magic is in a header.
+const MAGIC_AT: core::ops::Range<usize> = 6..8;
 
 /// In `flags` of INIT_ERR and FIN_ERR: the function panicked, where otherwise it returned an error.
 pub const PANICKED: u8 = 1;
@@ -80,6 +83,10 @@ kinds! {
     Task = 0x82,
     /// Parent: run the finalizer and exit.
     Close = 0x83,
+    /// Parent: as INIT, to a worker of another program; functions have names.
+    Start = 0x84,
+    /// Parent: as TASK, to a worker of another program; the function's name comes first.
+    Call = 0x85,
 }
 
 /// The head of a frame, without the length of its body.
@@ -91,7 +98,7 @@ pub struct Header {
     pub flags: u8,
     /// The task that the frame is about, or zero.
     pub task_id: u64,
-    /// The function of a TASK, else zero.
+    /// The function of a TASK, the form of a CALL, else zero.
     pub aux: u64,
 }
 
@@ -250,7 +257,13 @@ impl Decoder {
         }
         let pending = &self.inbox[self.consumed..];
         let Some((head, rest)) = pending.split_first_chunk::<HEADER_BYTES>() else {
-            return Ok(None);
+            // A banner or a prompt may be shorter than a head, and followed by silence.
+            return match pending.get(MAGIC_AT) {
+                Some(&[m0, m1]) if [m0, m1] != MAGIC.to_le_bytes() => {
+                    Err(FrameError::BadMagic(u16::from_le_bytes([m0, m1])))
+                }
+                _ => Ok(None),
+            };
         };
         let (header, length) = Header::decode(head, self.limit)?;
         if let Some(body) = rest.get(..length) {
@@ -265,6 +278,11 @@ impl Decoder {
             self.consumed = self.inbox.len();
         }
         Ok(None)
+    }
+
+    /// The first bytes behind the last frame, unless they are a large frame's.
+    pub fn pending(&self) -> &[u8] {
+        &self.inbox[self.consumed..]
     }
 
     /// Whether no byte of a further frame has arrived: the stream may end here.

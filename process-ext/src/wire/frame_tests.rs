@@ -97,3 +97,14 @@ fn a_stream_that_ends_inside_a_header_is_truncated() {
 
     assert_eq!(decoder.finish(), Err(FrameError::Truncated));
 }
+
+/// A launcher that prompts (`Password:`) and waits would look like a slow one for as long as the handshake may take.
+#[test]
+fn eight_bytes_tell_that_a_stream_is_no_frame() {
+    let mut decoder = Decoder::new(DEFAULT_MAX_FRAME_BYTES);
+
+    assert_eq!(decode(&mut decoder, b"Welcome", 1), Ok(vec![]));
+    let magic = u16::from_le_bytes(*b"e ");
+    assert_eq!(decode(&mut decoder, b" ", 1), Err(FrameError::BadMagic(magic)));
+    assert_eq!(decoder.pending(), b"Welcome ");
+}

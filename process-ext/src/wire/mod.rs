@@ -8,4 +8,5 @@ pub(crate) mod bytes;
 pub mod exit;
 pub mod frame;
 pub mod message;
+pub mod named;
 pub mod payload;

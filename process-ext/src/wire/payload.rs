@@ -7,10 +7,11 @@
 use crate::error::{DecodeError, EncodeError};
 use crate::wire::bytes::{finish, put_count, take_count};
 
-#[cfg(not(feature = "serde"))]
 mod plain;
 #[cfg(feature = "serde")]
 mod postcard;
+
+pub use plain::Plain;
 
 /// A value that can travel to a worker and back.
 ///
@@ -89,6 +90,8 @@ pub fn decode_items<T: Payload>(mut input: &[u8]) -> Result<Vec<T>, DecodeError>
 }
 
 mod sealed {
+    #[cfg(not(feature = "serde"))]
+    use super::plain::sealed::Codec as Plain;
     use crate::error::{DecodeError, EncodeError};
 
     #[diagnostic::on_unimplemented(
@@ -110,6 +113,28 @@ mod sealed {
 
         fn take_vec(count: usize, input: &mut &[u8]) -> Result<Vec<Self>, DecodeError> {
             super::take_many(count, Self::MIN_BYTES, input, Self::take)
+        }
+    }
+
+    /// Without serde a value travels as it does to another program.
+    #[cfg(not(feature = "serde"))]
+    impl<T: Plain> Codec for T {
+        const MIN_BYTES: usize = <T as Plain>::MIN_BYTES;
+
+        fn put(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            <T as Plain>::put(self, out)
+        }
+
+        fn take(input: &mut &[u8]) -> Result<Self, DecodeError> {
+            <T as Plain>::take(input)
+        }
+
+        fn put_slice(items: &[Self], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            <T as Plain>::put_slice(items, out)
+        }
+
+        fn take_vec(count: usize, input: &mut &[u8]) -> Result<Vec<Self>, DecodeError> {
+            <T as Plain>::take_vec(count, input)
         }
     }
 

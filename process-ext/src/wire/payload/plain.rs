@@ -1,8 +1,85 @@
-//! Without the feature `serde`: fixed-width little-endian numbers, counts of 64 bits, tags of one byte.
+//! The plain encoding: fixed-width little-endian numbers, counts of 64 bits, tags of one byte.
+//!
+//! Calls by name use it whatever the features are, since a worker in another language, or of another build, reads
+//! it; calls of this program's own functions use it without the feature `serde`. `docs/protocol.md` has it on paper.
 
-use super::sealed::Codec;
+use super::take_many;
 use crate::error::{DecodeError, EncodeError};
-use crate::wire::bytes::{put_bytes, put_count, take, take_array, take_count, take_str};
+use crate::wire::bytes::{finish, put_bytes, put_count, take, take_array, take_count, take_str};
+
+pub(super) mod sealed {
+    use crate::error::{DecodeError, EncodeError};
+
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot travel to a worker of another program",
+        note = "numbers, `bool`, `char`, `String`, `Vec`, `Option`, `Result` and tuples of up to six can"
+    )]
+    pub trait Codec: Sized + 'static {
+        /// How many bytes every value of this type takes at least.
+        const MIN_BYTES: usize;
+
+        fn put(&self, out: &mut Vec<u8>) -> Result<(), EncodeError>;
+
+        fn take(input: &mut &[u8]) -> Result<Self, DecodeError>;
+
+        fn put_slice(items: &[Self], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+            items.iter().try_for_each(|item| item.put(out))
+        }
+
+        fn take_vec(count: usize, input: &mut &[u8]) -> Result<Vec<Self>, DecodeError> {
+            super::take_many(count, Self::MIN_BYTES, input, Self::take)
+        }
+    }
+}
+use sealed::Codec;
+
+/// A value that programs in every language can read and write: numbers, `bool`, `char`, `String`, and
+/// `Vec`, `Option`, `Result` and tuples of those.
+///
+/// Arguments and results of a [`Named`](crate::Named) function are of such types, whatever features are
+/// on. Implemented by nobody else; what has a shape of its own travels as a `Vec<u8>`.
+pub trait Plain: Codec {
+    /// Appends the value's bytes.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        self.put(out)
+    }
+
+    /// Reads a value that takes up all of `input`.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no such value, or are followed by others.
+    fn decode(mut input: &[u8]) -> Result<Self, DecodeError> {
+        let value = Self::take(&mut input)?;
+        finish(input)?;
+        Ok(value)
+    }
+
+    /// Appends many values, behind their count.
+    ///
+    /// # Errors
+    ///
+    /// None so far.
+    fn encode_many(items: &[Self], out: &mut Vec<u8>) -> Result<(), EncodeError> {
+        put_count(out, items.len());
+        Self::put_slice(items, out)
+    }
+
+    /// Reads many values that take up all of `input`.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are no such values.
+    fn decode_many(input: &[u8]) -> Result<Vec<Self>, DecodeError> {
+        <Vec<Self> as Plain>::decode(input)
+    }
+}
+
+impl<T: Codec> Plain for T {}
 
 macro_rules! numbers {
     ($($number:ty)*) => {$(
@@ -164,18 +241,20 @@ impl<T: Codec, E: Codec> Codec for Result<T, E> {
 }
 
 macro_rules! tuples {
-    ($(($($name:ident)*))*) => {$(
+    ($(($($name:ident $value:ident)*))*) => {$(
         impl<$($name: Codec),*> Codec for ($($name,)*) {
             const MIN_BYTES: usize = 0 $(+ $name::MIN_BYTES)*;
 
-            fn put(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-                super::sealed::Tuple::put_all(self, out)
+            fn put(&self, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
+                let ($($value,)*) = self;
+                $($value.put(_out)?;)*
+                Ok(())
             }
 
-            fn take(input: &mut &[u8]) -> Result<Self, DecodeError> {
-                super::sealed::Tuple::take_all(input)
+            fn take(_input: &mut &[u8]) -> Result<Self, DecodeError> {
+                Ok(($($name::take(_input)?,)*))
             }
         }
     )*};
 }
-tuples! { () (A) (A B) (A B C) (A B C D) (A B C D E) (A B C D E G) }
+tuples! { () (A a) (A a B b) (A a B b C c) (A a B b C c D d) (A a B b C c D d E e) (A a B b C c D d E e G g) }
