@@ -54,7 +54,7 @@ pub(crate) fn init_has_run() -> bool {
 }
 
 /// Why a worker stops without having been asked to.
-enum Stop {
+pub(crate) enum Stop {
     Io(io::Error),
     Protocol(String),
 }
@@ -86,9 +86,12 @@ fn serve() -> i32 {
             return exit::NO_PARENT;
         }
     };
-    panics::install_hook();
-    let link = Link { requests, replies, decoder: Decoder::new(MIN_FRAME_LIMIT) };
-    match run(link) {
+    exit_code(run(Link::new(requests, replies)))
+}
+
+/// What a worker says of its end.
+pub(crate) fn exit_code(ended: Result<(), Stop>) -> i32 {
+    match ended {
         Ok(()) => exit::OK,
         // The parent has gone: there is nobody to tell.
         Err(Stop::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => exit::IO,
@@ -119,9 +122,8 @@ fn run(mut link: Link) -> Result<(), Stop> {
         return Err(Stop::Protocol(String::from("the parent is another build of this program")));
     };
     worker::set_process_name(&init.name);
-    let limit = usize::try_from(init.max_frame_bytes).unwrap_or(DEFAULT_MAX_FRAME_BYTES);
-    link.decoder.set_limit(limit.max(MIN_FRAME_LIMIT));
-    let mut server = Server { build, limit, output: Vec::new(), pid: hello.pid };
+    let limit = link.set_limit(init.max_frame_bytes);
+    let mut server = Server { build, bench: Bench::new(limit) };
 
     if let Some(initializer) = init.initializer {
         if let Some((flags, failure)) = server.run_hook(initializer) {
@@ -138,29 +140,64 @@ fn run(mut link: Link) -> Result<(), Stop> {
         }
     }
     let failed = init.finalizer.and_then(|finalizer| server.run_hook(finalizer));
-    match failed {
-        None => link.send(Header::new(Kind::Bye), &[])?,
-        Some((flags, failure)) => {
-            let header = Header { flags, ..Header::new(Kind::FinErr) };
-            link.send(header, &failure.encode())?;
-        }
-    }
-    Ok(())
+    Ok(link.say_bye(failed)?)
 }
 
-fn out_of_turn(frame: &Frame) -> Stop {
+pub(crate) fn out_of_turn(frame: &Frame) -> Stop {
     Stop::Protocol(format!("its parent sent {:?} out of turn", frame.header.kind))
 }
 
-/// What a call came to; a result's bytes are in the server's output.
-enum Answer {
+struct Server {
+    build: SameBuild,
+    bench: Bench,
+}
+
+impl Server {
+    fn answer(&mut self, link: &mut Link, task: &Frame) -> io::Result<()> {
+        let answer = self.call(task.header.aux as i64, &task.body);
+        self.bench.reply(link, task.header.task_id, answer)
+    }
+
+    /// Runs the initializer or the finalizer; `None` if all went well.
+    fn run_hook(&mut self, function: i64) -> Option<HookFailure> {
+        self.call(function, &[]).into_hook_failure()
+    }
+
+    fn call(&mut self, function: i64, input: &[u8]) -> Answer {
+        let thunk = self.build.function(function);
+        self.bench.run(|output| match thunk {
+            Some(thunk) => thunk(input, output),
+            None => {
+                let message = format!("the main executable has no function at offset {function}");
+                Outcome::Failed(Failure::new("", message))
+            }
+        })
+    }
+}
+
+/// What a call came to; a result's bytes are in the bench's output.
+#[must_use]
+pub(crate) enum Answer {
     Result,
     Error(Failure),
     Panic(Failure),
 }
 
-struct Server {
-    build: SameBuild,
+/// The failure of an initializer or finalizer, and the flags to send it with.
+pub(crate) type HookFailure = (u8, Failure);
+
+impl Answer {
+    pub(crate) fn into_hook_failure(self) -> Option<HookFailure> {
+        match self {
+            Self::Result => None,
+            Self::Error(failure) => Some((0, failure)),
+            Self::Panic(failure) => Some((PANICKED, failure)),
+        }
+    }
+}
+
+/// Where calls are made, one after the other.
+pub(crate) struct Bench {
     /// The largest result that may travel.
     limit: usize,
     output: Vec<u8>,
@@ -168,35 +205,32 @@ struct Server {
     pid: u32,
 }
 
-impl Server {
-    fn answer(&mut self, link: &mut Link, task: &Frame) -> io::Result<()> {
-        let Header { task_id, aux, .. } = task.header;
+impl Bench {
+    pub(crate) fn new(limit: usize) -> Self {
+        panics::install_hook();
+        Self { limit, output: Vec::new(), pid: std::process::id() }
+    }
+
+    pub(crate) fn reply(
+        &mut self,
+        link: &mut Link,
+        task_id: u64,
+        answer: Answer,
+    ) -> io::Result<()> {
         let header = |kind| Header { task_id, ..Header::new(kind) };
-        match self.call(aux as i64, &task.body) {
+        match answer {
             Answer::Result => link.send(header(Kind::Result), &self.output),
             Answer::Error(failure) => link.send(header(Kind::Error), &failure.encode()),
             Answer::Panic(failure) => link.send(header(Kind::Panic), &failure.encode()),
         }
     }
 
-    /// Runs the initializer or the finalizer; `None` if all went well, else the flags and the failure to send.
-    fn run_hook(&mut self, function: i64) -> Option<(u8, Failure)> {
-        match self.call(function, &[]) {
-            Answer::Result => None,
-            Answer::Error(failure) => Some((0, failure)),
-            Answer::Panic(failure) => Some((PANICKED, failure)),
-        }
-    }
-
-    fn call(&mut self, function: i64, input: &[u8]) -> Answer {
-        let Some(thunk) = self.build.function(function) else {
-            let message = format!("the main executable has no function at offset {function}");
-            return Answer::Error(Failure::new("", message));
-        };
+    /// Makes a call that writes its result to the output.
+    pub(crate) fn run(&mut self, call: impl FnOnce(&mut Vec<u8>) -> Outcome) -> Answer {
         self.output.clear();
         self.output.shrink_to(KEPT_OUTPUT_BYTES);
         let output = &mut self.output;
-        let outcome = panics::catch(|| thunk(input, output));
+        let outcome = panics::catch(|| call(output));
         if std::process::id() != self.pid {
             // A copy that a task forked falls out of the task, as the worker does: there must not be two of it.
             worker::exit_now(exit::OK);
@@ -216,15 +250,36 @@ impl Server {
 }
 
 /// The two pipes; every operation waits until it is done.
-struct Link {
+pub(crate) struct Link {
     requests: File,
     replies: File,
     decoder: Decoder,
 }
 
 impl Link {
+    pub(crate) fn new(requests: File, replies: File) -> Self {
+        Self { requests, replies, decoder: Decoder::new(MIN_FRAME_LIMIT) }
+    }
+
+    /// Accepts bodies as large as the parent says; returns how large a result may be.
+    pub(crate) fn set_limit(&mut self, max_frame_bytes: u64) -> usize {
+        let limit = usize::try_from(max_frame_bytes).unwrap_or(DEFAULT_MAX_FRAME_BYTES);
+        self.decoder.set_limit(limit.max(MIN_FRAME_LIMIT));
+        limit
+    }
+
+    /// The last words, after the finalizer.
+    pub(crate) fn say_bye(&mut self, failed: Option<HookFailure>) -> io::Result<()> {
+        match failed {
+            None => self.send(Header::new(Kind::Bye), &[]),
+            Some((flags, failure)) => {
+                self.send(Header { flags, ..Header::new(Kind::FinErr) }, &failure.encode())
+            }
+        }
+    }
+
     /// The next frame; `None` when the parent has closed its end between two frames.
-    fn receive(&mut self) -> Result<Option<Frame>, Stop> {
+    pub(crate) fn receive(&mut self) -> Result<Option<Frame>, Stop> {
         loop {
             if let Some(frame) = self.decoder.next()? {
                 return Ok(Some(frame));
@@ -237,7 +292,7 @@ impl Link {
         }
     }
 
-    fn send(&mut self, header: Header, body: &[u8]) -> io::Result<()> {
+    pub(crate) fn send(&mut self, header: Header, body: &[u8]) -> io::Result<()> {
         let head = header.encode(body.len()).map_err(io::Error::other)?;
         let mut slices = [IoSlice::new(&head), IoSlice::new(body)];
         let mut rest = &mut slices[..];

@@ -52,10 +52,22 @@ fn moved(fd: OwnedFd) -> io::Result<OwnedFd> {
 
 /// Makes reads and writes through this open file return `WouldBlock` instead of waiting.
 pub(crate) fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    change_flags(fd, |flags| flags | libc::O_NONBLOCK)
+}
+
+/// Makes reads and writes through this open file wait: whoever has it in common may have said otherwise.
+pub(crate) fn set_blocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+    change_flags(fd, |flags| flags & !libc::O_NONBLOCK)
+}
+
+fn change_flags(
+    fd: BorrowedFd<'_>,
+    change: impl FnOnce(libc::c_int) -> libc::c_int,
+) -> io::Result<()> {
     // SAFETY: the descriptor is open; F_GETFL touches no memory of ours.
     let flags = check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) })?;
     // SAFETY: the descriptor is open; F_SETFL takes an int and touches no memory of ours.
-    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, change(flags)) })?;
     Ok(())
 }
 

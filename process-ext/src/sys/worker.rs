@@ -5,10 +5,10 @@
 use core::ffi::CStr;
 use std::ffi::CString;
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::io::{self, IsTerminal as _};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
-use super::pipe::check;
+use super::pipe::{self, check};
 use super::poll::{self, Watch};
 use super::{MARKER, fds};
 
@@ -45,6 +45,34 @@ pub(crate) fn adopt() -> io::Result<Ends> {
     tie_to_parent(take(fds::LIFELINE)?)?;
     ignore_terminal_signals();
     Ok(Ends { requests: File::from(requests), replies: File::from(replies) })
+}
+
+/// Makes this process's standard input and output a worker's two ends: they move to numbers of their own, what
+/// prints writes to standard error instead, and what reads finds the end of file.
+///
+/// Fails if standard input is a terminal: then no pool started this process.
+pub(crate) fn adopt_stdio() -> io::Result<Ends> {
+    if io::stdin().is_terminal() {
+        let what = "its standard input is a terminal: a worker is started by a pool";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    }
+    let requests = io::stdin().as_fd().try_clone_to_owned()?;
+    let replies = io::stdout().as_fd().try_clone_to_owned()?;
+    for end in [requests.as_fd(), replies.as_fd()] {
+        pipe::set_blocking(end)?;
+    }
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    replace(libc::STDIN_FILENO, null.as_fd())?;
+    replace(libc::STDOUT_FILENO, io::stderr().as_fd())
+        .or_else(|_| replace(libc::STDOUT_FILENO, null.as_fd()))?;
+    Ok(Ends { requests: File::from(requests), replies: File::from(replies) })
+}
+
+/// Lets a standard descriptor be another file.
+fn replace(standard: RawFd, by: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the standard descriptors belong to the process as a whole, and stay open; dup2 touches no memory of
+    // ours.
+    check(unsafe { libc::dup2(by.as_raw_fd(), standard) }).map(drop)
 }
 
 /// Names the main thread, and so the process in `ps` and `top`. The kernel keeps 15 bytes.
