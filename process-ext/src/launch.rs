@@ -3,10 +3,12 @@
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::error::RemoteError;
 use crate::remote::FunctionId;
 use crate::wire::frame::DEFAULT_MAX_FRAME_BYTES;
+use crate::worker_command::WorkerCommand;
 
 /// How to start a worker.
 #[derive(Clone, Debug)]
@@ -25,6 +27,19 @@ pub struct Launch {
     pub initializer_timeout: Option<Duration>,
     /// How long a worker may take to end when it is closed, finalizer included; then once more after SIGTERM.
     pub grace: Duration,
+    /// Another program to start instead of this one.
+    pub foreign: Option<Arc<Foreign>>,
+}
+
+/// A worker of another program. Its initializer and finalizer have names.
+#[derive(Clone, Debug)]
+pub struct Foreign {
+    /// What to start.
+    pub command: WorkerCommand,
+    /// A function without arguments to run before the first task.
+    pub initializer: Option<&'static str>,
+    /// A function without arguments to run when the worker is closed.
+    pub finalizer: Option<&'static str>,
 }
 
 impl Launch {
@@ -38,6 +53,18 @@ impl Launch {
             handshake_timeout: Duration::from_secs(30),
             initializer_timeout: None,
             grace: Duration::from_secs(5),
+            foreign: None,
+        }
+    }
+
+    /// A worker of this name, of another program.
+    pub fn foreign(name: impl Into<String>, foreign: &Arc<Foreign>) -> Self {
+        Self {
+            max_frame_bytes: foreign.command.max_frame_bytes,
+            handshake_timeout: foreign.command.handshake_timeout,
+            grace: foreign.command.close_grace,
+            foreign: Some(Arc::clone(foreign)),
+            ..Self::new(name)
         }
     }
 }

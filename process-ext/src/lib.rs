@@ -12,6 +12,7 @@
     )
 )]
 
+mod commands;
 pub mod error;
 mod launch;
 mod named;
@@ -19,11 +20,13 @@ mod processes;
 mod registry;
 #[doc(hidden)]
 pub mod remote;
+mod seat;
 #[cfg(target_os = "linux")]
 mod sync;
 mod sys;
 #[doc(hidden)]
 pub mod wire;
+mod worker_command;
 
 #[cfg(target_os = "linux")]
 mod panics;
@@ -39,6 +42,8 @@ mod parker {
 #[doc(hidden)]
 pub mod proxy;
 #[cfg(target_os = "linux")]
+mod serve_stdio;
+#[cfg(target_os = "linux")]
 mod worker_main;
 
 #[cfg(not(target_os = "linux"))]
@@ -49,9 +54,15 @@ pub mod proxy;
 #[path = "worker_main_elsewhere.rs"]
 mod worker_main;
 
+pub use commands::{CommandPool, Commands};
 pub use error::{LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost};
 pub use named::{Named, Signature};
 pub use processes::{ProcessPool, Processes};
 pub use registry::Registry;
+#[cfg(target_os = "linux")]
+pub use serve_stdio::serve_stdio;
 pub use wire::payload::{Arguments, Payload, Plain};
+pub use worker_command::{WorkerCommand, worker_command};
 pub use worker_main::init;
+#[cfg(not(target_os = "linux"))]
+pub use worker_main::serve_stdio;

@@ -12,10 +12,11 @@ use asyncpal_std::kind::{
 };
 use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
 
-use crate::error::{CallError, CloseError, DecodeError, EncodeError, LaunchError, UnnamedFunction};
+use crate::error::{CloseError, DecodeError, EncodeError, LaunchError, UnnamedFunction};
 use crate::parker::ProcessParker;
-use crate::proxy::{Launch, Proxy, Reply};
+use crate::proxy::{Launch, Proxy};
 use crate::remote::{FunctionId, RemoteFn};
+use crate::seat::{ProcessSeat, Request};
 use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 
 /// A pool of child processes that run functions of this program.
@@ -52,15 +53,6 @@ pub struct Processes {
     finalizer: Option<FunctionId>,
 }
 
-/// A worker's child.
-#[derive(Debug)]
-pub struct ProcessSeat {
-    launch: Launch,
-    proxy: Proxy,
-    /// Names the tasks of this seat on the wire.
-    task_id: u64,
-}
-
 impl Kind for Processes {
     type Seat = ProcessSeat;
     type Parker = ProcessParker;
@@ -90,15 +82,14 @@ impl Kind for Processes {
         let mut launch = Launch::new(worker);
         launch.initializer = self.initializer;
         launch.finalizer = self.finalizer;
-        match Proxy::launch(&launch) {
-            Ok(proxy) => Ok(ProcessSeat { launch, proxy, task_id: 0 }),
-            Err(LaunchError::Initializer(error)) => Err(OpenError::Initializer(error.into())),
-            Err(error) => Err(OpenError::Spawn(error.into())),
-        }
+        ProcessSeat::open(launch).map_err(|error| match error {
+            LaunchError::Initializer(error) => OpenError::Initializer(error.into()),
+            error => OpenError::Spawn(error.into()),
+        })
     }
 
     fn is_sound(&self, seat: &ProcessSeat) -> bool {
-        seat.proxy.is_alive()
+        seat.proxy().is_alive()
     }
 
     fn park(
@@ -107,41 +98,14 @@ impl Kind for Processes {
         parker: &ProcessParker,
         deadline: Option<Instant>,
     ) -> Unparked {
-        seat.proxy.park(parker, deadline.map(|moment| StdClock.to_std(moment)))
+        seat.proxy_mut().park(parker, deadline.map(|moment| StdClock.to_std(moment)))
     }
 
     fn close(&self, seat: ProcessSeat) -> Result<(), OpenFailure> {
-        match seat.proxy.close() {
+        match seat.into_proxy().close() {
             // A worker that was lost has failed its task already, or was idle.
             Ok(()) | Err(CloseError::Lost(_)) => Ok(()),
             Err(error) => Err(error.into()),
-        }
-    }
-}
-
-impl ProcessSeat {
-    /// Runs a call. A child that turns out to have died before it read the call is replaced, once:
-    /// the call was not started.
-    fn exchange(&mut self, function: FunctionId, payload: &[u8]) -> Result<Vec<u8>, TaskError> {
-        self.task_id += 1;
-        let mut reply = self.proxy.call(self.task_id, function, payload);
-        if let Err(CallError::NotStarted(_)) = reply {
-            match Proxy::launch(&self.launch) {
-                Ok(proxy) => {
-                    self.proxy = proxy;
-                    reply = self.proxy.call(self.task_id, function, payload);
-                }
-                Err(error) => return Err(TaskError::Failed(error.into())),
-            }
-        }
-        match reply {
-            Ok(Reply::Result(bytes)) => Ok(bytes),
-            Ok(Reply::Error(error) | Reply::Panic(error)) => Err(TaskError::Failed(error.into())),
-            // The loss itself: its text says who was lost and how.
-            Err(CallError::Lost(lost) | CallError::NotStarted(lost)) => {
-                Err(TaskError::Failed(lost.into()))
-            }
-            Err(error) => Err(TaskError::Failed(error.into())),
         }
     }
 }
@@ -179,7 +143,7 @@ impl<C: Send + 'static, T: Send + 'static> Job<ProcessSeat, Failure> for Process
 
     fn run(self, seat: &mut ProcessSeat) -> Result<T, Failure> {
         drop(self.call);
-        let bytes = seat.exchange(self.function, &self.payload)?;
+        let bytes = seat.exchange(Request::task(self.function), &self.payload)?;
         (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
     }
 

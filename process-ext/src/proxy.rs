@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod foreign;
 mod link;
 
 use core::time::Duration;
@@ -19,6 +20,7 @@ use crate::error::{
 };
 use crate::parker::{ProcessParker, Unparked};
 use crate::remote::FunctionId;
+use crate::seat::Request;
 use crate::sys::child::{Child, Status};
 use crate::sys::object;
 use crate::sys::spawn::{self, spawn};
@@ -28,7 +30,7 @@ use crate::worker_main::init_has_run;
 
 use link::{Event, Link, Outgoing};
 
-pub use crate::launch::{Launch, Reply};
+pub use crate::launch::{Foreign, Launch, Reply};
 
 /// How long a worker that hung up, or was told that its time is over, may take to be gone.
 const ENDING_WITHIN: Duration = Duration::from_secs(1);
@@ -41,6 +43,8 @@ pub struct Proxy {
     child: Child,
     link: Link,
     max_frame_bytes: usize,
+    /// The process that tasks run in: the child, or one that the child has launched elsewhere.
+    worker_pid: u32,
     grace: Duration,
     lost: Option<WorkerLost>,
 }
@@ -52,6 +56,11 @@ impl Proxy {
     ///
     /// See [`LaunchError`]. No process is left behind.
     pub fn launch(launch: &Launch) -> Result<Self, LaunchError> {
+        if let Some(foreign) = &launch.foreign {
+            let mut proxy = Self::start_foreign(launch, foreign).map_err(LaunchError::Spawn)?;
+            proxy.greet_foreign(launch, foreign)?;
+            return Ok(proxy);
+        }
         Self::precheck()?;
         let mut proxy = Self::start(launch).map_err(LaunchError::Spawn)?;
         proxy.greet(launch)?;
@@ -122,6 +131,16 @@ impl Proxy {
         function: FunctionId,
         payload: &[u8],
     ) -> Result<Reply, CallError> {
+        self.ask(task_id, Request::task(function), payload)
+    }
+
+    /// The same, whoever the worker is.
+    pub(crate) fn ask(
+        &mut self,
+        task_id: u64,
+        request: Request,
+        payload: &[u8],
+    ) -> Result<Reply, CallError> {
         if let Some(lost) = &self.lost {
             return Err(CallError::NotStarted(lost.clone()));
         }
@@ -129,8 +148,7 @@ impl Proxy {
             let (bytes, limit) = (payload.len(), self.max_frame_bytes);
             return Err(CallError::TooLarge { bytes, limit });
         }
-        let aux = function.offset() as u64;
-        let header = Header { kind: Kind::Task, flags: 0, task_id, aux };
+        let header = Header { kind: request.kind, flags: 0, task_id, aux: request.aux };
         let mut outgoing =
             Outgoing::frame(header, payload).map_err(|what| CallError::Lost(self.expel(what)))?;
         let frame = match self.converse(&mut outgoing, None) {
@@ -191,25 +209,26 @@ impl Proxy {
             },
         )?;
         // The worker's ends close here: from now on it alone holds them.
-        Ok(Self {
+        Ok(Self::new(launch, child, link, max_frame_bytes))
+    }
+
+    fn new(launch: &Launch, child: Child, link: Link, max_frame_bytes: usize) -> Self {
+        Self {
             name: launch.name.as_str().into(),
+            worker_pid: child.pid(),
             child,
             link,
             max_frame_bytes,
             grace: launch.grace,
             lost: None,
-        })
+        }
     }
 
     /// HELLO, INIT, READY.
     fn greet(&mut self, launch: &Launch) -> Result<(), LaunchError> {
         let frame =
             self.await_greeting(&mut Outgoing::nothing(), Some(launch.handshake_timeout))?;
-        let hello = match frame.header.kind {
-            Kind::Hello => Hello::decode(&frame.body).map_err(|error| error.to_string()),
-            kind => Err(format!("it sent {kind:?} where HELLO was due")),
-        };
-        let hello = hello.map_err(|what| lost_early(self.expel(what)))?;
+        let hello = self.read_hello(&frame)?;
         let build = object::identity();
         if hello.version != PROTOCOL_VERSION || hello.build != build || build.is_empty() {
             let found = format!("protocol {}, build {}", hello.version, hello.build.escape_ascii());
@@ -231,15 +250,27 @@ impl Proxy {
             None => Some(launch.handshake_timeout),
         };
         let frame = self.await_greeting(&mut outgoing, timeout)?;
+        self.is_ready(&frame)
+    }
+
+    fn read_hello(&mut self, frame: &Frame) -> Result<Hello, LaunchError> {
+        let hello = match frame.header.kind {
+            Kind::Hello => Hello::decode(&frame.body).map_err(|error| error.to_string()),
+            kind => Err(format!("it sent {kind:?} where HELLO was due")),
+        };
+        hello.map_err(|what| lost_early(self.expel(what)))
+    }
+
+    fn is_ready(&mut self, frame: &Frame) -> Result<(), LaunchError> {
         match frame.header.kind {
             Kind::Ready => Ok(()),
             Kind::InitErr => {
-                let error = self.remote_error(&frame).map_err(lost_early)?;
+                let error = self.remote_error(frame).map_err(lost_early)?;
                 // It is on its way out; let it flush what the initializer printed.
                 self.child.reap_by(after(ENDING_WITHIN));
                 Err(LaunchError::Initializer(error))
             }
-            _ => Err(lost_early(self.expel_for(&frame))),
+            _ => Err(lost_early(self.expel_for(frame))),
         }
     }
 
@@ -299,7 +330,7 @@ impl Proxy {
             RemoteErrorKind::Error
         };
         match Failure::decode(&frame.body) {
-            Ok(failure) => Ok(RemoteError::new(kind, self.pid(), &self.name, failure)),
+            Ok(failure) => Ok(RemoteError::new(kind, self.worker_pid, &self.name, failure)),
             Err(error) => Err(self.expel(error.to_string())),
         }
     }

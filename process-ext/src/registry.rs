@@ -124,8 +124,7 @@ impl Registry {
             Some(function) => function(form, input, output),
             None => {
                 let known = self.names().map(|name| format!("{name:?}")).collect::<Vec<_>>();
-                let known =
-                    if known.is_empty() { String::from("none") } else { known.join(", ") };
+                let known = if known.is_empty() { String::from("none") } else { known.join(", ") };
                 let message =
                     format!("the worker has no function {name:?}; those that it has: {known}");
                 Outcome::Failed(Failure::new("", message))

@@ -7,9 +7,10 @@ use std::time::Instant;
 use asyncpal_core::park::Unparked;
 
 use crate::error::{CallError, CloseError, LaunchError};
-pub use crate::launch::{Launch, Reply};
+pub use crate::launch::{Foreign, Launch, Reply};
 use crate::parker::ProcessParker;
 use crate::remote::FunctionId;
+use crate::seat::Request;
 
 /// A worker that cannot exist here.
 #[derive(Debug)]
@@ -48,6 +49,16 @@ impl Proxy {
         &mut self,
         _task_id: u64,
         _function: FunctionId,
+        _payload: &[u8],
+    ) -> Result<Reply, CallError> {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    pub(crate) fn ask(
+        &mut self,
+        _task_id: u64,
+        _request: Request,
         _payload: &[u8],
     ) -> Result<Reply, CallError> {
         match *self {}

@@ -24,6 +24,13 @@ pub enum LaunchError {
         /// What the worker said of its build.
         found: String,
     },
+    /// A worker of another program speaks another version of the protocol.
+    WrongVersion {
+        /// The worker's.
+        found: u32,
+        /// This program's.
+        own: u32,
+    },
     /// The initializer returned an error or panicked.
     Initializer(RemoteError),
     /// Process workers need Linux.
@@ -52,6 +59,9 @@ impl fmt::Display for LaunchError {
             Self::WrongBuild { found } => {
                 write!(f, "a worker is another build of this program ({found})")
             }
+            Self::WrongVersion { found, own } => {
+                write!(f, "a worker speaks version {found} of the protocol, not {own}")
+            }
             Self::Initializer(_) => f.write_str("a worker's initializer failed"),
             Self::Unsupported => f.write_str("process workers need Linux"),
         }
@@ -64,7 +74,10 @@ impl Error for LaunchError {
             Self::Proc(error) | Self::Spawn(error) => Some(error),
             Self::Handshake(error) => Some(error),
             Self::Initializer(error) => Some(error),
-            Self::InitMissing | Self::WrongBuild { .. } | Self::Unsupported => None,
+            Self::InitMissing
+            | Self::WrongBuild { .. }
+            | Self::WrongVersion { .. }
+            | Self::Unsupported => None,
         }
     }
 }

@@ -8,7 +8,10 @@ use std::time::Instant;
 use crate::sys::lifeline::Lifeline;
 use crate::sys::pipe::{self, Pipe};
 use crate::sys::poll::{self, Watch};
-use crate::wire::frame::{Decoder, Frame, HEADER_BYTES, Header};
+use crate::wire::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header};
+
+/// How much of what is no frame is told.
+const SHOWN_BYTES: usize = 80;
 
 /// What waiting for a frame came to.
 #[must_use]
@@ -32,7 +35,13 @@ pub(super) struct Link {
     /// With a read end of our own a write to a dead worker raises no SIGPIPE, and what it left unread can be counted.
     unread: OwnedFd,
     /// Kept open for as long as the worker may live.
-    _lifeline: Lifeline,
+    _lifeline: Option<Lifeline>,
+}
+
+/// The ends that a worker of another program gets.
+pub(super) struct ForeignEnds {
+    pub(super) requests: OwnedFd,
+    pub(super) replies: OwnedFd,
 }
 
 /// The ends that the worker gets.
@@ -44,9 +53,21 @@ pub(super) struct WorkerEnds {
 impl Link {
     /// Opens the three pipes of a worker.
     pub(super) fn open(limit: usize) -> io::Result<(Self, WorkerEnds)> {
+        let (lifeline, lifeline_of_worker) = Lifeline::open()?;
+        let (link, replies) = Self::open_with(limit, Some(lifeline))?;
+        Ok((link, WorkerEnds { replies, lifeline: lifeline_of_worker }))
+    }
+
+    /// Opens the two pipes of a worker of another program.
+    pub(super) fn open_foreign(limit: usize) -> io::Result<(Self, ForeignEnds)> {
+        let (link, replies) = Self::open_with(limit, None)?;
+        let requests = link.unread.try_clone()?;
+        Ok((link, ForeignEnds { requests, replies }))
+    }
+
+    fn open_with(limit: usize, lifeline: Option<Lifeline>) -> io::Result<(Self, OwnedFd)> {
         let requests = Pipe::open()?.grown();
         let replies = Pipe::open()?.grown();
-        let (lifeline, lifeline_of_worker) = Lifeline::open()?;
         pipe::set_nonblocking(requests.writer.as_fd())?;
         pipe::set_nonblocking(replies.reader.as_fd())?;
         let link = Self {
@@ -56,7 +77,7 @@ impl Link {
             unread: requests.reader,
             _lifeline: lifeline,
         };
-        Ok((link, WorkerEnds { replies: replies.writer, lifeline: lifeline_of_worker }))
+        Ok((link, replies.writer))
     }
 
     /// The read end of the request pipe, which parent and worker share.
@@ -73,6 +94,14 @@ impl Link {
     /// Whether no byte has arrived behind the last frame.
     pub(super) fn is_at_boundary(&self) -> bool {
         self.decoder.is_at_boundary()
+    }
+
+    /// What was said that is no frame, or none yet; `None` if nothing was said.
+    pub(super) fn first_words(&self) -> Option<String> {
+        let words = self.decoder.pending();
+        let shown = &words[..words.len().min(SHOWN_BYTES)];
+        let more = if shown.len() < words.len() { "…" } else { "" };
+        (!shown.is_empty()).then(|| format!("\"{}{more}\"", shown.escape_ascii()))
     }
 
     /// Sends `outgoing` and waits for the next frame.
@@ -136,7 +165,12 @@ impl Link {
     }
 
     fn next(&mut self) -> Result<Option<Frame>, String> {
-        self.decoder.next().map_err(|error| error.to_string())
+        self.decoder.next().map_err(|error| match (&error, self.first_words()) {
+            (FrameError::BadMagic(_), Some(words)) => {
+                format!("{error}: it begins with {words}")
+            }
+            _ => error.to_string(),
+        })
     }
 
     fn read(&mut self) -> Result<Read, String> {

@@ -3,6 +3,8 @@
 #[cfg(target_os = "linux")]
 pub(crate) mod child;
 #[cfg(target_os = "linux")]
+pub(crate) mod command;
+#[cfg(target_os = "linux")]
 pub(crate) mod eventfd;
 #[cfg(target_os = "linux")]
 pub(crate) mod lifeline;

@@ -1,0 +1,83 @@
+//! What a worker of a process pool sits on: its child.
+
+#![forbid(unsafe_code)]
+
+use asyncpal_std::TaskError;
+
+use crate::error::{CallError, LaunchError};
+use crate::proxy::{Launch, Proxy, Reply};
+use crate::remote::FunctionId;
+use crate::wire::frame::Kind;
+
+/// A worker's child.
+#[derive(Debug)]
+pub struct ProcessSeat {
+    launch: Launch,
+    proxy: Proxy,
+    /// Names the tasks of this seat on the wire.
+    task_id: u64,
+}
+
+/// Which function a task calls: the kind of its frame, and its `aux`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) kind: Kind,
+    pub(crate) aux: u64,
+}
+
+impl Request {
+    /// A function of this program.
+    pub(crate) fn task(function: FunctionId) -> Self {
+        Self { kind: Kind::Task, aux: function.offset() as u64 }
+    }
+
+    /// A function of another program; its name comes first in the body.
+    pub(crate) fn call(aux: u64) -> Self {
+        Self { kind: Kind::Call, aux }
+    }
+}
+
+impl ProcessSeat {
+    /// Starts a child.
+    pub(crate) fn open(launch: Launch) -> Result<Self, LaunchError> {
+        let proxy = Proxy::launch(&launch)?;
+        Ok(Self { launch, proxy, task_id: 0 })
+    }
+
+    pub(crate) fn proxy(&self) -> &Proxy {
+        &self.proxy
+    }
+
+    pub(crate) fn proxy_mut(&mut self) -> &mut Proxy {
+        &mut self.proxy
+    }
+
+    pub(crate) fn into_proxy(self) -> Proxy {
+        self.proxy
+    }
+
+    /// Runs a call. A child that turns out to have died before it read the call is replaced, once:
+    /// the call was not started.
+    pub(crate) fn exchange(&mut self, request: Request, body: &[u8]) -> Result<Vec<u8>, TaskError> {
+        self.task_id += 1;
+        let mut reply = self.proxy.ask(self.task_id, request, body);
+        if let Err(CallError::NotStarted(_)) = reply {
+            match Proxy::launch(&self.launch) {
+                Ok(proxy) => {
+                    self.proxy = proxy;
+                    reply = self.proxy.ask(self.task_id, request, body);
+                }
+                Err(error) => return Err(TaskError::Failed(error.into())),
+            }
+        }
+        match reply {
+            Ok(Reply::Result(bytes)) => Ok(bytes),
+            Ok(Reply::Error(error) | Reply::Panic(error)) => Err(TaskError::Failed(error.into())),
+            // The loss itself: its text says who was lost and how.
+            Err(CallError::Lost(lost) | CallError::NotStarted(lost)) => {
+                Err(TaskError::Failed(lost.into()))
+            }
+            Err(error) => Err(TaskError::Failed(error.into())),
+        }
+    }
+}

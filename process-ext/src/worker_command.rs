@@ -1,0 +1,109 @@
+//! The command whose processes are a pool's workers.
+
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use asyncpal_std::{Builder, Pool};
+
+use crate::commands::Commands;
+use crate::wire::frame::{DEFAULT_MAX_FRAME_BYTES, MAX_FRAME_LIMIT};
+
+/// A command that becomes a worker: another program, or a launcher that runs one elsewhere (`ssh host prog`,
+/// `srun prog`, `kubectl exec -i pod -- prog`). Made by [`worker_command`].
+///
+/// What it runs speaks asyncpal's protocol over its standard input and output: a Rust program calls
+/// [`serve_stdio`](crate::serve_stdio), others follow `docs/protocol.md`. Standard error is the pool's own.
+#[derive(Clone, Debug)]
+#[must_use = "a command does nothing until its pool is built and has a task"]
+pub struct WorkerCommand {
+    pub(crate) program: OsString,
+    pub(crate) args: Vec<OsString>,
+    pub(crate) envs: Vec<(OsString, OsString)>,
+    pub(crate) current_dir: Option<PathBuf>,
+    pub(crate) handshake_timeout: Duration,
+    pub(crate) close_grace: Duration,
+    pub(crate) max_frame_bytes: usize,
+}
+
+/// A pool whose workers are processes of this command, found as the shell finds it.
+///
+/// # Examples
+///
+/// ```no_run
+/// use asyncpal_process::{Named, worker_command};
+///
+/// const SQUARE: Named<fn(u64) -> u64> = Named::new("square");
+///
+/// let command = worker_command("ssh").args(["-o", "BatchMode=yes", "host", "squares"]);
+/// let pool = command.pool().max_workers(4).build()?;
+/// let squares: Result<Vec<u64>, _> = pool.map(SQUARE, 0..100).chunk_size(10).collect();
+/// # drop(squares);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn worker_command(program: impl AsRef<OsStr>) -> WorkerCommand {
+    WorkerCommand {
+        program: program.as_ref().to_owned(),
+        args: Vec::new(),
+        envs: Vec::new(),
+        current_dir: None,
+        handshake_timeout: Duration::from_secs(30),
+        close_grace: Duration::from_secs(5),
+        max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+    }
+}
+
+impl WorkerCommand {
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable of the command's environment, which otherwise is this program's. A launcher passes on what
+    /// it was told to, only.
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.envs.push((key.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// The folder that the command starts in. Default: this program's.
+    pub fn current_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.current_dir = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// How long the command may take to become a worker: once to its first word, and then to be ready, the
+    /// initializer included. Default: 30 seconds for each.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
+    }
+
+    /// How long a worker that is told to end may take, finalizer included; then it gets SIGTERM, and as much time
+    /// again before SIGKILL. Over a launcher it is the launcher that gets them. Default: 5 seconds.
+    pub fn close_grace(mut self, grace: Duration) -> Self {
+        self.close_grace = grace;
+        self
+    }
+
+    /// The largest arguments and the largest result of a task, in bytes of the protocol. Default: 256 MiB; 4 GiB
+    /// at most.
+    pub fn max_frame_bytes(mut self, bytes: usize) -> Self {
+        self.max_frame_bytes = bytes.min(MAX_FRAME_LIMIT);
+        self
+    }
+
+    /// Settings for a pool of such workers.
+    pub fn pool(self) -> Builder<Commands> {
+        Pool::builder_with(self)
+    }
+}
