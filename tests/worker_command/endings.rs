@@ -1,0 +1,111 @@
+//! Workers of another program that end, by themselves or because they must.
+
+use core::time::Duration;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::Instant;
+use std::{env, thread};
+
+use asyncpal::process::LostCause;
+
+use crate::worker::*;
+use crate::{children, eventually, lost};
+
+crate::trials! {
+    a_worker_that_exits_in_a_task_is_lost_whatever_its_code
+    a_worker_that_aborts_in_a_task_fails_that_task_and_no_other
+    a_launcher_that_is_killed_in_a_task_takes_its_worker_along
+    a_worker_that_does_not_end_when_it_is_closed_is_ended
+    an_idle_worker_ends_when_its_host_is_killed
+}
+
+/// The argument that makes this program the host of an idle worker.
+pub(crate) const HOST: &str = "--host";
+
+fn a_worker_that_exits_in_a_task_is_lost_whatever_its_code() {
+    let pool = this_program().pool().max_workers(1).build().expect("valid");
+
+    for code in [0, 3, 255] {
+        let error = pool.submit_with(EXIT, (code,)).expect("open").collect();
+
+        assert_eq!(lost(&error.expect_err("it is gone")).cause(), &LostCause::Exited(code));
+    }
+}
+
+fn a_worker_that_aborts_in_a_task_fails_that_task_and_no_other() {
+    let pool = this_program().pool().max_workers(1).build().expect("valid");
+    let aborted = pool.submit(ABORT).expect("open");
+    let others: Vec<_> = (0..5).map(|n| pool.submit_with(SQUARE, (n,)).expect("open")).collect();
+
+    let error = aborted.collect().expect_err("it is gone");
+
+    assert!(error.to_string().contains("SIGABRT"), "{error}");
+    for (n, other) in (0..).zip(others) {
+        assert_eq!(other.collect().expect("another worker's"), n * n);
+    }
+}
+
+fn a_launcher_that_is_killed_in_a_task_takes_its_worker_along() {
+    // The shell stays: it is the launcher, and the worker its child.
+    let pool = shell("\"$0\" --serve; exit $?").pool().max_workers(1).build().expect("valid");
+    let worker = pool.submit(PID).expect("open").collect().expect("no panic");
+    let napping = pool.submit_with(NAP, (600_000,)).expect("open");
+    eventually(|| napping.is_running());
+
+    let [launcher] = children()[..] else { panic!("one launcher") };
+    assert_ne!(launcher, worker);
+    kill(launcher);
+
+    let error = napping.collect().expect_err("its launcher is gone");
+    assert_eq!(lost(&error).cause(), &LostCause::Signal(9));
+    assert_eq!(lost(&error).pid(), launcher);
+    eventually(|| !lives(worker));
+}
+
+fn a_worker_that_does_not_end_when_it_is_closed_is_ended() {
+    let command = this_program().close_grace(Duration::from_millis(100));
+    let pool = command.pool().max_workers(1).finalizer(SLEEP).build().expect("valid");
+    pool.submit(PID).expect("open").collect().expect("no panic");
+    let begun = Instant::now();
+
+    pool.shutdown();
+
+    assert!(begun.elapsed() < Duration::from_secs(60), "the finalizer sleeps for ten minutes");
+    assert!(children().is_empty());
+}
+
+fn an_idle_worker_ends_when_its_host_is_killed() {
+    let this = env::current_exe().expect("a test program has a path");
+    let mut host = Command::new(this).arg(HOST).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut line = String::new();
+    let mut said = BufReader::new(host.stdout.take().expect("piped"));
+    said.read_line(&mut line).expect("readable");
+    let worker = line.trim().parse().expect("the worker's number");
+    assert!(lives(worker));
+
+    host.kill().expect("it runs");
+    host.wait().expect("it is ours");
+
+    eventually(|| !lives(worker));
+}
+
+/// Has an idle worker, tells its number, and stays.
+pub(crate) fn host() -> ExitCode {
+    let pool = this_program().pool().max_workers(1).idle_timeout(None).build().expect("valid");
+    println!("{}", pool.submit(PID).expect("open").collect().expect("no panic"));
+    loop {
+        thread::park();
+    }
+}
+
+/// Whether this process is there and no zombie.
+fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z"))
+}
+
+fn kill(pid: u32) {
+    let status = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("it starts");
+    assert!(status.success());
+}

@@ -1,0 +1,112 @@
+//! Commands that do not become workers. Each is a clear error, and no hang.
+
+use core::time::Duration;
+use std::time::Instant;
+
+use asyncpal::process::{LostCause, WorkerCommand, worker_command};
+
+use crate::worker::*;
+use crate::{lost, told};
+
+crate::trials! {
+    what_a_launcher_prints_first_is_told
+    a_launcher_that_prompts_and_waits_is_noticed_at_once
+    a_launcher_that_says_a_little_and_hangs_is_told_with_it
+    a_launcher_that_hangs_is_given_up_after_the_handshake_timeout
+    a_worker_that_hangs_before_it_is_ready_is_given_up_too
+    a_launcher_that_dies_is_told_with_its_exit_code
+    a_launcher_that_closes_its_output_and_lives_on_is_given_up
+    a_program_that_is_not_there_is_named
+    a_worker_of_another_version_is_told_with_it
+    a_worker_that_claims_two_gigabytes_is_refused
+}
+
+/// What the first task of a pool of such workers fails with.
+fn failure(command: WorkerCommand) -> asyncpal::TaskError {
+    let pool = command.pool().max_workers(1).build().expect("valid");
+    pool.submit_with(SQUARE, (12,)).expect("open").collect().expect_err("there is no worker")
+}
+
+fn protocol_error(command: WorkerCommand) -> String {
+    let error = failure(command);
+    match lost(&error).cause() {
+        LostCause::Protocol(what) => what.to_string(),
+        cause => panic!("{cause}"),
+    }
+}
+
+fn what_a_launcher_prints_first_is_told() {
+    let what = protocol_error(shell("echo 'Welcome to the bakery'; exec \"$0\" --serve"));
+
+    assert!(what.contains("it begins with \"Welcome to the bakery\\n"), "{what}");
+}
+
+fn a_launcher_that_prompts_and_waits_is_noticed_at_once() {
+    let begun = Instant::now();
+
+    let what = protocol_error(shell("printf 'Password: '; exec sleep 600"));
+
+    assert!(what.contains("it begins with \"Password: \""), "{what}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "less than the timeout");
+}
+
+fn a_launcher_that_says_a_little_and_hangs_is_told_with_it() {
+    let command = shell("printf '? '; exec sleep 600");
+
+    let what = protocol_error(command.handshake_timeout(Duration::from_millis(100)));
+
+    assert_eq!(what, "within 100ms it said no more than \"? \"");
+}
+
+fn a_launcher_that_hangs_is_given_up_after_the_handshake_timeout() {
+    let command = worker_command("sleep").arg("600");
+
+    let error = failure(command.handshake_timeout(Duration::from_millis(100)));
+
+    assert!(told(&error).contains("it was not ready within 100ms"), "{}", told(&error));
+}
+
+fn a_worker_that_hangs_before_it_is_ready_is_given_up_too() {
+    let command = this_program().handshake_timeout(Duration::from_millis(500));
+    let pool = command.pool().max_workers(1).initializer(SLEEP).build().expect("valid");
+
+    let error = pool.submit(PID).expect("open").collect().expect_err("it sleeps");
+
+    assert!(told(&error).contains("it was not ready within 500ms"), "{}", told(&error));
+}
+
+fn a_launcher_that_dies_is_told_with_its_exit_code() {
+    let error = failure(shell("exit 7"));
+
+    assert_eq!(lost(&error).cause(), &LostCause::Exited(7));
+}
+
+fn a_launcher_that_closes_its_output_and_lives_on_is_given_up() {
+    let what = protocol_error(shell("exec >&-; exec sleep 600"));
+
+    assert!(what.contains("closed its reply pipe"), "{what}");
+}
+
+fn a_program_that_is_not_there_is_named() {
+    let error = failure(worker_command("/nowhere/to be found"));
+
+    assert!(told(&error).contains("/nowhere/to be found"), "{}", told(&error));
+}
+
+fn a_worker_of_another_version_is_told_with_it() {
+    // HELLO: 16 bytes of body, version 77, pid 1, no build.
+    let head = r"\020\0\0\0\001\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let body = r"\115\0\0\0\001\0\0\0\0\0\0\0\0\0\0\0";
+
+    let error = failure(shell(&format!("printf '{head}{body}'; exec sleep 600")));
+
+    assert!(told(&error).contains("speaks version 77 of the protocol"), "{}", told(&error));
+}
+
+fn a_worker_that_claims_two_gigabytes_is_refused() {
+    let head = r"\0\0\0\200\001\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+    let what = protocol_error(shell(&format!("printf '{head}'; exec sleep 600")));
+
+    assert!(what.contains("a frame of 2147483648 bytes exceeds the limit"), "{what}");
+}

@@ -1,0 +1,73 @@
+//! The other program of these tests: this test program, called with [`SERVE`].
+
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
+use std::process::{self, ExitCode};
+use std::thread::sleep;
+use std::{env, io};
+
+use asyncpal::process::{Named, Registry, WorkerCommand, serve_stdio, worker_command};
+
+/// The argument that makes a worker of this program.
+pub(crate) const SERVE: &str = "--serve";
+
+pub(crate) const SQUARE: Named<fn(u64) -> u64> = Named::new("square");
+pub(crate) const JOIN: Named<fn(Vec<String>, char) -> String> = Named::new("join");
+pub(crate) const PID: Named<fn() -> u32> = Named::new("pid");
+pub(crate) const PARSE: Named<fn(String) -> u8> = Named::new("parse");
+pub(crate) const BURN: Named<fn(String)> = Named::new("burn");
+pub(crate) const SAY: Named<fn(String) -> String> = Named::new("say");
+pub(crate) const ZEROS: Named<fn(usize) -> Vec<u8>> = Named::new("zeros");
+pub(crate) const EXIT: Named<fn(i32)> = Named::new("exit");
+pub(crate) const ABORT: Named<fn()> = Named::new("abort");
+pub(crate) const NAP: Named<fn(u64) -> u64> = Named::new("nap");
+pub(crate) const PREPARE: Named<fn()> = Named::new("prepare");
+pub(crate) const PREPARED: Named<fn() -> u32> = Named::new("prepared");
+pub(crate) const FAIL: Named<fn()> = Named::new("fail");
+pub(crate) const SLEEP: Named<fn()> = Named::new("sleep");
+pub(crate) const VARIABLE: Named<fn(String) -> Option<String>> = Named::new("variable");
+pub(crate) const FOLDER: Named<fn() -> String> = Named::new("folder");
+
+/// This program as a worker.
+pub(crate) fn this_program() -> WorkerCommand {
+    worker_command(env::current_exe().expect("a test program has a path")).arg(SERVE)
+}
+
+/// A shell that runs this script; `$0` is this program.
+pub(crate) fn shell(script: &str) -> WorkerCommand {
+    let this = env::current_exe().expect("a test program has a path");
+    worker_command("sh").args(["-c", script]).arg(this)
+}
+
+pub(crate) fn serve() -> ExitCode {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+
+    let registry = Registry::new()
+        .function(SQUARE.name(), |n: u64| n * n)
+        .function(JOIN.name(), |words: Vec<String>, by: char| words.join(&by.to_string()))
+        .function(PID.name(), process::id)
+        .fallible(PARSE.name(), |text: String| {
+            text.parse::<u8>().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+        })
+        .function(BURN.name(), |what: String| -> () { panic!("burnt {what}") })
+        .function(SAY.name(), |what: String| {
+            println!("{what}");
+            io::stdin().lines().map_while(Result::ok).collect::<Vec<_>>().join("\n")
+        })
+        .function(ZEROS.name(), |count: usize| vec![0_u8; count])
+        .function(EXIT.name(), |code: i32| -> () { process::exit(code) })
+        .function(ABORT.name(), || -> () { process::abort() })
+        .function(NAP.name(), |millis: u64| {
+            sleep(Duration::from_millis(millis));
+            millis
+        })
+        .function(PREPARE.name(), || {
+            CALLS.fetch_add(1, Ordering::Relaxed);
+        })
+        .function(PREPARED.name(), || CALLS.load(Ordering::Relaxed))
+        .fallible(FAIL.name(), || Err::<(), _>("no flour"))
+        .function(SLEEP.name(), || sleep(Duration::from_secs(600)))
+        .function(VARIABLE.name(), |key: String| env::var(key).ok())
+        .fallible(FOLDER.name(), || env::current_dir().map(|dir| dir.display().to_string()));
+    serve_stdio(&registry)
+}
