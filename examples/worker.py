@@ -117,14 +117,19 @@ def call(name, arguments, many, limit):
         return ERROR, failure(error)
 
 
+def refuse(what):
+    print(f"worker {os.getpid()} stops: {what}", file=sys.stderr)
+    sys.exit(76)
+
+
 def serve(requests, replies):
     def receive():
         head = requests.read(HEAD.size)
         if not head:
             sys.exit(0)  # The pool is gone.
-        length, kind, _flags, magic, task, aux = HEAD.unpack(head)
-        if magic != MAGIC:
-            sys.exit("what arrives is no frame")
+        length, kind, flags, magic, task, aux = HEAD.unpack(head)
+        if magic != MAGIC or flags != 0:
+            refuse("what arrives is no frame")
         return kind, task, aux, requests.read(length)
 
     def send(kind, task=0, body=b""):
@@ -134,7 +139,7 @@ def serve(requests, replies):
     send(HELLO, 0, struct.pack("<IIQ", VERSION, os.getpid(), 0))
     kind, _, _, body = receive()
     if kind != START:
-        sys.exit(f"START was due, not a frame of kind {kind:#x}")
+        refuse(f"START was due, not a frame of kind {kind:#x}")
     _name, limit, initializer, finalizer = decode(("str", "u64", "str?", "str?"), body)
     if initializer is not None:
         kind, body = call(initializer, b"", False, limit)
@@ -144,10 +149,12 @@ def serve(requests, replies):
     while (frame := receive())[0] == CALL:
         _, task, aux, body = frame
         length, many = aux & 0xFFFF, aux >> 16
+        if many > 1:
+            refuse(f"a call of the unknown form {many}")
         reply, answer = call(body[:length].decode(), body[length:], many, limit)
         send(reply, task, answer)
     if frame[0] != CLOSE:
-        sys.exit(f"a frame of kind {frame[0]:#x} is out of turn")
+        refuse(f"a frame of kind {frame[0]:#x} is out of turn")
     kind, body = call(finalizer, b"", False, limit) if finalizer is not None else (RESULT, b"")
     return send(FIN_ERR, 0, body) if kind == ERROR else send(BYE)
 
