@@ -15,7 +15,7 @@ use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
 use crate::error::{CloseError, DecodeError, EncodeError, LaunchError};
 use crate::named::{Named, Signature};
 use crate::parker::ProcessParker;
-use crate::proxy::{Foreign, Launch};
+use crate::proxy::{Foreign, Launch, Proxy};
 use crate::seat::{ProcessSeat, Request};
 use crate::wire::named::{Form, aux};
 use crate::wire::payload::Plain;
@@ -63,7 +63,7 @@ impl Kind for Commands {
     }
 
     fn new(setup: Setup<Self>) -> Result<Self, BuildError> {
-        if cfg!(not(target_os = "linux")) {
+        if !Proxy::SUPPORTED {
             return Err(BuildError::Unsupported);
         }
         let Setup { options: command, initializer, finalizer, .. } = setup;

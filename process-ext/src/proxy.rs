@@ -25,7 +25,7 @@ use crate::sys::child::{Child, Status};
 use crate::sys::object;
 use crate::sys::spawn::{self, spawn};
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
-use crate::wire::message::{Failure, Hello, Init, PROTOCOL_VERSION};
+use crate::wire::message::{Failure, Init, PROTOCOL_VERSION};
 use crate::worker_main::init_has_run;
 
 use link::{Event, Link, Outgoing};
@@ -50,6 +50,9 @@ pub struct Proxy {
 }
 
 impl Proxy {
+    /// Whether there can be workers on this system.
+    pub(crate) const SUPPORTED: bool = true;
+
     /// Starts a worker and waits until it is ready.
     ///
     /// # Errors
@@ -251,14 +254,6 @@ impl Proxy {
         };
         let frame = self.await_greeting(&mut outgoing, timeout)?;
         self.is_ready(&frame)
-    }
-
-    fn read_hello(&mut self, frame: &Frame) -> Result<Hello, LaunchError> {
-        let hello = match frame.header.kind {
-            Kind::Hello => Hello::decode(&frame.body).map_err(|error| error.to_string()),
-            kind => Err(format!("it sent {kind:?} where HELLO was due")),
-        };
-        hello.map_err(|what| lost_early(self.expel(what)))
     }
 
     fn is_ready(&mut self, frame: &Frame) -> Result<(), LaunchError> {

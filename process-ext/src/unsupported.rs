@@ -17,6 +17,9 @@ use crate::seat::Request;
 pub enum Proxy {}
 
 impl Proxy {
+    /// Whether there can be workers on this system.
+    pub(crate) const SUPPORTED: bool = false;
+
     /// Says that there are no process workers here.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use crate::error::{HandshakeError, LaunchError};
 use crate::launch::Foreign;
 use crate::sys::command;
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT};
-use crate::wire::message::PROTOCOL_VERSION;
+use crate::wire::message::{Hello, PROTOCOL_VERSION};
 use crate::wire::named::Start;
 
 impl Proxy {
@@ -43,6 +43,15 @@ impl Proxy {
             .map_err(|what| lost_early(self.expel(what)))?;
         let frame = self.await_word(&mut outgoing, launch.handshake_timeout)?;
         self.is_ready(&frame)
+    }
+
+    /// The first words of any worker.
+    pub(super) fn read_hello(&mut self, frame: &Frame) -> Result<Hello, LaunchError> {
+        let hello = match frame.header.kind {
+            Kind::Hello => Hello::decode(&frame.body).map_err(|error| error.to_string()),
+            kind => Err(format!("it sent {kind:?} where HELLO was due")),
+        };
+        hello.map_err(|what| lost_early(self.expel(what)))
     }
 
     /// As `await_greeting`, but for a program that may never have heard of the protocol.

@@ -1,6 +1,6 @@
 //! Tests of what holds for both encodings.
 
-use super::*;
+use super::{Arguments, Payload, decode_items, encode_items};
 
 fn there_and_back<T: Payload + PartialEq + core::fmt::Debug>(value: T) {
     let mut bytes = Vec::new();
@@ -90,25 +90,4 @@ fn cut_and_changed_bytes_are_answered_without_a_panic() {
             let _ = <Mixed as Payload>::decode(&changed);
         }
     }
-}
-
-/// As `docs/protocol.md` has them: a worker in another language is written after it.
-#[test]
-fn plain_values_have_the_bytes_of_the_protocol_document() {
-    let value = (-2_i16, 1_u64, true, 'A', String::from("hi"), vec![Some(7_u8), None]);
-    let mut bytes = Vec::new();
-
-    Plain::encode(&value, &mut bytes).unwrap();
-
-    let mut expected = vec![0xfe, 0xff];
-    expected.extend([1, 0, 0, 0, 0, 0, 0, 0]);
-    expected.extend([1]);
-    expected.extend([0x41, 0, 0, 0]);
-    expected.extend([2, 0, 0, 0, 0, 0, 0, 0, b'h', b'i']);
-    expected.extend([2, 0, 0, 0, 0, 0, 0, 0, 1, 7, 0]);
-    assert_eq!(bytes, expected);
-    assert!(matches!(Plain::decode(&bytes), Ok(back) if value == back));
-    type Outcome = Result<f32, ()>;
-    assert!(matches!(<Outcome as Plain>::decode(&[1, 0, 0, 0x80, 0x3f]), Ok(Ok(1.0))));
-    assert!(matches!(<Outcome as Plain>::decode(&[0]), Ok(Err(()))));
 }
