@@ -5,10 +5,11 @@
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod worker;
 
+use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitCode, Stdio};
 use std::thread::sleep;
