@@ -15,9 +15,14 @@ pub use asyncpal_std::*;
 #[cfg(feature = "process")]
 pub use asyncpal_process as process;
 #[cfg(feature = "process")]
-pub use asyncpal_process::ProcessPool;
+pub use asyncpal_process::{CommandPool, ProcessPool};
 
 /// The guide's programs, compiled and run.
 #[cfg(all(doctest, feature = "process"))]
 #[doc = include_str!("../docs/from-asyncpal.md")]
 mod from_asyncpal {}
+
+/// The guide's programs, compiled.
+#[cfg(all(doctest, feature = "process"))]
+#[doc = include_str!("../docs/launchers.md")]
+mod launchers {}
