@@ -2,7 +2,7 @@
 //! for another system.
 #![cfg(not(target_os = "linux"))]
 
-use asyncpal_process::ProcessPool;
+use asyncpal_process::{ProcessPool, Registry, serve_stdio, worker_command};
 use asyncpal_std::BuildError;
 
 #[test]
@@ -12,5 +12,9 @@ fn a_process_pool_says_that_there_is_none() {
     let error = ProcessPool::builder().max_workers(2).build().expect_err("there is none");
 
     assert!(matches!(error, BuildError::Unsupported));
-    assert_eq!(error.to_string(), "process pools exist on Linux only");
+    assert!(error.to_string().contains("process pools exist on Linux only"), "{error}");
+    let error = worker_command("true").pool().build().expect_err("nor of commands");
+    assert!(matches!(error, BuildError::Unsupported));
+    let code = serve_stdio(&Registry::new());
+    assert_ne!(format!("{code:?}"), format!("{:?}", std::process::ExitCode::SUCCESS));
 }
