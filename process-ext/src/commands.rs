@@ -8,11 +8,11 @@ use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
 use asyncpal_core::task::{Job, KeptJob};
 use asyncpal_std::kind::{
-    Accepts, Chunk, Failure, Kind, OpenError, OpenFailure, Setup, Spread, StdClock, TakesHook, With,
+    Accepts, Chunk, Failure, Kind, OpenError, OpenFailure, Setup, Spread, TakesHook, With,
 };
 use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
 
-use crate::error::{CloseError, DecodeError, EncodeError, LaunchError};
+use crate::error::{DecodeError, EncodeError};
 use crate::named::{Named, Signature};
 use crate::parker::ProcessParker;
 use crate::proxy::{Foreign, Launch, Proxy};
@@ -75,14 +75,11 @@ impl Kind for Commands {
     }
 
     fn open(&self, worker: &str) -> Result<ProcessSeat, OpenError<OpenFailure>> {
-        ProcessSeat::open(Launch::foreign(worker, &self.foreign)).map_err(|error| match error {
-            LaunchError::Initializer(error) => OpenError::Initializer(error.into()),
-            error => OpenError::Spawn(error.into()),
-        })
+        ProcessSeat::open(Launch::foreign(worker, &self.foreign))
     }
 
     fn is_sound(&self, seat: &ProcessSeat) -> bool {
-        seat.proxy().is_alive()
+        seat.is_sound()
     }
 
     fn park(
@@ -91,15 +88,11 @@ impl Kind for Commands {
         parker: &ProcessParker,
         deadline: Option<Instant>,
     ) -> Unparked {
-        seat.proxy_mut().park(parker, deadline.map(|moment| StdClock.to_std(moment)))
+        seat.park(parker, deadline)
     }
 
     fn close(&self, seat: ProcessSeat) -> Result<(), OpenFailure> {
-        match seat.into_proxy().close() {
-            // A worker that was lost has failed its task already, or was idle.
-            Ok(()) | Err(CloseError::Lost(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        seat.close()
     }
 }
 

@@ -7,12 +7,11 @@ use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
 use asyncpal_core::task::{Job, KeptJob};
 use asyncpal_std::kind::{
-    Accepts, Chunk, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, StdClock,
-    TakesHook, With,
+    Accepts, Chunk, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
 };
 use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
 
-use crate::error::{CloseError, DecodeError, EncodeError, LaunchError, UnnamedFunction};
+use crate::error::{DecodeError, EncodeError, LaunchError, UnnamedFunction};
 use crate::parker::ProcessParker;
 use crate::proxy::{Launch, Proxy};
 use crate::remote::{FunctionId, RemoteFn};
@@ -82,14 +81,11 @@ impl Kind for Processes {
         let mut launch = Launch::new(worker);
         launch.initializer = self.initializer;
         launch.finalizer = self.finalizer;
-        ProcessSeat::open(launch).map_err(|error| match error {
-            LaunchError::Initializer(error) => OpenError::Initializer(error.into()),
-            error => OpenError::Spawn(error.into()),
-        })
+        ProcessSeat::open(launch)
     }
 
     fn is_sound(&self, seat: &ProcessSeat) -> bool {
-        seat.proxy().is_alive()
+        seat.is_sound()
     }
 
     fn park(
@@ -98,15 +94,11 @@ impl Kind for Processes {
         parker: &ProcessParker,
         deadline: Option<Instant>,
     ) -> Unparked {
-        seat.proxy_mut().park(parker, deadline.map(|moment| StdClock.to_std(moment)))
+        seat.park(parker, deadline)
     }
 
     fn close(&self, seat: ProcessSeat) -> Result<(), OpenFailure> {
-        match seat.into_proxy().close() {
-            // A worker that was lost has failed its task already, or was idle.
-            Ok(()) | Err(CloseError::Lost(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        seat.close()
     }
 }
 

@@ -2,9 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+use asyncpal_core::clock::Instant;
+use asyncpal_core::park::Unparked;
 use asyncpal_std::TaskError;
+use asyncpal_std::kind::{OpenError, OpenFailure, StdClock};
 
-use crate::error::{CallError, LaunchError};
+use crate::error::{CallError, CloseError, LaunchError};
+use crate::parker::ProcessParker;
 use crate::proxy::{Launch, Proxy, Reply};
 use crate::remote::FunctionId;
 use crate::wire::frame::Kind;
@@ -39,21 +43,31 @@ impl Request {
 
 impl ProcessSeat {
     /// Starts a child.
-    pub(crate) fn open(launch: Launch) -> Result<Self, LaunchError> {
-        let proxy = Proxy::launch(&launch)?;
-        Ok(Self { launch, proxy, task_id: 0 })
+    pub(crate) fn open(launch: Launch) -> Result<Self, OpenError<OpenFailure>> {
+        match Proxy::launch(&launch) {
+            Ok(proxy) => Ok(Self { launch, proxy, task_id: 0 }),
+            Err(LaunchError::Initializer(error)) => Err(OpenError::Initializer(error.into())),
+            Err(error) => Err(OpenError::Spawn(error.into())),
+        }
     }
 
-    pub(crate) fn proxy(&self) -> &Proxy {
-        &self.proxy
+    /// Whether no loss of the child has been noticed yet.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.proxy.is_alive()
     }
 
-    pub(crate) fn proxy_mut(&mut self) -> &mut Proxy {
-        &mut self.proxy
+    /// Sleeps until a token, the deadline, or the child's end.
+    pub(crate) fn park(&mut self, parker: &ProcessParker, deadline: Option<Instant>) -> Unparked {
+        self.proxy.park(parker, deadline.map(|moment| StdClock.to_std(moment)))
     }
 
-    pub(crate) fn into_proxy(self) -> Proxy {
-        self.proxy
+    /// Ends the child.
+    pub(crate) fn close(self) -> Result<(), OpenFailure> {
+        match self.proxy.close() {
+            // A worker that was lost has failed its task already, or was idle.
+            Ok(()) | Err(CloseError::Lost(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Runs a call. A child that turns out to have died before it read the call is replaced, once:
