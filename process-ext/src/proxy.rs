@@ -6,6 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod foreign;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
 mod link;
 
 use core::time::Duration;

@@ -54,6 +54,14 @@ impl Child {
         }
     }
 
+    /// No child, but something that looks like one which has ended once the descriptor is raised.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn stand_in() -> io::Result<(Self, super::eventfd::EventFd)> {
+        let end = super::eventfd::EventFd::new()?;
+        let pidfd = end.as_fd().try_clone_to_owned()?;
+        Ok((Self { pid: 1, pidfd, status: Some(Status::Exited(0)) }, end))
+    }
+
     /// The process id. It may belong to another process once the child was reaped.
     pub(crate) fn pid(&self) -> u32 {
         self.pid.unsigned_abs()
