@@ -1,0 +1,116 @@
+//! What a test must leave behind: nothing.
+
+use core::ptr;
+use core::time::Duration;
+use std::collections::BTreeSet;
+use std::fs;
+use std::thread::sleep;
+use std::time::Instant;
+
+/// A kill that takes longer than this has not happened.
+const ORPHANS_GO_WITHIN: Duration = Duration::from_secs(1);
+/// How long what ends by itself may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Processes whose parent has gone are this one's children from now on.
+pub(crate) fn adopt_orphans() {
+    // SAFETY: the option takes an int and touches no memory.
+    let adopting = unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1) };
+    assert_eq!(adopting, 0, "it adopts");
+}
+
+/// What there was before a test.
+#[must_use]
+pub(crate) struct Clean {
+    descriptors: BTreeSet<String>,
+}
+
+impl Clean {
+    pub(crate) fn before() -> Self {
+        Self { descriptors: descriptors() }
+    }
+
+    /// Waits until all is as it was.
+    pub(crate) fn check(self) {
+        let begun = Instant::now();
+        loop {
+            let (children, descriptors) = (children(), descriptors());
+            // Children of workers, which were killed with them, and came here.
+            children.iter().filter(|child| child.is_zombie && !child.leads).for_each(Process::bury);
+            if children.is_empty() && descriptors == self.descriptors {
+                return;
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "left: {children:?}, {descriptors:?}; before: {:?}",
+                self.descriptors
+            );
+            sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+/// A child of this process.
+#[derive(Debug)]
+pub(crate) struct Process {
+    pub(crate) pid: u32,
+    pub(crate) is_zombie: bool,
+    /// Whether it leads its process group, as every worker does.
+    leads: bool,
+}
+
+impl Process {
+    fn read(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name may hold anything, the fields behind it are plain.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let mut fields = fields.split_whitespace();
+        let state = fields.next()?;
+        let group: u32 = fields.nth(1)?.parse().ok()?;
+        Some(Self { pid, is_zombie: state == "Z" || state == "X", leads: group == pid })
+    }
+
+    /// Takes the status of a zombie.
+    pub(crate) fn bury(&self) {
+        let pid = self.pid.try_into().expect("a process");
+        // SAFETY: waitpid accepts a null status.
+        unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
+    }
+}
+
+/// This process's children, zombies included.
+pub(crate) fn children() -> Vec<Process> {
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
+    let lists =
+        tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
+    let pids = lists.flat_map(|list| {
+        list.split_whitespace().map(|pid| pid.parse().expect("a number")).collect::<Vec<_>>()
+    });
+    pids.filter_map(Process::read).collect()
+}
+
+/// The numbers of the open descriptors.
+fn descriptors() -> BTreeSet<String> {
+    let listing = fs::read_dir("/proc/self/fd").expect("Linux");
+    let listed = listing.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let is_the_listing = fs::read_link(entry.path()).is_ok_and(|to| to.ends_with("fd"));
+        (!is_the_listing).then(|| entry.file_name().to_string_lossy().into_owned())
+    });
+    listed.collect()
+}
+
+/// Waits for so many orphans, and for all of them to be dead a second after their parent was.
+pub(crate) fn bury_orphans(expected: usize) {
+    let begun = Instant::now();
+    loop {
+        let late = begun.elapsed() > ORPHANS_GO_WITHIN;
+        let orphans = children();
+        if orphans.iter().all(|orphan| orphan.is_zombie) && orphans.len() == expected {
+            println!("    {expected} orphans were gone after {:?}", begun.elapsed());
+            return orphans.iter().for_each(Process::bury);
+        }
+        assert!(!late, "{expected} dead orphans were expected: {orphans:?}");
+        sleep(Duration::from_micros(200));
+    }
+}

@@ -1,0 +1,161 @@
+//! Workers that die, each in its own way: their own task fails, with the cause named, and no other.
+
+use std::process;
+
+use asyncpal::process::LostCause;
+use asyncpal::{Handle, ProcessPool, TaskError};
+
+use crate::clean::children;
+use crate::faults;
+use crate::tasks::{cause, eventually, kill_self, lost, own_pid, pool, signal, sleep_long, works};
+
+faults![
+    a_worker_that_is_killed_fails_its_task_and_no_other,
+    a_worker_with_an_invalid_access_is_lost_by_that_signal,
+    a_worker_that_aborts_is_lost_by_that_signal,
+    a_worker_whose_stack_overflows_is_lost,
+    a_worker_that_exits_with_success_is_lost_all_the_same,
+    a_worker_out_of_memory_is_lost,
+    an_allocation_that_may_fail_costs_no_worker,
+    a_worker_killed_while_it_is_idle_costs_no_task,
+    a_worker_killed_before_it_greets_is_named_as_the_cause,
+    a_worker_killed_in_its_initializer_is_named_as_the_cause,
+];
+
+fn outcome_of(pool: &ProcessPool, task: Handle<()>) -> LostCause {
+    let error = task.collect().expect_err("its worker is gone");
+    assert_ne!(lost(&error).pid(), own_pid());
+    assert!(works(pool));
+    cause(&error).clone()
+}
+
+fn a_worker_that_is_killed_fails_its_task_and_no_other() {
+    let pool = pool(2);
+    let worker = pool.run(own_pid).expect("no panic");
+    let victim = pool.submit(sleep_long).expect("open");
+    eventually(|| victim.is_running());
+    let others: Vec<_> =
+        (0..20).map(|n: u8| pool.submit_with(|n| n, (n,)).expect("open")).collect();
+
+    // One worker so far, so that is the one which sleeps.
+    signal(worker, libc::SIGKILL);
+
+    let error = victim.collect().expect_err("its worker was killed");
+    assert_eq!((lost(&error).pid(), cause(&error)), (worker, &LostCause::Signal(libc::SIGKILL)));
+    for (n, other) in (0..).zip(others) {
+        assert_eq!(other.collect().expect("not its worker"), n);
+    }
+    assert!(works(&pool));
+}
+
+fn a_worker_with_an_invalid_access_is_lost_by_that_signal() {
+    let pool = pool(1);
+    let task = pool.submit(|| {
+        let nowhere = core::ptr::without_provenance_mut::<u8>(8);
+        // SAFETY: none: this is the fault.
+        unsafe { nowhere.write_volatile(1) };
+    });
+
+    assert_eq!(outcome_of(&pool, task.expect("open")), LostCause::Signal(libc::SIGSEGV));
+}
+
+fn a_worker_that_aborts_is_lost_by_that_signal() {
+    let pool = pool(1);
+    let task = pool.submit(|| process::abort()).expect("open");
+
+    assert_eq!(outcome_of(&pool, task), LostCause::Signal(libc::SIGABRT));
+}
+
+fn dive(depth: u64) -> u64 {
+    let frame = core::hint::black_box([depth; 64]);
+    if depth == u64::MAX { 0 } else { dive(depth + 1) + core::hint::black_box(frame)[1] }
+}
+
+fn a_worker_whose_stack_overflows_is_lost() {
+    let pool = pool(1);
+    let task = pool.submit(|| assert!(dive(core::hint::black_box(1)) > 0)).expect("open");
+
+    // Rust's runtime says what happened, and aborts.
+    let cause = outcome_of(&pool, task);
+    assert!(matches!(cause, LostCause::Signal(libc::SIGABRT | libc::SIGSEGV)), "{cause:?}");
+}
+
+fn a_worker_that_exits_with_success_is_lost_all_the_same() {
+    let pool = pool(1);
+    let task = pool.submit(|| process::exit(0)).expect("open");
+
+    assert_eq!(outcome_of(&pool, task), LostCause::Exited(0));
+}
+
+/// Leaves the process some 64 MiB of addresses.
+fn be_poor() {
+    let status = std::fs::read_to_string("/proc/self/statm").expect("Linux");
+    let pages: u64 = status.split(' ').next().and_then(|it| it.parse().ok()).expect("a number");
+    let bytes = pages * 4096 + (64 << 20);
+    let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+    // SAFETY: it reads one rlimit.
+    let set = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(set, 0, "it can be lowered");
+}
+
+fn a_worker_out_of_memory_is_lost() {
+    let pool = pool(1);
+    let task = pool.submit(|| {
+        be_poor();
+        let mut kept = Vec::new();
+        loop {
+            kept.push(core::hint::black_box(vec![1_u8; 1 << 20]));
+        }
+    });
+
+    assert_eq!(outcome_of(&pool, task.expect("open")), LostCause::Signal(libc::SIGABRT));
+}
+
+fn an_allocation_that_may_fail_costs_no_worker() {
+    let pool = pool(1);
+    let worker = pool.run(own_pid).expect("no panic");
+
+    let task = pool.submit_fallible(|| {
+        be_poor();
+        Vec::<u8>::new().try_reserve(1 << 30)
+    });
+
+    let error = task.expect("open").collect().expect_err("so much is not there");
+    assert!(matches!(error, TaskError::Failed(_)), "{error:?}");
+    assert_eq!(pool.run(own_pid).expect("no panic"), worker);
+}
+
+fn a_worker_killed_while_it_is_idle_costs_no_task() {
+    let pool = pool(1);
+    let mut workers = vec![pool.run(own_pid).expect("no panic")];
+
+    for _ in 0..4 {
+        signal(workers[workers.len() - 1], libc::SIGKILL);
+        // It is noticed without a task. One that is sent before may have started, for all that one can know.
+        eventually(|| children().is_empty());
+        workers.push(pool.run(own_pid).expect("it was started by another worker"));
+    }
+
+    workers.dedup();
+    assert_eq!(workers.len(), 5, "each was another one");
+}
+
+fn handshake(pool: ProcessPool) {
+    let error = pool.run(own_pid).expect_err("no worker gets ready");
+
+    assert!(error.is_cancelled(), "it did not start: {error:?}");
+    assert_eq!(cause(&error), &LostCause::Signal(libc::SIGKILL));
+    // The pool is not broken: it tries again.
+    assert!(!pool.is_broken());
+    assert!(pool.run(own_pid).is_err());
+}
+
+fn a_worker_killed_before_it_greets_is_named_as_the_cause() {
+    let name = crate::words::name("killed");
+    handshake(ProcessPool::builder().max_workers(1).name(name).build().expect("valid"));
+}
+
+fn a_worker_killed_in_its_initializer_is_named_as_the_cause() {
+    let builder = ProcessPool::builder().max_workers(1).initializer(kill_self);
+    handshake(builder.build().expect("valid"));
+}

@@ -1,0 +1,147 @@
+//! Hosts that are killed, leave without a word, or have signals and descriptors that are not as usual. Each is this
+//! program with a role; what it does is in `roles`.
+
+use core::time::Duration;
+use std::fs;
+use std::process::{Command, Output};
+
+use crate::clean::bury_orphans;
+use crate::faults;
+use crate::program::Program;
+use crate::tasks::{signal, signal_group};
+
+faults![
+    workers_busy_and_idle_end_with_a_parent_that_is_killed,
+    workers_end_with_a_parent_that_leaves_without_shutdown,
+    workers_end_with_a_parent_whose_grace_is_over,
+    ctrl_c_ends_a_host_and_its_workers,
+    ctrl_c_is_the_hosts_to_decide_on,
+    an_ignored_sigchld_costs_no_more_than_a_status,
+    a_host_that_waits_for_any_child_costs_no_more_than_a_status,
+    a_host_with_sigpipe_as_it_is_by_default_survives_its_workers,
+    a_descriptor_table_nearly_full_fails_tasks_with_a_cause,
+    a_program_whose_file_was_deleted_starts_workers,
+    a_program_whose_file_was_replaced_starts_workers,
+    megabytes_that_a_task_prints_disturb_nothing,
+];
+
+/// Plays a role that says "ready" and goes on for as long as it is let.
+fn ready(role: &str) -> Program {
+    let mut host = Program::start(role);
+    host.expect("ready").expect("it is");
+    host
+}
+
+fn workers_busy_and_idle_end_with_a_parent_that_is_killed() {
+    let host = ready("busy-and-idle");
+
+    signal(host.id(), libc::SIGKILL);
+
+    host.finish().expect("it ends").check_signal(libc::SIGKILL, &[]).expect("killed");
+    bury_orphans(2);
+}
+
+fn workers_end_with_a_parent_that_leaves_without_shutdown() {
+    let host = ready("leaves");
+
+    host.finish().expect("it ends").check(3, &[]).expect("its own code");
+    bury_orphans(2);
+}
+
+fn workers_end_with_a_parent_whose_grace_is_over() {
+    let host = ready("returns");
+
+    let ended = host.finish().expect("it ends");
+    ended.check(0, &[]).expect("success");
+    ended.check_time(Duration::ZERO, Duration::from_secs(30)).expect("its grace is short");
+    bury_orphans(1);
+}
+
+fn ctrl_c_ends_a_host_and_its_workers() {
+    let host = ready("in-a-group");
+
+    signal_group(host.id(), libc::SIGINT);
+
+    host.finish().expect("it ends").check_signal(libc::SIGINT, &[]).expect("as by default");
+    bury_orphans(2);
+}
+
+fn ctrl_c_is_the_hosts_to_decide_on() {
+    let mut host = ready("in-a-group-and-patient");
+    // The worker's group, too: in the foreground or not, it does not end a worker.
+    host.expect("worker").expect("it says whose");
+    let children = format!("/proc/{0}/task", host.id());
+    let workers = fs::read_dir(children).expect("it runs").map(|task| {
+        fs::read_to_string(task.expect("readable").path().join("children")).unwrap_or_default()
+    });
+    let workers: Vec<u32> = workers
+        .flat_map(|list| {
+            list.split_whitespace().filter_map(|it| it.parse().ok()).collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(workers.len(), 1, "{workers:?}");
+
+    signal_group(host.id(), libc::SIGINT);
+    signal_group(workers[0], libc::SIGINT);
+    signal(host.id(), libc::SIGUSR1);
+
+    host.finish().expect("it ends").check(0, &["42", "clean"]).expect("the task went on");
+}
+
+fn plays(role: &str) {
+    Program::start(role).finish().expect("it ends").check(0, &["clean"]).expect("all is well");
+}
+
+fn an_ignored_sigchld_costs_no_more_than_a_status() {
+    plays("sigchld-ignored");
+}
+
+fn a_host_that_waits_for_any_child_costs_no_more_than_a_status() {
+    plays("thief");
+}
+
+fn a_host_with_sigpipe_as_it_is_by_default_survives_its_workers() {
+    plays("sigpipe-default");
+}
+
+fn a_descriptor_table_nearly_full_fails_tasks_with_a_cause() {
+    plays("descriptors");
+}
+
+/// Plays a role in a copy of this program, which the role does away with.
+fn plays_in_a_copy(role: &str) {
+    let this = std::env::current_exe().expect("a test program has a path");
+    let copy = this.with_extension(role);
+    fs::copy(this, &copy).expect("there is room");
+
+    let output = play(Command::new(&copy), role);
+
+    let _ = fs::remove_file(copy);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said == "clean\n", "{output:?}");
+}
+
+/// Reads both outputs at once, as they come.
+fn play(mut host: Command, role: &str) -> Output {
+    host.env("ASYNCPAL_TEST_ENDING", role).output().expect("it starts")
+}
+
+fn a_program_whose_file_was_deleted_starts_workers() {
+    plays_in_a_copy("deleted");
+}
+
+fn a_program_whose_file_was_replaced_starts_workers() {
+    plays_in_a_copy("replaced");
+}
+
+fn megabytes_that_a_task_prints_disturb_nothing() {
+    let this = std::env::current_exe().expect("a test program has a path");
+
+    let output = play(Command::new(this), "prints");
+
+    assert!(output.status.success(), "{:?}", output.status);
+    let count = |bytes: &[u8], what| bytes.iter().filter(|&&byte| byte == what).count();
+    assert_eq!(count(&output.stdout, b'~'), 4 << 20);
+    assert_eq!(count(&output.stderr, b'#'), 4 << 20);
+    assert!(output.stdout.ends_with(b"clean\n"));
+}

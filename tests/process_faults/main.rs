@@ -1,0 +1,156 @@
+//! Faults of workers and of the program whose they are, each on real processes; `docs/faults.md` lists them.
+//!
+//! The workers are this program: its `main` calls `init` first. The hosts that are killed, or whose signals or
+//! descriptors are as they should not be, are this program, too, with a role. After each test there are as many
+//! descriptors as before, no worker and no orphan.
+
+use libtest_mimic::Arguments;
+
+#[cfg(target_os = "linux")]
+mod clean;
+#[cfg(target_os = "linux")]
+mod crashes;
+#[cfg(target_os = "linux")]
+mod families;
+#[cfg(target_os = "linux")]
+mod hosts;
+#[cfg(target_os = "linux")]
+mod pipes;
+#[cfg(target_os = "linux")]
+#[path = "../common/program.rs"]
+#[expect(dead_code, reason = "each test program uses a part of it")]
+mod program;
+#[cfg(target_os = "linux")]
+mod roles;
+#[cfg(target_os = "linux")]
+mod words;
+
+fn main() {
+    #[cfg(target_os = "linux")]
+    words::speak_before_init();
+    asyncpal::process::init();
+    #[cfg(target_os = "linux")]
+    if let Some(role) = program::ending() {
+        return roles::play(&role);
+    }
+    #[cfg(target_os = "linux")]
+    clean::adopt_orphans();
+    // They count descriptors and processes, so one at a time.
+    let arguments = Arguments { test_threads: Some(1), ..Arguments::from_args() };
+    libtest_mimic::run(&arguments, trials()).exit();
+}
+
+#[cfg(target_os = "linux")]
+fn trials() -> Vec<libtest_mimic::Trial> {
+    [crashes::trials(), families::trials(), hosts::trials(), pipes::trials(), words::trials()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn trials() -> Vec<libtest_mimic::Trial> {
+    Vec::new()
+}
+
+/// Trials named as their functions; after each all is as before.
+macro_rules! faults {
+    ($($test:ident),* $(,)?) => {
+        pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
+            vec![$(libtest_mimic::Trial::test(stringify!($test), || {
+                let clean = $crate::clean::Clean::before();
+                $test();
+                clean.check();
+                Ok(())
+            })),*]
+        }
+    };
+}
+#[cfg(target_os = "linux")]
+pub(crate) use faults;
+
+#[cfg(target_os = "linux")]
+mod tasks {
+    //! What the tests submit, and what they ask of failures.
+
+    use core::error::Error;
+    use core::time::Duration;
+    use std::thread::sleep;
+    use std::time::Instant;
+
+    use asyncpal::process::{LostCause, WorkerLost};
+    use asyncpal::{ProcessPool, TaskError};
+
+    pub(crate) fn pool(max_workers: usize) -> ProcessPool {
+        ProcessPool::builder().max_workers(max_workers).build().expect("`init` has run")
+    }
+
+    pub(crate) fn own_pid() -> u32 {
+        std::process::id()
+    }
+
+    pub(crate) fn sleep_long() {
+        sleep(Duration::from_secs(60));
+    }
+
+    pub(crate) fn spin() {
+        // SAFETY: alarm has no preconditions. It ends a worker whom nobody else ends.
+        unsafe { libc::alarm(60) };
+        loop {
+            core::hint::spin_loop();
+        }
+    }
+
+    pub(crate) fn kill_self() {
+        // SAFETY: raise has no preconditions.
+        unsafe { libc::raise(libc::SIGKILL) };
+    }
+
+    /// Sends a signal to a process.
+    pub(crate) fn signal(pid: u32, signal: i32) {
+        let pid: i32 = pid.try_into().expect("a process");
+        // SAFETY: kill touches no memory.
+        let sent = unsafe { libc::kill(pid, signal) };
+        assert_eq!(sent, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    /// Sends a signal to the group that this process leads.
+    pub(crate) fn signal_group(leader: u32, signal: i32) {
+        let leader: i32 = leader.try_into().expect("a process");
+        // SAFETY: killpg touches no memory.
+        let sent = unsafe { libc::killpg(leader, signal) };
+        assert_eq!(sent, 0, "{}", std::io::Error::last_os_error());
+    }
+
+    pub(crate) fn eventually(what: impl Fn() -> bool) {
+        let begun = Instant::now();
+        while !what() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
+            sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// The loss in the chain of a failure.
+    pub(crate) fn lost(error: &TaskError) -> &WorkerLost {
+        let mut link: Option<&(dyn Error + 'static)> = Some(error);
+        while let Some(error) = link {
+            if let Some(lost) = error.downcast_ref() {
+                return lost;
+            }
+            link = error.source();
+        }
+        panic!("no worker was lost: {error:?}");
+    }
+
+    pub(crate) fn cause(error: &TaskError) -> &LostCause {
+        lost(error).cause()
+    }
+
+    /// Whether a pool still does what a pool does.
+    pub(crate) fn works(pool: &ProcessPool) -> bool {
+        let pids = pool.map(|n: u32| (n, std::process::id()), 0..20).collect::<Result<Vec<_>, _>>();
+        pids.is_ok_and(|pids| {
+            (0..).zip(&pids).all(|(n, &(it, pid))| n == it && pid != std::process::id())
+        })
+    }
+}

@@ -1,0 +1,263 @@
+//! What the hosts do.
+
+use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::AsRawFd as _;
+use std::thread::{self, sleep};
+
+use asyncpal::process::LostCause;
+use asyncpal::{Handle, ProcessPool, TaskError};
+
+use crate::clean::{Clean, children};
+use crate::tasks::{cause, eventually, kill_self, own_pid, pool, signal, spin, works};
+
+pub(crate) fn play(role: &str) {
+    match role {
+        "busy-and-idle" => {
+            let _pool = busy_and_idle();
+            say("ready");
+            sleep(Duration::from_secs(60));
+        }
+        "leaves" => {
+            let _pool = busy_and_idle();
+            say("ready");
+            // SAFETY: _exit has no preconditions.
+            unsafe { libc::_exit(3) };
+        }
+        "returns" => returns(),
+        "in-a-group" => {
+            lead();
+            let _pool = busy_and_idle();
+            say("ready");
+            sleep(Duration::from_secs(60));
+        }
+        "in-a-group-and-patient" => patient(),
+        "sigchld-ignored" => {
+            dispose(libc::SIGCHLD, libc::SIG_IGN);
+            checked(deaths);
+        }
+        "thief" => thief(),
+        "sigpipe-default" => {
+            dispose(libc::SIGPIPE, libc::SIG_DFL);
+            checked(deaths_at_any_time);
+        }
+        "descriptors" => checked(few_descriptors),
+        "deleted" => {
+            std::fs::remove_file(this_file()).expect("it is there");
+            checked(|| assert!(works(&pool(2))));
+        }
+        "replaced" => {
+            let other = this_file().with_extension("other");
+            std::fs::copy("/bin/true", &other).expect("there is room");
+            std::fs::rename(other, this_file()).expect("the same folder");
+            checked(|| assert!(works(&pool(2))));
+        }
+        "prints" => checked(prints),
+        other => panic!("no such role: {other}"),
+    }
+}
+
+fn say(what: &str) {
+    println!("{what}");
+}
+
+/// Does something after which all is as before.
+fn checked(what: fn()) {
+    let clean = Clean::before();
+    what();
+    clean.check();
+    say("clean");
+}
+
+fn this_file() -> std::path::PathBuf {
+    std::env::current_exe().expect("a test program has a path")
+}
+
+fn dispose(signal: i32, disposition: libc::sighandler_t) {
+    // SAFETY: it is one of the two dispositions that are no functions.
+    let before = unsafe { libc::signal(signal, disposition) };
+    assert_ne!(before, libc::SIG_ERR);
+}
+
+/// Leads a process group of its own, as a shell sees to it.
+fn lead() {
+    // SAFETY: setpgid touches no memory.
+    assert_eq!(unsafe { libc::setpgid(0, 0) }, 0);
+}
+
+/// A pool with one worker that computes for ever, and one that has nothing to do.
+fn busy_and_idle() -> ProcessPool {
+    let pool = pool(2);
+    let naps = [(); 2].map(|()| pool.submit(|| sleep(Duration::from_millis(100))).expect("open"));
+    naps.into_iter().for_each(|nap| nap.collect().expect("no panic"));
+    let busy: Handle<()> = pool.submit(spin).expect("open");
+    eventually(|| busy.is_running());
+    assert_eq!(children().len(), 2);
+    pool
+}
+
+fn returns() {
+    let builder = ProcessPool::builder().max_workers(1).grace(Duration::from_millis(100));
+    let pool = Box::leak(Box::new(builder.build().expect("valid")));
+    let busy: Handle<()> = pool.submit(spin).expect("open");
+    eventually(|| busy.is_running() && !children().is_empty());
+    say("ready");
+}
+
+static GO_ON: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn go_on(_: i32) {
+    GO_ON.store(true, Ordering::Relaxed);
+}
+
+fn patient() {
+    lead();
+    dispose(libc::SIGINT, libc::SIG_IGN);
+    let handler = go_on as extern "C" fn(i32);
+    dispose(libc::SIGUSR1, handler as *const () as libc::sighandler_t);
+    say("ready");
+    let clean = Clean::before();
+    {
+        let pool = pool(1);
+        pool.run(own_pid).expect("no panic");
+        let nap = pool.submit(|| {
+            sleep(Duration::from_secs(1));
+            42
+        });
+        let nap = nap.expect("open");
+        eventually(|| nap.is_running());
+        say("worker");
+        eventually(|| GO_ON.load(Ordering::Relaxed));
+        println!("{}", nap.collect().expect("it was not disturbed"));
+    }
+    clean.check();
+    say("clean");
+}
+
+fn check_loss(error: &TaskError) {
+    let killed = matches!(cause(error), LostCause::Signal(libc::SIGKILL) | LostCause::StatusTaken);
+    assert!(killed, "{error:?}");
+}
+
+/// Workers that die in a task, and when they are idle.
+fn deaths() {
+    let pool = pool(2);
+    for _ in 0..10 {
+        check_loss(&pool.run(kill_self).expect_err("its worker is gone"));
+        let worker = pool.run(own_pid).expect("another one");
+        signal(worker, libc::SIGKILL);
+        // What was sent to it just now may have started, for all that one can know.
+        eventually(|| children().iter().all(|child| child.pid != worker));
+        assert!(works(&pool));
+    }
+}
+
+/// Somebody in the host takes whatever status there is.
+fn thief() {
+    let clean = Clean::before();
+    // It ends with the program.
+    thread::spawn(|| {
+        loop {
+            // SAFETY: waitpid accepts a null status.
+            if unsafe { libc::waitpid(-1, ptr::null_mut(), 0) } == -1 {
+                thread::yield_now();
+            }
+        }
+    });
+    deaths();
+    clean.check();
+    say("clean");
+}
+
+/// Workers that die while they are written to.
+fn deaths_at_any_time() {
+    let pool = pool(1);
+    for round in 0..50_u64 {
+        let worker = pool.run(own_pid).expect("no panic");
+        let task =
+            pool.submit_with(|bytes: Vec<u8>| bytes.len(), (vec![1; 4 << 20],)).expect("open");
+        // Somewhere in the four megabytes.
+        sleep(Duration::from_micros(round * 20));
+        signal(worker, libc::SIGKILL);
+        match task.collect() {
+            Ok(length) => assert_eq!(length, 4 << 20),
+            Err(error) => check_loss(&error),
+        }
+        eventually(|| children().iter().all(|child| child.pid != worker));
+    }
+    check_loss(&pool.run(kill_self).expect_err("its worker is gone"));
+    assert!(works(&pool));
+}
+
+/// All but so many descriptors of a small table are taken.
+fn few_descriptors() {
+    const TABLE: u64 = 64;
+    let limit = libc::rlimit { rlim_cur: TABLE, rlim_max: TABLE };
+    // SAFETY: it reads one rlimit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    let (mut failures, mut results) = (0, 0);
+    for left in 0..24 {
+        let mut taken = Vec::new();
+        let nothing = loop {
+            match File::open("/dev/null") {
+                Ok(file) => taken.push(file),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(nothing.raw_os_error(), Some(libc::EMFILE));
+        taken.truncate(taken.len() - left);
+        let pool = pool(2);
+
+        let tasks: Vec<_> =
+            (0..4).map(|_| pool.submit(own_pid).expect("threads there are")).collect();
+        for task in tasks {
+            match task.collect() {
+                Ok(_) => results += 1,
+                Err(error) => {
+                    assert!(error.is_cancelled() && names_the_refusal(&error), "{error:?}");
+                    failures += 1;
+                }
+            }
+        }
+        drop(taken);
+        // A try that began before may be the last of three.
+        eventually(|| works(&pool));
+    }
+    assert!(failures >= 8 && results >= 8, "{failures} failures, {results} results");
+}
+
+fn names_the_refusal(error: &TaskError) -> bool {
+    let mut link: Option<&(dyn core::error::Error + 'static)> = Some(error);
+    while let Some(error) = link {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return error.raw_os_error() == Some(libc::EMFILE);
+        }
+        link = error.source();
+    }
+    false
+}
+
+/// A task that prints four megabytes to each output.
+fn prints() {
+    fn print(bytes: usize) -> usize {
+        let line = |what: &str| what.repeat(1023) + "\n";
+        let (tildes, hashes) = (line("~"), line("#"));
+        assert_eq!(io::stdout().as_raw_fd(), 1);
+        let mut written = 0;
+        while written < bytes {
+            let length = (bytes - written).min(1023);
+            io::stdout().write_all(&tildes.as_bytes()[..length]).expect("somebody reads");
+            io::stderr().write_all(&hashes.as_bytes()[..length]).expect("somebody reads");
+            written += length;
+        }
+        println!();
+        written
+    }
+    let pool = pool(1);
+    let printed = pool.submit_with(print, (4 << 20,)).expect("open").collect().expect("no panic");
+    assert_eq!(printed, 4 << 20);
+    assert!(works(&pool));
+}

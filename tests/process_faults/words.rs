@@ -1,0 +1,216 @@
+//! Workers that do not keep to the protocol, in the handshake or behind the back of a task: they are killed, the
+//! task fails, and the cause says what was wrong.
+
+use core::time::Duration;
+use std::io::Write as _;
+use std::process;
+
+use asyncpal::process::LostCause;
+use asyncpal::process::Payload;
+use asyncpal::process::error::{HandshakeError, LaunchError};
+use asyncpal::process::proxy::{Launch, Proxy};
+use asyncpal::process::wire::frame::{Header, Kind};
+use asyncpal::{ProcessPool, TaskError};
+
+use crate::faults;
+use crate::tasks::{cause, eventually, kill_self, own_pid, pool, signal, sleep_long, works};
+
+faults![
+    a_reply_to_another_task_is_refused,
+    a_kind_that_no_frame_has_is_refused,
+    words_that_are_no_frame_are_refused,
+    a_claim_of_the_largest_length_is_refused_before_memory_is,
+    a_result_that_claims_ten_gigabytes_fails_its_task_alone,
+    half_a_reply_of_a_worker_that_ends_is_no_reply,
+    half_a_reply_of_a_worker_that_lives_on_holds_up_nobody_else,
+    a_second_reply_costs_the_worker_its_life_and_the_first_counts,
+    a_greeting_that_is_no_frame_is_refused,
+    half_a_greeting_is_waited_for_until_its_time_is_up,
+];
+
+/// What starts the names of workers that do not greet as they should.
+const HOSTILE: &str = "hostile ";
+
+/// The name of workers of that kind.
+pub(crate) fn name(kind: &str) -> String {
+    format!("{HOSTILE}{kind}")
+}
+
+/// In a worker of such a name: says what it likes in the place of HELLO.
+pub(crate) fn speak_before_init() {
+    if std::env::var_os("ASYNCPAL_WORKER").is_none() {
+        return;
+    }
+    let name = std::env::args().next().unwrap_or_default();
+    let Some(kind) = name.strip_prefix(HOSTILE) else { return };
+    if kind.starts_with("killed") {
+        kill_self();
+    } else if kind.starts_with("noise") {
+        reply(b"This is no greeting, and no frame of any other kind.");
+    } else if kind.starts_with("half") {
+        reply(&header(Kind::Hello, 0, 100)[..10]);
+    }
+    sleep_long();
+}
+
+/// Writes to the pipe on which the worker replies.
+fn reply(bytes: &[u8]) {
+    let pipe = std::fs::OpenOptions::new().write(true).open("/proc/self/fd/4");
+    pipe.expect("a worker").write_all(bytes).expect("the parent reads");
+}
+
+fn header(kind: Kind, task_id: u64, length: u32) -> [u8; 24] {
+    let mut bytes = Header { task_id, ..Header::new(kind) }.encode(0).expect("nothing is short");
+    bytes[..4].copy_from_slice(&length.to_le_bytes());
+    bytes
+}
+
+/// What a pool says of a worker whose first task does this.
+fn protocol(task: fn(&ProcessPool) -> TaskError) -> String {
+    let pool = pool(1);
+    let error = task(&pool);
+    let LostCause::Protocol(what) = cause(&error).clone() else { panic!("{error:?}") };
+    assert!(works(&pool));
+    what.into()
+}
+
+fn a_reply_to_another_task_is_refused() {
+    let what = protocol(|pool| {
+        let task = || {
+            reply(&header(Kind::Result, 99, 0));
+            sleep_long();
+        };
+        pool.run(task).expect_err("it is no reply")
+    });
+
+    assert_eq!(what, "it replied to task 99 instead of 1");
+}
+
+fn a_kind_that_no_frame_has_is_refused() {
+    let what = protocol(|pool| {
+        let task = || {
+            let mut bytes = header(Kind::Result, 1, 0);
+            bytes[4] = 0x7f;
+            reply(&bytes);
+            sleep_long();
+        };
+        pool.run(task).expect_err("it is no reply")
+    });
+
+    assert_eq!(what, "no frame has the kind 0x7f");
+}
+
+fn words_that_are_no_frame_are_refused() {
+    let what = protocol(|pool| {
+        let task = || {
+            reply(b"Hello, this is not a frame at all.");
+            sleep_long();
+        };
+        pool.run(task).expect_err("it is no reply")
+    });
+
+    assert!(what.contains("wrong magic"), "{what}");
+}
+
+/// 4 GiB less one byte: the header has no room for more.
+fn a_claim_of_the_largest_length_is_refused_before_memory_is() {
+    let what = protocol(|pool| {
+        let task = || {
+            reply(&header(Kind::Result, 1, u32::MAX));
+            sleep_long();
+        };
+        pool.run(task).expect_err("it is no reply")
+    });
+
+    assert!(what.contains("4294967295 bytes exceeds the limit"), "{what}");
+}
+
+fn a_result_that_claims_ten_gigabytes_fails_its_task_alone() {
+    let pool = pool(1);
+
+    let task = || {
+        let mut claim = Vec::new();
+        Payload::encode(&10_000_000_000_u64, &mut claim).expect("a number");
+        reply(&header(Kind::Result, 1, claim.len() as u32));
+        reply(&claim);
+        process::exit(0);
+        #[expect(unreachable_code, reason = "it says of which type the result is")]
+        Vec::<u8>::new()
+    };
+    let error = pool.run(task).expect_err("there are no such bytes");
+
+    assert!(
+        matches!(&error, TaskError::Failed(cause) if !cause.to_string().is_empty()),
+        "{error:?}"
+    );
+    assert!(works(&pool));
+}
+
+fn half_a_reply_of_a_worker_that_ends_is_no_reply() {
+    let pool = pool(1);
+
+    let error = pool.run(|| {
+        reply(&header(Kind::Result, 1, 100)[..20]);
+        process::exit(7);
+    });
+
+    let error: TaskError = error.map(|()| unreachable!()).expect_err("it is no reply");
+    assert_eq!(cause(&error), &LostCause::Exited(7));
+    assert!(works(&pool));
+}
+
+fn half_a_reply_of_a_worker_that_lives_on_holds_up_nobody_else() {
+    let pool = pool(2);
+    let worker = pool.run(own_pid).expect("no panic");
+    let task = || {
+        reply(&header(Kind::Result, 2, 100));
+        sleep_long();
+    };
+    let mut task = pool.submit(task).expect("open");
+    eventually(|| task.is_running());
+
+    assert!(works(&pool));
+    let error = task.collect_timeout(Duration::from_millis(10)).expect_err("it is not over");
+    assert!(error.is_timeout(), "{error:?}");
+    signal(worker, libc::SIGKILL);
+
+    let error = task.collect().expect_err("its worker was killed");
+    assert_eq!(cause(&error), &LostCause::Signal(libc::SIGKILL));
+}
+
+fn a_second_reply_costs_the_worker_its_life_and_the_first_counts() {
+    let pool = pool(1);
+    let worker = pool.run(own_pid).expect("no panic");
+
+    let task = || {
+        let frame = |value: u8| [header(Kind::Result, 2, 1).as_slice(), &[value]].concat();
+        reply(&[frame(7), frame(8)].concat());
+        sleep_long();
+        9_u8
+    };
+
+    assert_eq!(pool.run(task).expect("the first is a reply"), 7);
+    assert_ne!(pool.run(own_pid).expect("by another worker"), worker);
+    assert!(works(&pool));
+}
+
+fn launch(kind: &str, timeout: Duration) -> HandshakeError {
+    let launch = Launch { handshake_timeout: timeout, ..Launch::new(name(kind)) };
+    match Proxy::launch(&launch) {
+        Err(LaunchError::Handshake(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn a_greeting_that_is_no_frame_is_refused() {
+    let error = launch("noise", Duration::from_secs(60));
+
+    let HandshakeError::Lost(lost) = error else { panic!("{error:?}") };
+    assert!(matches!(lost.cause(), LostCause::Protocol(what) if what.contains("magic")), "{lost}");
+}
+
+fn half_a_greeting_is_waited_for_until_its_time_is_up() {
+    let error = launch("half", Duration::from_millis(300));
+
+    assert!(matches!(error, HandshakeError::TimedOut(_)), "{error:?}");
+}
