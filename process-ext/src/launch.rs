@@ -67,6 +67,12 @@ impl Launch {
             ..Self::new(name)
         }
     }
+
+    /// Whether the worker has something to run when it is closed.
+    pub(crate) fn has_finalizer(&self) -> bool {
+        let foreign = self.foreign.as_ref().is_some_and(|foreign| foreign.finalizer.is_some());
+        foreign || self.finalizer.is_some()
+    }
 }
 
 /// What a task came to.
