@@ -1,5 +1,6 @@
 //! Workers that die, each in its own way: their own task fails, with the cause named, and no other.
 
+use core::time::Duration;
 use std::process;
 
 use asyncpal::process::LostCause;
@@ -20,6 +21,7 @@ faults![
     a_worker_killed_while_it_is_idle_costs_no_task,
     a_worker_killed_before_it_greets_is_named_as_the_cause,
     a_worker_killed_in_its_initializer_is_named_as_the_cause,
+    a_worker_that_hangs_while_it_exits_is_ended_and_breaks_no_pool,
 ];
 
 fn outcome_of(pool: &ProcessPool, task: Handle<()>) -> LostCause {
@@ -158,4 +160,22 @@ fn a_worker_killed_before_it_greets_is_named_as_the_cause() {
 fn a_worker_killed_in_its_initializer_is_named_as_the_cause() {
     let builder = ProcessPool::builder().max_workers(1).initializer(kill_self);
     handshake(builder.build().expect("valid"));
+}
+
+extern "C" fn hang() {
+    sleep_long();
+}
+
+/// It broke the pool, as if a finalizer had failed, although there was none.
+fn a_worker_that_hangs_while_it_exits_is_ended_and_breaks_no_pool() {
+    let builder = ProcessPool::builder().max_workers(1).idle_timeout(Duration::from_millis(1));
+    let pool = builder.build().expect("valid");
+
+    // SAFETY: the handler may be called at any exit.
+    let refused = pool.run(|| unsafe { libc::atexit(hang) }).expect("no panic");
+
+    assert_eq!(refused, 0);
+    eventually(|| pool.count_workers() == 0);
+    assert!(!pool.is_broken());
+    assert!(works(&pool));
 }
