@@ -31,6 +31,11 @@ fn fork(leaves_the_group: bool) -> u32 {
             unsafe { libc::pause() };
         }
     }
+    // It is in a group of its own before this worker can be killed with the one that they share.
+    // SAFETY: getpgid touches no memory.
+    while leaves_the_group && unsafe { libc::getpgid(child) } != child {
+        std::thread::yield_now();
+    }
     child.try_into().expect("there is room for a process")
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use crate::clean::bury_orphans;
 use crate::faults;
-use crate::program::Program;
+use crate::program::{Ended, Program};
 use crate::tasks::{signal, signal_group};
 
 faults![
@@ -32,20 +32,29 @@ fn ready(role: &str) -> Program {
     host
 }
 
+/// A kill that takes longer than this has not happened.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// Waits for the end of a host, and for those of its workers, who have its output, too. There were so many.
+fn ends_with_workers(host: Program, workers: usize) -> Ended {
+    let ended = host.finish().expect("it ends");
+    ended.check_time(Duration::ZERO, AT_ONCE).expect("its workers end with it");
+    bury_orphans(workers);
+    ended
+}
+
 fn workers_busy_and_idle_end_with_a_parent_that_is_killed() {
     let host = ready("busy-and-idle");
 
     signal(host.id(), libc::SIGKILL);
 
-    host.finish().expect("it ends").check_signal(libc::SIGKILL, &[]).expect("killed");
-    bury_orphans(2);
+    ends_with_workers(host, 2).check_signal(libc::SIGKILL, &[]).expect("killed");
 }
 
 fn workers_end_with_a_parent_that_leaves_without_shutdown() {
     let host = ready("leaves");
 
-    host.finish().expect("it ends").check(3, &[]).expect("its own code");
-    bury_orphans(2);
+    ends_with_workers(host, 2).check(3, &[]).expect("its own code");
 }
 
 fn workers_end_with_a_parent_whose_grace_is_over() {
@@ -53,7 +62,7 @@ fn workers_end_with_a_parent_whose_grace_is_over() {
 
     let ended = host.finish().expect("it ends");
     ended.check(0, &[]).expect("success");
-    ended.check_time(Duration::ZERO, Duration::from_secs(30)).expect("its grace is short");
+    ended.check_time(Duration::ZERO, Duration::from_secs(15)).expect("its grace is short");
     bury_orphans(1);
 }
 
@@ -62,8 +71,7 @@ fn ctrl_c_ends_a_host_and_its_workers() {
 
     signal_group(host.id(), libc::SIGINT);
 
-    host.finish().expect("it ends").check_signal(libc::SIGINT, &[]).expect("as by default");
-    bury_orphans(2);
+    ends_with_workers(host, 2).check_signal(libc::SIGINT, &[]).expect("as by default");
 }
 
 fn ctrl_c_is_the_hosts_to_decide_on() {

@@ -95,7 +95,7 @@ mod tasks {
 
     pub(crate) fn spin() {
         // SAFETY: alarm has no preconditions. It ends a worker whom nobody else ends.
-        unsafe { libc::alarm(60) };
+        unsafe { libc::alarm(20) };
         loop {
             core::hint::spin_loop();
         }
