@@ -48,8 +48,11 @@ enum Victims {
     Any,
 }
 
-/// The task: writes its number and its worker's, and returns its number.
-fn start(path: String, task: u64) -> u64 {
+/// What a long reply is filled up with: it is read in several steps, and fits the pipe.
+const LONG_REPLY_BYTES: usize = 150_000;
+
+/// The task: writes its number and its worker's, and returns its number, sometimes with much behind it.
+fn start(path: String, task: u64) -> (u64, String) {
     let mut file = OpenOptions::new().append(true).open(path).expect("it is there");
     let line = format!("{task} {}\n", std::process::id());
     // One write: lines of several workers do not mix.
@@ -59,7 +62,7 @@ fn start(path: String, task: u64) -> u64 {
     while begun.elapsed() < Duration::from_micros(task % 7 * 100) {
         core::hint::spin_loop();
     }
-    task
+    (task, "x".repeat(if task % 2 == 0 { LONG_REPLY_BYTES } else { 0 }))
 }
 
 fn run(victims: Victims) {
@@ -109,7 +112,11 @@ fn run(victims: Victims) {
 }
 
 /// Checks each outcome against what the workers wrote; returns how many tasks were completed.
-fn judge(outcomes: &[Result<u64, TaskError>], started: &[(u64, u32)], kills: &Kills) -> u64 {
+fn judge(
+    outcomes: &[Result<(u64, String), TaskError>],
+    started: &[(u64, u32)],
+    kills: &Kills,
+) -> u64 {
     let mut by_task = BTreeMap::new();
     let mut last_of = BTreeMap::new();
     for &(task, pid) in started {
@@ -120,7 +127,7 @@ fn judge(outcomes: &[Result<u64, TaskError>], started: &[(u64, u32)], kills: &Ki
     for (task, outcome) in (0..).zip(outcomes) {
         let started_by = by_task.get(&task).copied();
         match outcome {
-            Ok(result) => {
+            Ok((result, _)) => {
                 assert_eq!(*result, task);
                 assert!(started_by.is_some(), "task {task} has a result, and was not started");
                 completed += 1;
