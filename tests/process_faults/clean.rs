@@ -100,13 +100,22 @@ fn descriptors() -> BTreeSet<String> {
 
 /// Takes the statuses of so many orphans, who have closed their outputs and are about to be dead, or are.
 pub(crate) fn bury_orphans(expected: usize) {
+    bury_when(|orphans| orphans.len() == expected);
+}
+
+/// The same, for however many there are.
+pub(crate) fn bury_any_orphans() {
+    bury_when(|_| true);
+}
+
+fn bury_when(all_are_here: impl Fn(&[Process]) -> bool) {
     let begun = Instant::now();
     loop {
         let orphans = children();
-        if orphans.iter().all(|orphan| orphan.is_zombie) && orphans.len() == expected {
+        if orphans.iter().all(|orphan| orphan.is_zombie) && all_are_here(&orphans) {
             return orphans.iter().for_each(Process::bury);
         }
-        assert!(begun.elapsed() < PATIENCE, "{expected} orphans were expected: {orphans:?}");
+        assert!(begun.elapsed() < PATIENCE, "living, or too few or many: {orphans:?}");
         sleep(Duration::from_millis(1));
     }
 }

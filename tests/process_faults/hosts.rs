@@ -4,14 +4,16 @@
 use core::time::Duration;
 use std::fs;
 use std::process::{Command, Output};
+use std::thread::sleep;
 
-use crate::clean::bury_orphans;
+use crate::clean::{bury_any_orphans, bury_orphans};
 use crate::faults;
 use crate::program::{Ended, Program};
 use crate::tasks::{signal, signal_group};
 
 faults![
     workers_busy_and_idle_end_with_a_parent_that_is_killed,
+    workers_in_their_handshake_end_with_a_parent_that_is_killed,
     workers_end_with_a_parent_that_leaves_without_shutdown,
     workers_end_with_a_parent_whose_grace_is_over,
     ctrl_c_ends_a_host_and_its_workers,
@@ -49,6 +51,21 @@ fn workers_busy_and_idle_end_with_a_parent_that_is_killed() {
     signal(host.id(), libc::SIGKILL);
 
     ends_with_workers(host, 2).check_signal(libc::SIGKILL, &[]).expect("killed");
+}
+
+fn workers_in_their_handshake_end_with_a_parent_that_is_killed() {
+    for round in 0..20 {
+        let host = ready("starts-workers");
+        // It starts four, whose initializers never end: this is somewhere in the midst.
+        sleep(Duration::from_micros(round * 777));
+
+        signal(host.id(), libc::SIGKILL);
+
+        let ended = host.finish().expect("it ends");
+        ended.check_time(Duration::ZERO, AT_ONCE).expect("its workers end with it");
+        ended.check_signal(libc::SIGKILL, &[]).expect("killed");
+        bury_any_orphans();
+    }
 }
 
 fn workers_end_with_a_parent_that_leaves_without_shutdown() {

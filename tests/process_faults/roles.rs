@@ -21,6 +21,13 @@ pub(crate) fn play(role: &str) {
             say("ready");
             sleep(Duration::from_secs(60));
         }
+        "starts-workers" => {
+            let pool = ProcessPool::builder().max_workers(4).initializer(spin).build();
+            let pool = pool.expect("valid");
+            say("ready");
+            (0..4).for_each(|_| drop(pool.submit(own_pid)));
+            sleep(Duration::from_secs(60));
+        }
         "leaves" => {
             let _pool = busy_and_idle();
             say("ready");
