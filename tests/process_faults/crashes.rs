@@ -8,7 +8,10 @@ use asyncpal::{Handle, ProcessPool, TaskError};
 
 use crate::clean::children;
 use crate::faults;
-use crate::tasks::{cause, eventually, kill_self, lost, own_pid, pool, signal, sleep_long, works};
+use crate::tasks::{
+    busy_worker, cause, eventually, kill_self, lost, own_pid, pool, show_busy, signal, sleep_long,
+    works,
+};
 
 faults![
     a_worker_that_is_killed_fails_its_task_and_no_other,
@@ -33,13 +36,15 @@ fn outcome_of(pool: &ProcessPool, task: Handle<()>) -> LostCause {
 
 fn a_worker_that_is_killed_fails_its_task_and_no_other() {
     let pool = pool(2);
-    let worker = pool.run(own_pid).expect("no panic");
-    let victim = pool.submit(sleep_long).expect("open");
-    eventually(|| victim.is_running());
+    let victim = pool.submit(|| {
+        show_busy();
+        sleep_long();
+    });
+    let victim = victim.expect("open");
+    let worker = busy_worker();
     let others: Vec<_> =
         (0..20).map(|n: u8| pool.submit_with(|n| n, (n,)).expect("open")).collect();
 
-    // One worker so far, so that is the one which sleeps.
     signal(worker, libc::SIGKILL);
 
     let error = victim.collect().expect_err("its worker was killed");

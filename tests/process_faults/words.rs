@@ -13,7 +13,9 @@ use asyncpal::process::wire::frame::{Header, Kind};
 use asyncpal::{ProcessPool, TaskError};
 
 use crate::faults;
-use crate::tasks::{cause, eventually, kill_self, own_pid, pool, signal, sleep_long, works};
+use crate::tasks::{
+    busy_worker, cause, kill_self, own_pid, pool, show_busy, signal, sleep_long, works,
+};
 
 faults![
     a_reply_to_another_task_is_refused,
@@ -161,13 +163,13 @@ fn half_a_reply_of_a_worker_that_ends_is_no_reply() {
 
 fn half_a_reply_of_a_worker_that_lives_on_holds_up_nobody_else() {
     let pool = pool(2);
-    let worker = pool.run(own_pid).expect("no panic");
     let task = || {
-        reply(&header(Kind::Result, 2, 100));
+        reply(&header(Kind::Result, 1, 100));
+        show_busy();
         sleep_long();
     };
     let mut task = pool.submit(task).expect("open");
-    eventually(|| task.is_running());
+    let worker = busy_worker();
 
     assert!(works(&pool));
     let error = task.collect_timeout(Duration::from_millis(10)).expect_err("it is not over");
