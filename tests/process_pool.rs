@@ -159,8 +159,14 @@ fn a_map_keeps_its_order() {
 fn a_killed_worker_fails_its_own_task_and_no_other() {
     let pool = pool(2);
     let sleeper = pool.submit(own_pid).expect("open").collect().expect("no panic");
-    let victim = pool.submit_with(nap, (60_000,)).expect("open");
-    eventually(|| victim.is_running());
+    let victim = pool.submit(|| {
+        // The handle says that it runs before the worker has read it.
+        fs::write("/proc/self/comm", "asleep").expect("Linux");
+        nap(60_000)
+    });
+    let victim = victim.expect("open");
+    let name = || fs::read_to_string(format!("/proc/{sleeper}/comm"));
+    eventually(|| name().is_ok_and(|name| name == "asleep\n"));
     let others: Vec<Handle<u64>> =
         (0..20).map(|n| pool.submit_with(nap, (n,)).expect("open")).collect();
 
