@@ -7,11 +7,13 @@
 
 use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
+use std::os::fd::AsFd as _;
 
 use crate::error::DecodeError;
 use crate::panics;
 use crate::remote::{Outcome, SameBuild};
 use crate::sync::{AtomicBool, Ordering};
+use crate::sys::poll::{self, Watch};
 use crate::sys::{object, pipe, worker};
 use crate::wire::exit;
 use crate::wire::frame::{
@@ -283,6 +285,11 @@ impl Link {
         loop {
             if let Some(frame) = self.decoder.next()? {
                 return Ok(Some(frame));
+            }
+            if self.decoder.is_at_boundary() {
+                // Linux hands what has come to a reader that was killed in its sleep, but to nobody who was
+                // killed in a poll: a request sent to a worker in its last moment stays unread, and goes elsewhere.
+                poll::wait(&mut [Watch::readable(self.requests.as_fd())], None)?;
             }
             let (buffer, welcome) = self.decoder.buffer();
             if pipe::read_append(&self.requests, buffer, welcome)? == 0 {
