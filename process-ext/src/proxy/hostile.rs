@@ -71,6 +71,7 @@ pub fn converse(said: &Said, has_initializer: bool, calls: u8) -> usize {
         link,
         max_frame_bytes: MIN_FRAME_LIMIT,
         grace: Duration::from_secs(30),
+        worker_pid: 1,
         lost: None,
     };
     thread::scope(|scope| {
