@@ -201,7 +201,7 @@ fn deaths_at_any_time() {
 
 /// All but so many descriptors of a small table are taken.
 fn few_descriptors() {
-    const TABLE: u64 = 64;
+    const TABLE: libc::rlim_t = 64;
     let limit = libc::rlimit { rlim_cur: TABLE, rlim_max: TABLE };
     // SAFETY: it reads one rlimit.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
