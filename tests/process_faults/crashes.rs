@@ -97,7 +97,8 @@ fn a_worker_that_exits_with_success_is_lost_all_the_same() {
 /// Leaves the process some 64 MiB of addresses.
 fn be_poor() {
     let status = std::fs::read_to_string("/proc/self/statm").expect("Linux");
-    let pages: libc::rlim_t = status.split(' ').next().and_then(|it| it.parse().ok()).expect("a number");
+    let pages: libc::rlim_t =
+        status.split(' ').next().and_then(|it| it.parse().ok()).expect("a number");
     let bytes = pages * 4096 + (64 << 20);
     let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
     // SAFETY: it reads one rlimit.
