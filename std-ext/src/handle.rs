@@ -17,7 +17,7 @@ use crate::inline::{is_ours, run_here};
 use crate::kind::Kind;
 use crate::parker::{Bed, spin};
 use crate::pool::Pool;
-use crate::watcher::is_forked;
+use crate::watcher::{is_forked, ring_cancel_bells};
 
 /// The caller's end of a task that returns a `T`.
 ///
@@ -195,9 +195,17 @@ impl<T> Handle<T> {
     /// resolves to [`TaskError::Cancelled`].
     ///
     /// False if the task has started or is over. One that has started is asked to stop: it sees that
-    /// in [`is_cancel_requested`](crate::is_cancel_requested), if it looks, and ends as it likes.
+    /// in [`is_cancel_requested`](crate::is_cancel_requested), if it looks, and ends as it likes. A pool
+    /// of processes that was built with `kill_on_cancel` kills its worker.
     pub fn cancel(&self) -> bool {
-        !self.is_forked() && self.core.cancel()
+        if self.is_forked() {
+            return false;
+        }
+        let cancelled = self.core.cancel();
+        if !cancelled && !self.is_done() {
+            ring_cancel_bells();
+        }
+        cancelled
     }
 
     /// True if the task was cancelled, or asked to stop by [`cancel`](Handle::cancel).

@@ -15,6 +15,7 @@ pub use crate::failure::Failure;
 pub use crate::observe::LabelledJob;
 pub use crate::parker::ThreadParker;
 use crate::sync::Arc;
+pub use crate::watcher::{CancelBell, hear_cancels};
 
 /// What a pool is built with, as its kind sees it.
 #[derive(Debug)]

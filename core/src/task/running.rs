@@ -58,6 +58,12 @@ impl<'t> Running<'t> {
         self.task.header().state.get().is_cancel_requested() || self.task.asks_to_stop()
     }
 
+    /// True once a [`cancel`](super::Handle::cancel) came too late, whatever the pool wants. What
+    /// happened before the cancel is seen.
+    pub fn is_cancel_called(&self) -> bool {
+        self.task.header().state.get().is_cancel_requested()
+    }
+
     /// How long the task was pending.
     pub fn waited(&self) -> Duration {
         self.clocked.started.since(self.task.submitted())

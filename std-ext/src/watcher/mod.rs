@@ -51,10 +51,35 @@ pub(crate) trait Drain: Send + Sync {
     fn name(&self) -> &str;
 }
 
+/// Who sleeps while a task of his runs, and wants to be woken when it may have been asked to stop.
+pub trait CancelBell: Send + Sync {
+    /// Some task, perhaps this one's, was running when its handle was cancelled.
+    fn ring(&self);
+}
+
+/// Has the bell ring from now on, for as long as it is there, whenever any running task of this
+/// process is asked to stop by its handle.
+///
+/// What came before the cancel is seen by who heard the bell, if the bell itself carries that much: a
+/// system call on both sides does.
+pub fn hear_cancels(bell: Weak<dyn CancelBell>) {
+    let mut bells = lock(&Registry::get().bells);
+    bells.retain(|bell| bell.strong_count() > 0);
+    bells.push(bell);
+}
+
+/// Rings all bells, after a running task was asked to stop.
+pub(crate) fn ring_cancel_bells() {
+    let Some(registry) = Registry::find() else { return };
+    let bells: Vec<_> = lock(&registry.bells).iter().filter_map(Weak::upgrade).collect();
+    bells.iter().for_each(|bell| bell.ring());
+}
+
 /// The open pools of one process.
 struct Registry {
     generation: Generation,
     pools: Mutex<Vec<Entry>>,
+    bells: Mutex<Vec<Weak<dyn CancelBell>>>,
 }
 
 struct Entry {
@@ -89,7 +114,11 @@ impl Registry {
             if let Some(registry) = Self::find() {
                 return registry;
             }
-            let fresh = Self { generation: Generation::current(), pools: Mutex::default() };
+            let fresh = Self {
+                generation: Generation::current(),
+                pools: Mutex::default(),
+                bells: Mutex::default(),
+            };
             let fresh = Box::into_raw(Box::new(fresh));
             // ORDERING: Release: what is in it. Relaxed on failure: `find` looks again.
             let replaced =
