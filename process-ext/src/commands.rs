@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
-use asyncpal_core::task::{Job, KeptJob};
+use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
     Accepts, Chunk, Failure, Kind, OpenError, OpenFailure, Setup, Spread, TakesHook, With,
 };
@@ -16,7 +16,7 @@ use crate::error::{DecodeError, EncodeError};
 use crate::named::{Named, Signature};
 use crate::parker::ProcessParker;
 use crate::proxy::{Foreign, Launch, Proxy};
-use crate::seat::{ProcessSeat, Request};
+use crate::seat::{ProcessSeat, Request, refused};
 use crate::wire::named::{Form, aux};
 use crate::wire::payload::Plain;
 use crate::worker_command::WorkerCommand;
@@ -75,7 +75,7 @@ impl Kind for Commands {
     }
 
     fn open(&self, worker: &str) -> Result<ProcessSeat, OpenError<OpenFailure>> {
-        ProcessSeat::open(Launch::foreign(worker, &self.foreign))
+        ProcessSeat::open(Launch::foreign(worker, &self.foreign)).map_err(refused)
     }
 
     fn is_sound(&self, seat: &ProcessSeat) -> bool {
@@ -122,15 +122,28 @@ impl<C, T> NamedJob<C, T> {
             Err(error) => Err((call, PoolError::Encode(Arc::new(error)))),
         }
     }
+
+    fn run_until(
+        self,
+        seat: &mut ProcessSeat,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<T, Failure> {
+        drop(self.call);
+        let bytes =
+            seat.exchange(Request::call(aux(self.name, self.form)), &self.body, is_cancelled)?;
+        (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
+    }
 }
 
 impl<C: Send + 'static, T: Send + 'static> Job<ProcessSeat, Failure> for NamedJob<C, T> {
     type Output = T;
 
     fn run(self, seat: &mut ProcessSeat) -> Result<T, Failure> {
-        drop(self.call);
-        let bytes = seat.exchange(Request::call(aux(self.name, self.form)), &self.body)?;
-        (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
+        self.run_until(seat, &|| false)
+    }
+
+    fn run_as(self, seat: &mut ProcessSeat, this: &Running<'_>) -> Result<T, Failure> {
+        self.run_until(seat, &|| this.is_cancel_called())
     }
 
     fn keep(self) -> Option<KeptJob<ProcessSeat, Failure>> {

@@ -10,6 +10,9 @@ use crate::remote::FunctionId;
 use crate::wire::frame::DEFAULT_MAX_FRAME_BYTES;
 use crate::worker_command::WorkerCommand;
 
+/// How long a worker whose task is given up may live after SIGTERM.
+const DEFAULT_KILL_GRACE: Duration = Duration::from_secs(1);
+
 /// How to start a worker.
 #[derive(Clone, Debug)]
 pub struct Launch {
@@ -27,6 +30,12 @@ pub struct Launch {
     pub initializer_timeout: Option<Duration>,
     /// How long a worker may take to end when it is closed, finalizer included; then once more after SIGTERM.
     pub grace: Duration,
+    /// How long each task may run, unless its call says otherwise.
+    pub task_timeout: Option<Duration>,
+    /// Whether the worker is killed when the handle of its running task is cancelled.
+    pub kill_on_cancel: bool,
+    /// How long a worker whose task is given up may live after SIGTERM; then it gets SIGKILL.
+    pub kill_grace: Duration,
     /// Another program to start instead of this one.
     pub foreign: Option<Arc<Foreign>>,
 }
@@ -53,6 +62,9 @@ impl Launch {
             handshake_timeout: Duration::from_secs(30),
             initializer_timeout: None,
             grace: Duration::from_secs(5),
+            task_timeout: None,
+            kill_on_cancel: false,
+            kill_grace: DEFAULT_KILL_GRACE,
             foreign: None,
         }
     }

@@ -12,10 +12,16 @@
     )
 )]
 
+#[cfg(target_os = "linux")]
+mod bell;
+#[cfg(not(target_os = "linux"))]
+#[path = "bell_elsewhere.rs"]
+mod bell;
 mod commands;
 pub mod error;
 mod launch;
 mod named;
+mod options;
 mod processes;
 mod registry;
 #[doc(hidden)]
@@ -26,6 +32,7 @@ mod sync;
 mod sys;
 #[doc(hidden)]
 pub mod wire;
+mod within;
 mod worker_command;
 
 #[cfg(target_os = "linux")]
@@ -57,11 +64,13 @@ mod worker_main;
 pub use commands::{CommandPool, Commands};
 pub use error::{LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost};
 pub use named::{Named, Signature};
+pub use options::ProcessOptions;
 pub use processes::{ProcessPool, Processes};
 pub use registry::Registry;
 #[cfg(target_os = "linux")]
 pub use serve_stdio::serve_stdio;
 pub use wire::payload::{Arguments, Payload, Plain};
+pub use within::{Within, WithinJob};
 pub use worker_command::{WorkerCommand, worker_command};
 pub use worker_main::init;
 #[cfg(not(target_os = "linux"))]

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
-use asyncpal_core::task::{Job, KeptJob};
+use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
     Accepts, Chunk, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
 };
 use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
 
 use crate::error::{DecodeError, EncodeError, LaunchError, UnnamedFunction};
+use crate::options::ProcessOptions;
 use crate::parker::ProcessParker;
 use crate::proxy::{Launch, Proxy};
 use crate::remote::{FunctionId, RemoteFn};
-use crate::seat::{ProcessSeat, Request};
+use crate::seat::{ProcessSeat, Request, refused};
 use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 
 /// A pool of child processes that run functions of this program.
@@ -50,13 +51,14 @@ pub type ProcessPool = Pool<Processes>;
 pub struct Processes {
     initializer: Option<FunctionId>,
     finalizer: Option<FunctionId>,
+    options: ProcessOptions,
 }
 
 impl Kind for Processes {
     type Seat = ProcessSeat;
     type Parker = ProcessParker;
     type Hook = FunctionId;
-    type Options = ();
+    type Options = ProcessOptions;
 
     const INLINE: Option<fn() -> Self::Seat> = None;
 
@@ -70,7 +72,8 @@ impl Kind for Processes {
             LaunchError::Unsupported => BuildError::Unsupported,
             error => BuildError::System(error.into()),
         })?;
-        Ok(Self { initializer: setup.initializer, finalizer: setup.finalizer })
+        let Setup { initializer, finalizer, options, .. } = setup;
+        Ok(Self { initializer, finalizer, options })
     }
 
     fn parker(&self) -> ProcessParker {
@@ -81,7 +84,8 @@ impl Kind for Processes {
         let mut launch = Launch::new(worker);
         launch.initializer = self.initializer;
         launch.finalizer = self.finalizer;
-        ProcessSeat::open(launch)
+        self.options.apply(&mut launch);
+        ProcessSeat::open(launch).map_err(refused)
     }
 
     fn is_sound(&self, seat: &ProcessSeat) -> bool {
@@ -128,15 +132,27 @@ impl<C, T> ProcessJob<C, T> {
             Err(error) => Err((call, PoolError::Encode(Arc::new(error)))),
         }
     }
+
+    fn run_until(
+        self,
+        seat: &mut ProcessSeat,
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<T, Failure> {
+        drop(self.call);
+        let bytes = seat.exchange(Request::task(self.function), &self.payload, is_cancelled)?;
+        (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
+    }
 }
 
 impl<C: Send + 'static, T: Send + 'static> Job<ProcessSeat, Failure> for ProcessJob<C, T> {
     type Output = T;
 
     fn run(self, seat: &mut ProcessSeat) -> Result<T, Failure> {
-        drop(self.call);
-        let bytes = seat.exchange(Request::task(self.function), &self.payload)?;
-        (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
+        self.run_until(seat, &|| false)
+    }
+
+    fn run_as(self, seat: &mut ProcessSeat, this: &Running<'_>) -> Result<T, Failure> {
+        self.run_until(seat, &|| this.is_cancel_called())
     }
 
     fn keep(self) -> Option<KeptJob<ProcessSeat, Failure>> {

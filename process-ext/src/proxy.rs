@@ -9,6 +9,7 @@ mod foreign;
 #[cfg(any(test, fuzzing))]
 pub mod hostile;
 mod link;
+mod task;
 
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -17,12 +18,10 @@ use std::time::Instant;
 use asyncpal_core::park;
 
 use crate::error::{
-    CallError, CloseError, HandshakeError, LaunchError, LostCause, RemoteError, RemoteErrorKind,
-    WorkerLost,
+    CloseError, HandshakeError, LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost,
 };
 use crate::parker::{ProcessParker, Unparked};
 use crate::remote::FunctionId;
-use crate::seat::Request;
 use crate::sys::child::{Child, Status};
 use crate::sys::object;
 use crate::sys::spawn::{self, spawn};
@@ -33,6 +32,7 @@ use crate::worker_main::init_has_run;
 use link::{Event, Link, Outgoing};
 
 pub use crate::launch::{Foreign, Launch, Reply};
+pub(crate) use task::Terms;
 
 /// How long a worker that hung up, or was told that its time is over, may take to be gone.
 const ENDING_WITHIN: Duration = Duration::from_secs(1);
@@ -48,6 +48,7 @@ pub struct Proxy {
     /// The process that tasks run in: the child, or one that the child has launched elsewhere.
     worker_pid: u32,
     grace: Duration,
+    kill_grace: Duration,
     lost: Option<WorkerLost>,
 }
 
@@ -125,48 +126,6 @@ impl Proxy {
         self.lost.as_ref()
     }
 
-    /// Runs a task in the worker and waits for what it comes to.
-    ///
-    /// # Errors
-    ///
-    /// See [`CallError`]. After a loss the proxy is of no use any more; after a refusal it is.
-    pub fn call(
-        &mut self,
-        task_id: u64,
-        function: FunctionId,
-        payload: &[u8],
-    ) -> Result<Reply, CallError> {
-        self.ask(task_id, Request::task(function), payload)
-    }
-
-    /// The same, whoever the worker is.
-    pub(crate) fn ask(
-        &mut self,
-        task_id: u64,
-        request: Request,
-        payload: &[u8],
-    ) -> Result<Reply, CallError> {
-        if let Some(lost) = &self.lost {
-            return Err(CallError::NotStarted(lost.clone()));
-        }
-        if payload.len() > self.max_frame_bytes {
-            let (bytes, limit) = (payload.len(), self.max_frame_bytes);
-            return Err(CallError::TooLarge { bytes, limit });
-        }
-        let header = Header { kind: request.kind, flags: 0, task_id, aux: request.aux };
-        let mut outgoing =
-            Outgoing::frame(header, payload).map_err(|what| CallError::Lost(self.expel(what)))?;
-        let frame = match self.converse(&mut outgoing, None) {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return Err(CallError::Lost(self.expel("no deadline, yet it has passed"))),
-            Err(lost) if outgoing.is_sent() && self.link.is_all_read() => {
-                return Err(CallError::Lost(lost));
-            }
-            Err(lost) => return Err(CallError::NotStarted(lost)),
-        };
-        self.reply_to(task_id, frame).map_err(CallError::Lost)
-    }
-
     /// Asks the worker to end, and makes it end: CLOSE, then SIGTERM, then SIGKILL, with a grace period after each.
     ///
     /// # Errors
@@ -225,6 +184,7 @@ impl Proxy {
             link,
             max_frame_bytes,
             grace: launch.grace,
+            kill_grace: launch.kill_grace,
             lost: None,
         }
     }
@@ -293,29 +253,24 @@ impl Proxy {
         deadline: Option<Instant>,
     ) -> Result<Option<Frame>, WorkerLost> {
         match self.link.exchange(outgoing, self.child.exit_fd(), deadline) {
+            Ok(Event::TimedOut) => Ok(None),
+            event => self.heard(event).map(Some),
+        }
+    }
+
+    /// The frame, or the loss that the event is.
+    fn heard(&mut self, event: Result<Event, String>) -> Result<Frame, WorkerLost> {
+        match event {
             Ok(Event::Frame(frame)) => {
                 if !self.link.is_at_boundary() {
                     // The frame was whole and counts; what follows it is out of turn.
                     let _ = self.expel("it sent more than one frame at a time");
                 }
-                Ok(Some(frame))
+                Ok(frame)
             }
-            Ok(Event::TimedOut) => Ok(None),
+            Ok(Event::TimedOut | Event::Rung) => Err(self.expel("a wait without end has ended")),
             Ok(Event::Ended | Event::HungUp) => Err(self.mourn()),
             Err(what) => Err(self.expel(what)),
-        }
-    }
-
-    fn reply_to(&mut self, task_id: u64, frame: Frame) -> Result<Reply, WorkerLost> {
-        if frame.header.task_id != task_id {
-            let found = frame.header.task_id;
-            return Err(self.expel(format!("it replied to task {found} instead of {task_id}")));
-        }
-        match frame.header.kind {
-            Kind::Result => Ok(Reply::Result(frame.body)),
-            Kind::Error => self.remote_error(&frame).map(Reply::Error),
-            Kind::Panic => self.remote_error(&frame).map(Reply::Panic),
-            _ => Err(self.expel_for(&frame)),
         }
     }
 

@@ -2,14 +2,18 @@
 
 #![forbid(unsafe_code)]
 
+use core::time::Duration;
+use std::sync::Arc;
+
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
 use asyncpal_std::TaskError;
 use asyncpal_std::kind::{OpenError, OpenFailure, StdClock};
 
+use crate::bell::Bell;
 use crate::error::{CallError, CloseError, LaunchError};
 use crate::parker::ProcessParker;
-use crate::proxy::{Launch, Proxy, Reply};
+use crate::proxy::{Launch, Proxy, Reply, Terms};
 use crate::remote::FunctionId;
 use crate::wire::frame::Kind;
 
@@ -20,6 +24,10 @@ pub struct ProcessSeat {
     proxy: Proxy,
     /// Names the tasks of this seat on the wire.
     task_id: u64,
+    /// How long the next task may run, if it says so itself.
+    own_limit: Option<Duration>,
+    /// Rings when the running task may have been cancelled, if anybody wants to know.
+    bell: Option<Arc<Bell>>,
 }
 
 /// Which function a task calls: the kind of its frame, and its `aux`.
@@ -41,14 +49,27 @@ impl Request {
     }
 }
 
+/// What a failed launch means for a worker.
+pub(crate) fn refused(error: LaunchError) -> OpenError<OpenFailure> {
+    match error {
+        LaunchError::Initializer(error) => OpenError::Initializer(error.into()),
+        error => OpenError::Spawn(error.into()),
+    }
+}
+
 impl ProcessSeat {
     /// Starts a child.
-    pub(crate) fn open(launch: Launch) -> Result<Self, OpenError<OpenFailure>> {
-        match Proxy::launch(&launch) {
-            Ok(proxy) => Ok(Self { launch, proxy, task_id: 0 }),
-            Err(LaunchError::Initializer(error)) => Err(OpenError::Initializer(error.into())),
-            Err(error) => Err(OpenError::Spawn(error.into())),
-        }
+    pub(crate) fn open(launch: Launch) -> Result<Self, LaunchError> {
+        // First of all a bell: without it a cancel would go unheard.
+        let bell =
+            launch.kill_on_cancel.then(Bell::hang).transpose().map_err(LaunchError::Spawn)?;
+        let proxy = Proxy::launch(&launch)?;
+        Ok(Self { launch, proxy, task_id: 0, own_limit: None, bell })
+    }
+
+    /// Limits the next task; of several limits the shortest counts.
+    pub(crate) fn limit_next(&mut self, limit: Duration) {
+        self.own_limit = Some(self.own_limit.map_or(limit, |other| other.min(limit)));
     }
 
     /// Whether no loss of the child has been noticed yet.
@@ -73,15 +94,24 @@ impl ProcessSeat {
     }
 
     /// Runs a call. A child that turns out to have died before it read the call is replaced, once:
-    /// the call was not started.
-    pub(crate) fn exchange(&mut self, request: Request, body: &[u8]) -> Result<Vec<u8>, TaskError> {
+    /// the call was not started, and has all its time before it.
+    pub(crate) fn exchange(
+        &mut self,
+        request: Request,
+        body: &[u8],
+        is_cancelled: &dyn Fn() -> bool,
+    ) -> Result<Vec<u8>, TaskError> {
         self.task_id += 1;
-        let mut reply = self.proxy.ask(self.task_id, request, body);
+        let terms = Terms {
+            limit: self.own_limit.take().or(self.launch.task_timeout),
+            cancel: self.bell.as_deref().map(|bell| (bell, is_cancelled)),
+        };
+        let mut reply = self.proxy.ask(self.task_id, request, body, terms);
         if let Err(CallError::NotStarted(_)) = reply {
             match Proxy::launch(&self.launch) {
                 Ok(proxy) => {
                     self.proxy = proxy;
-                    reply = self.proxy.ask(self.task_id, request, body);
+                    reply = self.proxy.ask(self.task_id, request, body, terms);
                 }
                 Err(error) => return Err(TaskError::Failed(error.into())),
             }

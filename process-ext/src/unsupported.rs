@@ -2,15 +2,24 @@
 
 #![forbid(unsafe_code)]
 
+use core::time::Duration;
 use std::time::Instant;
 
 use asyncpal_core::park::Unparked;
 
+use crate::bell::Bell;
 use crate::error::{CallError, CloseError, LaunchError};
 pub use crate::launch::{Foreign, Launch, Reply};
 use crate::parker::ProcessParker;
 use crate::remote::FunctionId;
 use crate::seat::Request;
+
+/// How long a task is waited for.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Terms<'t> {
+    pub(crate) limit: Option<Duration>,
+    pub(crate) cancel: Option<(&'t Bell, &'t dyn Fn() -> bool)>,
+}
 
 /// A worker that cannot exist here.
 #[derive(Debug)]
@@ -63,6 +72,7 @@ impl Proxy {
         _task_id: u64,
         _request: Request,
         _payload: &[u8],
+        _terms: Terms<'_>,
     ) -> Result<Reply, CallError> {
         match *self {}
     }

@@ -2,10 +2,12 @@
 
 use core::error::Error;
 use core::fmt;
+use core::time::Duration;
 
 use crate::sys;
 
-/// A worker process was lost: it crashed, exited by itself, or broke the protocol and was killed for it.
+/// A worker process was lost: it crashed, exited by itself, or was killed, since it broke the protocol or its task was
+/// given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WorkerLost {
@@ -22,6 +24,10 @@ pub enum LostCause {
     Signal(i32),
     /// It exited with this code. Code 0 is a loss too: a worker exits when its pool closes it, not before.
     Exited(i32),
+    /// Its task had run for so long, all that it may, and the worker was killed.
+    TimedOut(Duration),
+    /// The handle of its running task was cancelled, and the worker was killed.
+    Cancelled,
     /// It broke the protocol, and was killed.
     Protocol(Box<str>),
     /// It ended, but the host (an ignored SIGCHLD, a `wait` for any child) took its exit status.
@@ -71,6 +77,10 @@ impl fmt::Display for LostCause {
                     None => Ok(()),
                 }
             }
+            Self::TimedOut(limit) => {
+                write!(f, "was killed: its task ran for longer than its {limit:?}")
+            }
+            Self::Cancelled => f.write_str("was killed: its task was cancelled while it ran"),
             Self::Protocol(what) => write!(f, "broke the protocol: {what}"),
             Self::StatusTaken => f.write_str("ended, and the host took its exit status"),
         }
@@ -95,5 +105,9 @@ mod tests {
         }
         assert_eq!(lost(LostCause::Signal(60)), "worker 1234 (\"name\") was killed by signal 60");
         assert_eq!(lost(LostCause::Exited(0)), "worker 1234 (\"name\") exited with code 0");
+        assert_eq!(
+            lost(LostCause::TimedOut(Duration::from_millis(50))),
+            "worker 1234 (\"name\") was killed: its task ran for longer than its 50ms"
+        );
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum Event {
     HungUp,
     /// The deadline has passed.
     TimedOut,
+    /// The bell rang.
+    Rung,
 }
 
 /// The parent's ends; both are non-blocking.
@@ -117,6 +119,17 @@ impl Link {
         exit_fd: BorrowedFd<'_>,
         deadline: Option<Instant>,
     ) -> Result<Event, String> {
+        self.exchange_or(outgoing, exit_fd, deadline, None)
+    }
+
+    /// The same, until the bell rings. A frame that has arrived comes first.
+    pub(super) fn exchange_or(
+        &mut self,
+        outgoing: &mut Outgoing<'_>,
+        exit_fd: BorrowedFd<'_>,
+        deadline: Option<Instant>,
+        bell: Option<BorrowedFd<'_>>,
+    ) -> Result<Event, String> {
         loop {
             if let Some(frame) = self.next()? {
                 if !outgoing.is_sent() {
@@ -133,19 +146,22 @@ impl Link {
                 } else {
                     Watch::writable(self.requests.as_fd())
                 },
+                bell.map_or_else(Watch::never, Watch::readable),
             ];
             let ready = poll::wait(&mut watches, deadline)
                 .map_err(|error| format!("it cannot be waited for: {error}"))?;
             if !ready {
                 return Ok(Event::TimedOut);
             }
-            let [replies, exit, _] = watches.map(|watch| watch.is_ready());
+            let [replies, exit, _, rung] = watches.map(|watch| watch.is_ready());
             if replies {
                 if let Read::End = self.read()? {
                     return Ok(Event::HungUp);
                 }
             } else if exit {
                 return self.drain();
+            } else if rung {
+                return Ok(Event::Rung);
             }
         }
     }

@@ -1,0 +1,103 @@
+//! What is set for a pool of processes only.
+
+#![forbid(unsafe_code)]
+
+use core::time::Duration;
+
+use asyncpal_std::{Builder, Pool};
+
+use crate::launch::Launch;
+use crate::processes::Processes;
+
+/// Settings of a [`ProcessPool`](crate::ProcessPool) that other pools do not have. Everything has a default.
+///
+/// [`pool`](Self::pool) leads on to the settings that all pools have.
+///
+/// # Examples
+///
+/// ```no_run
+/// use core::time::Duration;
+/// use asyncpal_process::{LostCause, ProcessOptions, WorkerLost};
+/// use asyncpal_std::TaskError;
+///
+/// fn forever() -> u64 {
+///     loop {}
+/// }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// asyncpal_process::init();
+/// let options = ProcessOptions::new().task_timeout(Duration::from_secs(1));
+/// let pool = options.pool().max_workers(2).build()?;
+///
+/// let Err(TaskError::Failed(error)) = pool.submit(forever)?.collect() else { unreachable!() };
+/// let lost: &WorkerLost = error.downcast_ref().unwrap();
+/// assert_eq!(*lost.cause(), LostCause::TimedOut(Duration::from_secs(1)));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "settings do nothing until their pool is built"]
+pub struct ProcessOptions {
+    task_timeout: Option<Duration>,
+    kill_on_cancel: bool,
+    kill_grace: Option<Duration>,
+    close_grace: Option<Duration>,
+}
+
+impl ProcessOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How long a task may run, from the moment when it is sent to a worker: then the worker is killed, its task fails
+    /// with [`LostCause::TimedOut`](crate::LostCause::TimedOut), and the next task gets another worker at once.
+    /// Default: for ever.
+    ///
+    /// [`Within`](crate::Within) sets it for one call, shorter or longer. A chunk of a map is one task.
+    pub fn task_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.task_timeout = limit.into();
+        self
+    }
+
+    /// Whether [`Handle::cancel`](asyncpal_std::Handle::cancel) of a task that runs kills its worker: the task fails
+    /// with [`LostCause::Cancelled`](crate::LostCause::Cancelled), and the slot is free. `cancel` still returns false,
+    /// since the task may end by itself before it is killed: the handle tells. Default: no, the task runs on.
+    ///
+    /// It is not the default because not only users cancel: a handle of
+    /// [`cancel_on_drop`](asyncpal_std::Handle::cancel_on_drop) and a map that is dropped half-way do, too, and
+    /// a worker that is killed loses all that its initializer prepared, and leaves half done what its task did to
+    /// files and peers. The end of a pool does not kill: its tasks may end in peace.
+    pub fn kill_on_cancel(mut self, kill: bool) -> Self {
+        self.kill_on_cancel = kill;
+        self
+    }
+
+    /// How long a worker whose task is out of time or cancelled may live after SIGTERM; then it gets SIGKILL. A worker
+    /// that has not asked for that signal dies of it at once. Zero: SIGKILL without warning. Default: 1 second.
+    ///
+    /// Both signals go to the worker's process group: what its task has started ends with it.
+    pub fn kill_grace(mut self, grace: Duration) -> Self {
+        self.kill_grace = Some(grace);
+        self
+    }
+
+    /// How long a worker that is told to end may take, finalizer included; then it gets SIGTERM, and as much time
+    /// again before SIGKILL. Default: 5 seconds.
+    pub fn close_grace(mut self, grace: Duration) -> Self {
+        self.close_grace = Some(grace);
+        self
+    }
+
+    /// Settings for a pool of such workers.
+    pub fn pool(self) -> Builder<Processes> {
+        Pool::builder_with(self)
+    }
+
+    pub(crate) fn apply(&self, launch: &mut Launch) {
+        launch.task_timeout = self.task_timeout;
+        launch.kill_on_cancel = self.kill_on_cancel;
+        launch.kill_grace = self.kill_grace.unwrap_or(launch.kill_grace);
+        launch.grace = self.close_grace.unwrap_or(launch.grace);
+    }
+}
