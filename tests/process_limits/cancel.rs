@@ -1,0 +1,133 @@
+//! Cancels of tasks that run.
+
+use std::time::Instant;
+
+use asyncpal::Handle;
+use asyncpal::process::{LostCause, ProcessPool};
+
+use crate::{cause, eventually, lost, options, own_pid, spin, trials};
+
+trials! {
+    a_cancel_kills_the_running_task_and_frees_its_slot
+    a_cancel_kills_one_task_and_leaves_the_others
+    a_cancelled_task_runs_on_unless_the_pool_kills
+    a_cancel_of_a_task_that_is_over_harms_nobody
+    a_handle_that_is_dropped_can_kill
+    a_thread_s_cancel_rings_and_nobody_is_killed
+    a_shutdown_with_a_limit_does_not_kill
+}
+
+fn killing_pool(max_workers: usize) -> ProcessPool {
+    options().kill_on_cancel(true).pool().max_workers(max_workers).build().expect("valid")
+}
+
+fn a_cancel_kills_the_running_task_and_frees_its_slot() {
+    let pool = killing_pool(1);
+    let first = pool.run(own_pid).expect("no panic");
+    let handle = pool.submit(spin).expect("open");
+    eventually(|| handle.is_running());
+
+    let begun = Instant::now();
+    assert!(!handle.cancel(), "it had started");
+    let error = handle.collect().expect_err("cancelled");
+    let took = begun.elapsed();
+
+    assert_eq!(cause(&error), &LostCause::Cancelled);
+    assert_eq!(lost(&error).pid(), first);
+    assert!(error.to_string().ends_with("its task was cancelled while it ran"), "{error}");
+    println!("the handle failed {took:.2?} after the cancel");
+    assert_ne!(pool.run(own_pid).expect("another worker"), first);
+}
+
+fn a_cancel_kills_one_task_and_leaves_the_others() {
+    let pool = killing_pool(3);
+    let handles: Vec<Handle<u32>> = (0..3).map(|_| pool.submit(spin).expect("open")).collect();
+    eventually(|| handles.iter().all(Handle::is_running));
+    let [first, second, third] = handles.try_into().expect("three");
+
+    // All three owners hear each of these.
+    second.cancel();
+    assert_eq!(cause(&second.collect().expect_err("cancelled")), &LostCause::Cancelled);
+    assert!(first.is_running() && third.is_running());
+    first.cancel();
+    assert_eq!(cause(&first.collect().expect_err("cancelled")), &LostCause::Cancelled);
+    assert!(third.is_running());
+    third.cancel();
+    assert_eq!(cause(&third.collect().expect_err("cancelled")), &LostCause::Cancelled);
+}
+
+fn a_cancelled_task_runs_on_unless_the_pool_kills() {
+    let pool = ProcessPool::builder().max_workers(1).build().expect("valid");
+    let handle = pool.submit_with(nap, (100,)).expect("open");
+    eventually(|| handle.is_running());
+
+    assert!(!handle.cancel());
+
+    assert_eq!(handle.collect().expect("it runs on"), 100);
+}
+
+fn nap(millis: u64) -> u64 {
+    std::thread::sleep(crate::millis(millis));
+    millis
+}
+
+/// The ring of a cancel that came too late must not be taken for one of the next task.
+fn a_cancel_of_a_task_that_is_over_harms_nobody() {
+    let pool = killing_pool(1);
+    for _ in 0..200 {
+        let handle = pool.submit(own_pid).expect("open");
+        // At some moment of its life.
+        handle.cancel();
+        match handle.collect() {
+            Ok(pid) => assert_ne!(pid, 0),
+            Err(error) if error.is_cancelled() => {}
+            Err(error) => assert_eq!(cause(&error), &LostCause::Cancelled),
+        }
+        pool.run(own_pid).expect("nobody has cancelled it");
+    }
+}
+
+fn a_handle_that_is_dropped_can_kill() {
+    let pool = killing_pool(1);
+    let handle = pool.submit(spin).expect("open").cancel_on_drop();
+    eventually(|| pool.count_pending_tasks() == 0);
+
+    drop(handle);
+
+    // The one slot is free.
+    assert!(pool.run(own_pid).is_ok());
+}
+
+fn a_thread_s_cancel_rings_and_nobody_is_killed() {
+    let processes = killing_pool(1);
+    let worker = processes.run(own_pid).expect("no panic");
+    let napping = processes.submit_with(nap, (200,)).expect("open");
+    eventually(|| napping.is_running());
+    let threads = asyncpal::ThreadPool::new();
+    let looking = threads.submit(|| while !asyncpal::is_cancel_requested() {}).expect("open");
+    eventually(|| looking.is_running());
+
+    assert!(!looking.cancel());
+
+    looking.collect().expect("it returned");
+    assert_eq!(napping.collect().expect("nobody has cancelled it"), 200);
+    assert_eq!(processes.run(own_pid).expect("no panic"), worker);
+}
+
+/// The pool asks its tasks to stop, which for a process means: as soon as it is done.
+fn a_shutdown_with_a_limit_does_not_kill() {
+    let pool = killing_pool(2);
+    let napping = pool.submit_with(nap, (300,)).expect("open");
+    let spinning = pool.submit(spin).expect("open");
+    eventually(|| napping.is_running() && spinning.is_running());
+
+    let report = pool.shutdown_timeout(crate::millis(1));
+    assert!(!report.is_complete());
+    // This rings at the other task's owner, too.
+    spinning.cancel();
+
+    assert_eq!(cause(&spinning.collect().expect_err("cancelled")), &LostCause::Cancelled);
+    assert_eq!(napping.collect().expect("it ended in peace"), 300);
+    // The handle tells before the worker is closed, and the pool waits for that no longer.
+    eventually(|| crate::children().is_empty());
+}

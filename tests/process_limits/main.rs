@@ -1,0 +1,85 @@
+//! Limits of process pools, on real child processes. The workers are this test program, so its `main` calls `init`
+//! first, and the tests run one at a time: they count the program's children.
+
+use core::time::Duration;
+use std::thread::sleep;
+use std::time::Instant;
+use std::{fs, process};
+
+use asyncpal::TaskError;
+use asyncpal::process::{LostCause, ProcessOptions, WorkerLost};
+use libtest_mimic::Arguments;
+
+mod cancel;
+mod deadlines;
+
+fn main() {
+    asyncpal::process::init();
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trials = [cancel::trials(), deadlines::trials()].into_iter().flatten().collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+macro_rules! trials {
+    ($($name:ident)*) => {
+        pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
+            vec![$(libtest_mimic::Trial::test(stringify!($name), || {
+                $name();
+                assert_eq!(crate::children(), [], "no child is left, zombie or not");
+                Ok(())
+            })),*]
+        }
+    };
+}
+pub(crate) use trials;
+
+/// The process ids of this program's children, zombies included.
+fn children() -> Vec<u32> {
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
+    let lists =
+        tasks.map(|task| fs::read_to_string(task.expect("readable").path().join("children")));
+    let ids = lists.flat_map(|list| {
+        let list = list.unwrap_or_default();
+        list.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<_>>()
+    });
+    ids.collect()
+}
+
+fn eventually(what: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !what() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
+        sleep(Duration::from_millis(1));
+    }
+}
+
+fn options() -> ProcessOptions {
+    ProcessOptions::new()
+}
+
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn own_pid() -> u32 {
+    process::id()
+}
+
+/// A task that computes without end, and never looks at anything.
+fn spin() -> u32 {
+    let mut rounds = 0_u32;
+    loop {
+        rounds = core::hint::black_box(rounds.wrapping_add(1));
+    }
+}
+
+/// The loss that a task failed with.
+fn lost(error: &TaskError) -> &WorkerLost {
+    let TaskError::Failed(error) = error else { panic!("{error:?}") };
+    error.downcast_ref().unwrap_or_else(|| panic!("{error:?}"))
+}
+
+fn cause(error: &TaskError) -> &LostCause {
+    lost(error).cause()
+}
