@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use crate::error::RemoteError;
 use crate::remote::FunctionId;
+use crate::surroundings::Surroundings;
 use crate::wire::frame::DEFAULT_MAX_FRAME_BYTES;
 use crate::worker_command::WorkerCommand;
+use crate::worker_limits::WorkerLimits;
 
 /// How long a worker whose task is given up may live after SIGTERM.
 const DEFAULT_KILL_GRACE: Duration = Duration::from_secs(1);
@@ -36,6 +38,10 @@ pub struct Launch {
     pub kill_on_cancel: bool,
     /// How long a worker whose task is given up may live after SIGTERM; then it gets SIGKILL.
     pub kill_grace: Duration,
+    /// What the worker finds round it.
+    pub surroundings: Arc<Surroundings>,
+    /// What the worker may take of the machine.
+    pub limits: WorkerLimits,
     /// Another program to start instead of this one.
     pub foreign: Option<Arc<Foreign>>,
 }
@@ -65,6 +71,8 @@ impl Launch {
             task_timeout: None,
             kill_on_cancel: false,
             kill_grace: DEFAULT_KILL_GRACE,
+            surroundings: Arc::default(),
+            limits: WorkerLimits::new(),
             foreign: None,
         }
     }

@@ -27,6 +27,7 @@ mod registry;
 #[doc(hidden)]
 pub mod remote;
 mod seat;
+mod surroundings;
 #[cfg(target_os = "linux")]
 mod sync;
 mod sys;
@@ -34,6 +35,7 @@ mod sys;
 pub mod wire;
 mod within;
 mod worker_command;
+mod worker_limits;
 
 #[cfg(target_os = "linux")]
 mod panics;
@@ -69,9 +71,11 @@ pub use processes::{ProcessPool, Processes};
 pub use registry::Registry;
 #[cfg(target_os = "linux")]
 pub use serve_stdio::serve_stdio;
+pub use surroundings::WorkerOutput;
 pub use wire::payload::{Arguments, Payload, Plain};
 pub use within::{Within, WithinJob};
 pub use worker_command::{WorkerCommand, worker_command};
+pub use worker_limits::WorkerLimits;
 pub use worker_main::init;
 #[cfg(not(target_os = "linux"))]
 pub use worker_main::serve_stdio;

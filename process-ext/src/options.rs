@@ -3,11 +3,16 @@
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
+use std::ffi::OsStr;
+use std::path::Path;
+use std::sync::Arc;
 
 use asyncpal_std::{Builder, Pool};
 
 use crate::launch::Launch;
 use crate::processes::Processes;
+use crate::surroundings::{Surroundings, WorkerOutput};
+use crate::worker_limits::WorkerLimits;
 
 /// Settings of a [`ProcessPool`](crate::ProcessPool) that other pools do not have. Everything has a default.
 ///
@@ -42,6 +47,8 @@ pub struct ProcessOptions {
     kill_on_cancel: bool,
     kill_grace: Option<Duration>,
     close_grace: Option<Duration>,
+    surroundings: Surroundings,
+    limits: WorkerLimits,
 }
 
 impl ProcessOptions {
@@ -89,12 +96,57 @@ impl ProcessOptions {
         self
     }
 
+    /// Sets a variable of the workers' environment, which otherwise is this program's at the moment when a worker
+    /// starts. A name that no variable can have is an error of the first worker's start.
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.surroundings.set(key.as_ref(), Some(value.as_ref()));
+        self
+    }
+
+    /// Removes a variable from the workers' environment.
+    pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
+        self.surroundings.set(key.as_ref(), None);
+        self
+    }
+
+    /// Leaves the workers' environment empty, but for what is set after this.
+    pub fn env_clear(mut self) -> Self {
+        self.surroundings.set_none();
+        self
+    }
+
+    /// The folder that the workers start in. Default: this program's.
+    pub fn current_dir(mut self, dir: impl AsRef<Path>) -> Self {
+        self.surroundings.current_dir = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// Where the workers' standard output goes: [`WorkerOutput`] or a `File`. Default: where this program's goes.
+    pub fn stdout(mut self, output: impl Into<WorkerOutput>) -> Self {
+        self.surroundings.stdout = output.into();
+        self
+    }
+
+    /// Where the workers' standard error goes: [`WorkerOutput`] or a `File`. Default: where this program's goes.
+    pub fn stderr(mut self, output: impl Into<WorkerOutput>) -> Self {
+        self.surroundings.stderr = output.into();
+        self
+    }
+
+    /// What each worker may take of the machine. Default: as much as this program.
+    pub fn worker_limits(mut self, limits: WorkerLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// Settings for a pool of such workers.
     pub fn pool(self) -> Builder<Processes> {
         Pool::builder_with(self)
     }
 
     pub(crate) fn apply(&self, launch: &mut Launch) {
+        launch.surroundings = Arc::new(self.surroundings.clone());
+        launch.limits = self.limits;
         launch.task_timeout = self.task_timeout;
         launch.kill_on_cancel = self.kill_on_cancel;
         launch.kill_grace = self.kill_grace.unwrap_or(launch.kill_grace);

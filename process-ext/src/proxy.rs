@@ -23,8 +23,8 @@ use crate::error::{
 use crate::parker::{ProcessParker, Unparked};
 use crate::remote::FunctionId;
 use crate::sys::child::{Child, Status};
-use crate::sys::object;
 use crate::sys::spawn::{self, spawn};
+use crate::sys::{limits, object};
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
 use crate::wire::message::{Failure, Init, PROTOCOL_VERSION};
 use crate::worker_main::init_has_run;
@@ -171,6 +171,7 @@ impl Proxy {
                 replies: ends.replies.as_fd(),
                 lifeline: ends.lifeline.as_fd(),
             },
+            &launch.surroundings,
         )?;
         // The worker's ends close here: from now on it alone holds them.
         Ok(Self::new(launch, child, link, max_frame_bytes))
@@ -200,6 +201,8 @@ impl Proxy {
             return Err(LaunchError::WrongBuild { found });
         }
 
+        limits::impose(self.pid(), &launch.limits)
+            .map_err(|(what, error)| LaunchError::Limit { what, error })?;
         let init = Init {
             build: build.to_vec(),
             name: launch.name.clone(),

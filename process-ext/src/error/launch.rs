@@ -17,6 +17,13 @@ pub enum LaunchError {
     Proc(io::Error),
     /// The operating system refused the process or its pipes.
     Spawn(io::Error),
+    /// A limit that every worker is to have could not be set.
+    Limit {
+        /// Which one.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The process started but did not become a worker.
     Handshake(HandshakeError),
     /// The process that started is another build of this program.
@@ -55,6 +62,7 @@ impl fmt::Display for LaunchError {
             ),
             Self::Proc(_) => f.write_str("this program's executable cannot be found without /proc"),
             Self::Spawn(_) => f.write_str("a worker process could not be started"),
+            Self::Limit { what, .. } => write!(f, "a worker's limit could not be set: {what}"),
             Self::Handshake(_) => f.write_str("a process did not become a worker"),
             Self::WrongBuild { found } => {
                 write!(f, "a worker is another build of this program ({found})")
@@ -71,7 +79,7 @@ impl fmt::Display for LaunchError {
 impl Error for LaunchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Proc(error) | Self::Spawn(error) => Some(error),
+            Self::Proc(error) | Self::Spawn(error) | Self::Limit { error, .. } => Some(error),
             Self::Handshake(error) => Some(error),
             Self::Initializer(error) => Some(error),
             Self::InitMissing

@@ -9,6 +9,8 @@ pub(crate) mod eventfd;
 #[cfg(target_os = "linux")]
 pub(crate) mod lifeline;
 #[cfg(target_os = "linux")]
+pub(crate) mod limits;
+#[cfg(target_os = "linux")]
 pub(crate) mod object;
 #[cfg(target_os = "linux")]
 pub(crate) mod pipe;

@@ -39,7 +39,7 @@ impl Pipe {
 }
 
 /// The same file under a number that the worker's own numbers cannot collide with.
-fn moved(fd: OwnedFd) -> io::Result<OwnedFd> {
+pub(super) fn moved(fd: OwnedFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() >= fds::FIRST_OURS {
         return Ok(fd);
     }

@@ -7,11 +7,13 @@ use core::mem::MaybeUninit;
 use core::ptr;
 use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 
 use super::child::Child;
+use super::pipe::moved;
 use super::{MARKER, fds};
+use crate::surroundings::{Surroundings, Target};
 
 /// The running program, also after its file was deleted or replaced.
 pub(crate) const THIS_PROGRAM: &CStr = c"/proc/self/exe";
@@ -25,19 +27,38 @@ pub(crate) struct Ends<'fd> {
 }
 
 /// Starts a worker: own process group, no signal blocked or ignored, standard input from `/dev/null`.
-pub(crate) fn spawn(name: &str, ends: &Ends<'_>) -> io::Result<Child> {
+pub(crate) fn spawn(name: &str, ends: &Ends<'_>, surroundings: &Surroundings) -> io::Result<Child> {
     let name = CString::new(name)?;
     let arguments = [name.as_ptr().cast_mut(), ptr::null_mut()];
-    let environment = environment()?;
+    let environment = environment(surroundings)?;
     let mut pointers: Vec<*mut libc::c_char> =
         environment.iter().map(|entry| entry.as_ptr().cast_mut()).collect();
     pointers.push(ptr::null_mut());
 
+    let outputs = [(1, &surroundings.stdout), (2, &surroundings.stderr)];
     let mut actions = FileActions::new()?;
     actions.duplicate(ends.requests, fds::REQUESTS)?;
     actions.duplicate(ends.replies, fds::REPLIES)?;
     actions.duplicate(ends.lifeline, fds::LIFELINE)?;
     actions.open(0, c"/dev/null", libc::O_RDONLY)?;
+    // Kept until the spawn.
+    let mut files = Vec::new();
+    for (to, output) in outputs {
+        match &output.0 {
+            Target::Inherit => {}
+            Target::Null => actions.open(to, c"/dev/null", libc::O_WRONLY)?,
+            Target::File(file) => {
+                let file = moved(file.as_fd().try_clone_to_owned()?)?;
+                actions.duplicate(file.as_fd(), to)?;
+                files.push(file);
+            }
+        }
+    }
+    let dir = surroundings.current_dir.as_ref();
+    let dir = dir.map(|dir| CString::new(dir.as_os_str().as_bytes())).transpose()?;
+    if let Some(dir) = &dir {
+        actions.change_dir(dir)?;
+    }
     let mut attributes = Attributes::new()?;
     attributes.set()?;
 
@@ -53,16 +74,26 @@ pub(crate) fn spawn(name: &str, ends: &Ends<'_>) -> io::Result<Child> {
             pointers.as_ptr(),
         )
     };
-    check_code(error)?;
+    check_code(error).map_err(|error| match &surroundings.current_dir {
+        // The one name in all this that is the user's.
+        Some(dir) if !dir.is_dir() => {
+            io::Error::new(error.kind(), format!("{}: {error}", dir.display()))
+        }
+        _ => error,
+    })?;
     Child::adopt(pid)
 }
 
-/// The parent's environment and the marker.
-fn environment() -> io::Result<Vec<CString>> {
+/// The worker's environment and the marker.
+fn environment(surroundings: &Surroundings) -> io::Result<Vec<CString>> {
     let mut entries = vec![CString::new(format!("{MARKER}=1"))?];
-    for (key, value) in std::env::vars_os() {
+    for (key, value) in surroundings.environment(std::env::vars_os()) {
         if key.as_bytes() == MARKER.as_bytes() {
             continue;
+        }
+        if key.is_empty() || key.as_bytes()[1..].contains(&b'=') {
+            let what = format!("{key:?} cannot be the name of a variable");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         let mut entry = key.as_bytes().to_vec();
         entry.push(b'=');
@@ -94,6 +125,15 @@ impl FileActions {
         let (actions, path) = (self.0.as_mut_ptr(), path.as_ptr());
         // SAFETY: the object was initialised by `new` and not destroyed yet; the path is static.
         check_code(unsafe { libc::posix_spawn_file_actions_addopen(actions, to, path, flags, 0) })
+    }
+}
+
+impl FileActions {
+    /// The folder; the string must live until the spawn.
+    fn change_dir(&mut self, dir: &CStr) -> io::Result<()> {
+        let (actions, dir) = (self.0.as_mut_ptr(), dir.as_ptr());
+        // SAFETY: the object was initialised by `new` and not destroyed yet; the path ends with a zero byte and lives.
+        check_code(unsafe { libc::posix_spawn_file_actions_addchdir_np(actions, dir) })
     }
 }
 

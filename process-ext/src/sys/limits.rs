@@ -1,0 +1,43 @@
+//! Limits of a child, set by its parent: so they hold before the child runs anything of the user's, whatever program
+//! it is, and a refusal is an error here.
+
+#![expect(unsafe_code, reason = "it calls the C library")]
+
+use core::ptr;
+use std::io;
+
+use super::pipe::check;
+use crate::worker_limits::WorkerLimits;
+
+/// Sets the limits of a child that has not been reaped. `Err` names the one that was refused.
+///
+/// The child runs no more than its one thread yet: niceness belongs to threads, and is inherited.
+pub(crate) fn impose(pid: u32, limits: &WorkerLimits) -> Result<(), (&'static str, io::Error)> {
+    if let Some(bytes) = limits.address_space {
+        limit(pid, libc::RLIMIT_AS, bytes, bytes).map_err(|error| ("address space", error))?;
+    }
+    if let Some(seconds) = limits.cpu_seconds {
+        let hard = seconds.saturating_add(1);
+        limit(pid, libc::RLIMIT_CPU, seconds, hard).map_err(|error| ("processor time", error))?;
+    }
+    if let Some(nice) = limits.nice {
+        set_nice(pid, nice).map_err(|error| ("niceness", error))?;
+    }
+    if let Some(score) = limits.oom_score_adj {
+        let path = format!("/proc/{pid}/oom_score_adj");
+        std::fs::write(path, score.to_string()).map_err(|error| ("oom_score_adj", error))?;
+    }
+    Ok(())
+}
+
+fn limit(pid: u32, resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::Result<()> {
+    let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    let pid = pid as libc::pid_t;
+    // SAFETY: it reads one rlimit64, which lives, and is asked for no old value.
+    check(unsafe { libc::prlimit64(pid, resource, &raw const limit, ptr::null_mut()) }).map(drop)
+}
+
+fn set_nice(pid: u32, nice: i32) -> io::Result<()> {
+    // SAFETY: setpriority touches no memory of ours.
+    check(unsafe { libc::setpriority(libc::PRIO_PROCESS, pid, nice) }).map(drop)
+}
