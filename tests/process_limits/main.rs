@@ -12,12 +12,18 @@ use libtest_mimic::Arguments;
 
 mod cancel;
 mod deadlines;
+mod surroundings;
+mod worker_limits;
 
 fn main() {
     asyncpal::process::init();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let trials = [cancel::trials(), deadlines::trials()].into_iter().flatten().collect();
+    let trials =
+        [cancel::trials(), deadlines::trials(), surroundings::trials(), worker_limits::trials()]
+            .into_iter()
+            .flatten()
+            .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
