@@ -38,6 +38,8 @@ pub struct Launch {
     pub kill_on_cancel: bool,
     /// How long a worker whose task is given up may live after SIGTERM; then it gets SIGKILL.
     pub kill_grace: Duration,
+    /// A worker that has more bytes in memory after a task is replaced.
+    pub max_rss_bytes: Option<u64>,
     /// What the worker finds round it.
     pub surroundings: Arc<Surroundings>,
     /// What the worker may take of the machine.
@@ -71,6 +73,7 @@ impl Launch {
             task_timeout: None,
             kill_on_cancel: false,
             kill_grace: DEFAULT_KILL_GRACE,
+            max_rss_bytes: None,
             surroundings: Arc::default(),
             limits: WorkerLimits::new(),
             foreign: None,

@@ -49,6 +49,7 @@ pub struct ProcessOptions {
     close_grace: Option<Duration>,
     surroundings: Surroundings,
     limits: WorkerLimits,
+    max_worker_rss: Option<u64>,
 }
 
 impl ProcessOptions {
@@ -139,6 +140,18 @@ impl ProcessOptions {
         self
     }
 
+    /// A worker that has more bytes than these in memory (its resident set) when a task is over leaves, and another
+    /// takes its place as needed: for tasks that leak, or memory that is not given back. It costs a system
+    /// call per task. Default: no limit.
+    ///
+    /// [`max_tasks_per_worker`](asyncpal_std::Builder::max_tasks_per_worker) counts tasks instead;
+    /// [`WorkerLimits::address_space`] fails the task that takes too much.
+    #[doc(alias = "max_memory_per_child")]
+    pub fn max_worker_rss(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.max_worker_rss = bytes.into();
+        self
+    }
+
     /// Settings for a pool of such workers.
     pub fn pool(self) -> Builder<Processes> {
         Pool::builder_with(self)
@@ -147,6 +160,7 @@ impl ProcessOptions {
     pub(crate) fn apply(&self, launch: &mut Launch) {
         launch.surroundings = Arc::new(self.surroundings.clone());
         launch.limits = self.limits;
+        launch.max_rss_bytes = self.max_worker_rss;
         launch.task_timeout = self.task_timeout;
         launch.kill_on_cancel = self.kill_on_cancel;
         launch.kill_grace = self.kill_grace.unwrap_or(launch.kill_grace);

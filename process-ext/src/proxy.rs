@@ -23,6 +23,7 @@ use crate::error::{
 use crate::parker::{ProcessParker, Unparked};
 use crate::remote::FunctionId;
 use crate::sys::child::{Child, Status};
+use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
 use crate::sys::{limits, object};
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
@@ -49,6 +50,8 @@ pub struct Proxy {
     worker_pid: u32,
     grace: Duration,
     kill_grace: Duration,
+    /// What it uses of memory, and how much it may keep.
+    memory: Option<(Memory, u64)>,
     lost: Option<WorkerLost>,
 }
 
@@ -70,6 +73,10 @@ impl Proxy {
         Self::precheck()?;
         let mut proxy = Self::start(launch).map_err(LaunchError::Spawn)?;
         proxy.greet(launch)?;
+        if let Some(most) = launch.max_rss_bytes {
+            let memory = Memory::of(proxy.pid()).map_err(LaunchError::Proc)?;
+            proxy.memory = Some((memory, most));
+        }
         Ok(proxy)
     }
 
@@ -186,6 +193,7 @@ impl Proxy {
             max_frame_bytes,
             grace: launch.grace,
             kill_grace: launch.kill_grace,
+            memory: None,
             lost: None,
         }
     }

@@ -72,9 +72,9 @@ impl ProcessSeat {
         self.own_limit = Some(self.own_limit.map_or(limit, |other| other.min(limit)));
     }
 
-    /// Whether no loss of the child has been noticed yet.
+    /// Whether no loss of the child has been noticed yet, and it has not grown too large.
     pub(crate) fn is_sound(&self) -> bool {
-        self.proxy.is_alive()
+        self.proxy.is_alive() && !self.proxy.is_swollen()
     }
 
     /// Sleeps until a token, the deadline, or the child's end.

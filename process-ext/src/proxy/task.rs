@@ -40,6 +40,12 @@ impl Proxy {
         self.ask(task_id, Request::task(function), payload, Terms::default())
     }
 
+    /// Whether the worker has more bytes in memory than it may keep from one task to the next.
+    pub(crate) fn is_swollen(&self) -> bool {
+        let Some((memory, most)) = &self.memory else { return false };
+        self.is_alive() && memory.resident_bytes().is_some_and(|bytes| bytes > *most)
+    }
+
     /// The same, whoever the worker is, on these terms.
     pub(crate) fn ask(
         &mut self,

@@ -11,6 +11,8 @@ pub(crate) mod lifeline;
 #[cfg(target_os = "linux")]
 pub(crate) mod limits;
 #[cfg(target_os = "linux")]
+pub(crate) mod memory;
+#[cfg(target_os = "linux")]
 pub(crate) mod object;
 #[cfg(target_os = "linux")]
 pub(crate) mod pipe;
