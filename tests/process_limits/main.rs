@@ -12,6 +12,7 @@ use libtest_mimic::Arguments;
 
 mod cancel;
 mod deadlines;
+mod recycling;
 mod surroundings;
 mod worker_limits;
 
@@ -19,11 +20,16 @@ fn main() {
     asyncpal::process::init();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let trials =
-        [cancel::trials(), deadlines::trials(), surroundings::trials(), worker_limits::trials()]
-            .into_iter()
-            .flatten()
-            .collect();
+    let trials = [
+        cancel::trials(),
+        deadlines::trials(),
+        recycling::trials(),
+        surroundings::trials(),
+        worker_limits::trials(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     libtest_mimic::run(&arguments, trials).exit();
 }
 
