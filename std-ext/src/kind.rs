@@ -10,6 +10,7 @@ use asyncpal_core::task::Job;
 pub use asyncpal_core::executor::OpenError;
 
 pub use crate::clock::StdClock;
+pub use crate::error::CrashLoop;
 use crate::error::{BuildError, PoolError};
 pub use crate::failure::Failure;
 pub use crate::observe::LabelledJob;

@@ -256,7 +256,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
         self.terms.observer.tell(EventKind::WorkerStarted);
         self.kind.open(&self.worker_name(slot)).map_err(|error| match error {
             OpenError::Initializer(error) => {
-                OpenError::Initializer(broken(BrokenCause::Initializer(error)))
+                OpenError::Initializer(broken(BrokenCause::of_opening(error)))
             }
             OpenError::Spawn(error) => OpenError::Spawn(TaskError::not_spawned(error)),
         })
