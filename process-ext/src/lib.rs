@@ -27,8 +27,8 @@ mod registry;
 #[doc(hidden)]
 pub mod remote;
 mod seat;
+mod supervisor;
 mod surroundings;
-#[cfg(target_os = "linux")]
 mod sync;
 mod sys;
 #[doc(hidden)]

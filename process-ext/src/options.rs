@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 use std::ffi::OsStr;
 use std::path::Path;
@@ -11,6 +12,7 @@ use asyncpal_std::{Builder, Pool};
 
 use crate::launch::Launch;
 use crate::processes::Processes;
+use crate::supervisor::breaker::DEFAULT_STARTS;
 use crate::surroundings::{Surroundings, WorkerOutput};
 use crate::worker_limits::WorkerLimits;
 
@@ -50,6 +52,8 @@ pub struct ProcessOptions {
     surroundings: Surroundings,
     limits: WorkerLimits,
     max_worker_rss: Option<u64>,
+    /// Zero: never too many.
+    crash_loop: Option<u32>,
 }
 
 impl ProcessOptions {
@@ -152,9 +156,24 @@ impl ProcessOptions {
         self
     }
 
+    /// So many workers in a row that end, or have to be given up, before they are ready break the pool, with
+    /// [`BrokenCause::CrashLoop`](asyncpal_std::BrokenCause::CrashLoop); zero: it goes on trying. Default: 5.
+    ///
+    /// Before that, a task that has nobody to run it after three of them, and each one after it, is given back with the
+    /// cause. An initializer
+    /// that returns an error or panics breaks the pool the first time.
+    pub fn crash_loop(mut self, starts: u32) -> Self {
+        self.crash_loop = Some(starts);
+        self
+    }
+
     /// Settings for a pool of such workers.
     pub fn pool(self) -> Builder<Processes> {
         Pool::builder_with(self)
+    }
+
+    pub(crate) fn max_failed_starts(&self) -> Option<NonZeroU32> {
+        self.crash_loop.map_or(Some(DEFAULT_STARTS), NonZeroU32::new)
     }
 
     pub(crate) fn apply(&self, launch: &mut Launch) {

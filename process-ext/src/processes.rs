@@ -7,7 +7,8 @@ use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
 use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
-    Accepts, Chunk, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
+    Accepts, Chunk, CrashLoop, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup,
+    TakesHook, With,
 };
 use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
 
@@ -17,6 +18,7 @@ use crate::parker::ProcessParker;
 use crate::proxy::{Launch, Proxy};
 use crate::remote::{FunctionId, RemoteFn};
 use crate::seat::{ProcessSeat, Request, refused};
+use crate::supervisor::breaker::{Breaker, Start, Verdict};
 use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 
 /// A pool of child processes that run functions of this program.
@@ -52,6 +54,7 @@ pub struct Processes {
     initializer: Option<FunctionId>,
     finalizer: Option<FunctionId>,
     options: ProcessOptions,
+    breaker: Breaker,
 }
 
 impl Kind for Processes {
@@ -73,7 +76,8 @@ impl Kind for Processes {
             error => BuildError::System(error.into()),
         })?;
         let Setup { initializer, finalizer, options, .. } = setup;
-        Ok(Self { initializer, finalizer, options })
+        let breaker = Breaker::new(options.max_failed_starts());
+        Ok(Self { initializer, finalizer, options, breaker })
     }
 
     fn parker(&self) -> ProcessParker {
@@ -85,7 +89,18 @@ impl Kind for Processes {
         launch.initializer = self.initializer;
         launch.finalizer = self.finalizer;
         self.options.apply(&mut launch);
-        ProcessSeat::open(launch).map_err(refused)
+        let seat = ProcessSeat::open(launch);
+        let verdict = match &seat {
+            Ok(_) => self.breaker.observe(Start::Ready),
+            Err(LaunchError::Handshake(_)) => self.breaker.observe(Start::Died),
+            Err(_) => Verdict::GoOn,
+        };
+        seat.map_err(|error| match verdict {
+            Verdict::Break(starts) => {
+                OpenError::Initializer(CrashLoop { starts, last: error.into() }.into())
+            }
+            Verdict::GoOn => refused(error),
+        })
     }
 
     fn is_sound(&self, seat: &ProcessSeat) -> bool {
