@@ -11,6 +11,7 @@ use asyncpal::process::{LostCause, ProcessOptions, WorkerLost};
 use libtest_mimic::Arguments;
 
 mod cancel;
+mod crash_loop;
 mod deadlines;
 mod recycling;
 mod surroundings;
@@ -22,6 +23,7 @@ fn main() {
     arguments.test_threads = Some(1);
     let trials = [
         cancel::trials(),
+        crash_loop::trials(),
         deadlines::trials(),
         recycling::trials(),
         surroundings::trials(),
@@ -38,7 +40,7 @@ macro_rules! trials {
         pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
             vec![$(libtest_mimic::Trial::test(stringify!($name), || {
                 $name();
-                assert_eq!(crate::children(), [], "no child is left, zombie or not");
+                assert!(crate::children().is_empty(), "no child is left, zombie or not");
                 Ok(())
             })),*]
         }
