@@ -1,6 +1,6 @@
 //! Workers that leave before their pool does.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::{env, fs};
 
 use crate::{options, own_pid, trials};
