@@ -18,6 +18,7 @@ mod bell;
 #[path = "bell_elsewhere.rs"]
 mod bell;
 mod commands;
+mod constructor;
 pub mod error;
 mod launch;
 mod named;
@@ -64,6 +65,8 @@ pub mod proxy;
 mod worker_main;
 
 pub use commands::{CommandPool, Commands};
+#[doc(hidden)]
+pub use constructor::init_in_constructor;
 pub use error::{LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost};
 pub use named::{Named, Signature};
 pub use options::ProcessOptions;

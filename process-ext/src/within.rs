@@ -30,7 +30,7 @@ use crate::seat::ProcessSeat;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// asyncpal_process::init();
-/// let pool = ProcessPool::new();
+/// let pool = ProcessPool::builder().build()?;
 /// let power = With { function: u32::pow, arguments: (2, 10) };
 /// let handle = pool.submit(Within::new(Duration::from_secs(5), power))?;
 /// assert_eq!(handle.collect()?, 1024);

@@ -49,6 +49,12 @@ pub fn init() {
     }
 }
 
+/// As [`init`], before `main`: what Rust's own start does for `main` is done here.
+pub(crate) fn init_early() {
+    worker::ignore_broken_pipes();
+    init();
+}
+
 /// Whether [`init`] has run in this process, so that processes started from it will serve.
 pub(crate) fn init_has_run() -> bool {
     // ORDERING: Relaxed: see `init`.

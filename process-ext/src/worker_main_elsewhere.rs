@@ -10,3 +10,6 @@ pub fn serve_stdio(_registry: &crate::Registry) -> std::process::ExitCode {
     eprintln!("asyncpal: this program is a worker, but: workers need Linux");
     std::process::ExitCode::from(78)
 }
+
+/// As [`init`].
+pub(crate) fn init_early() {}

@@ -82,6 +82,14 @@ pub(crate) fn set_process_name(name: &str) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
 }
 
+/// Writes to a pipe without reader fail instead of killing, in a process that is a worker: as Rust's start has it.
+pub(crate) fn ignore_broken_pipes() {
+    if std::env::var_os(MARKER).is_some() {
+        // SAFETY: SIG_IGN is a valid disposition for it, and no handler runs in our name.
+        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    }
+}
+
 /// The size of a page of memory, as the kernel counts it.
 pub(crate) fn page_bytes() -> u64 {
     // SAFETY: sysconf has no preconditions.
