@@ -75,8 +75,8 @@ fn a_limit_of_one_call_counts_more_than_that_of_the_pool() {
 
     let longer = With { function: nap, arguments: (150,) };
     let longer = pool.run(Within::new(Duration::from_secs(3600), longer));
-    let nested = pool.run(Within::new(millis(20), Within::new(Duration::from_secs(3600), spin)));
     let after = pool.run(spin);
+    let nested = pool.run(Within::new(millis(20), Within::new(Duration::from_secs(3600), spin)));
 
     assert_eq!(longer.expect("in its own time"), 150);
     assert_eq!(cause(&nested.expect_err("late")), &LostCause::TimedOut(millis(20)));
