@@ -30,6 +30,10 @@ pub mod remote;
 mod seat;
 mod supervisor;
 mod surroundings;
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(unused_imports, reason = "without workers there is little to share")
+)]
 mod sync;
 mod sys;
 #[doc(hidden)]
