@@ -18,7 +18,6 @@ mod bell;
 #[path = "bell_elsewhere.rs"]
 mod bell;
 mod commands;
-mod constructor;
 pub mod error;
 mod launch;
 mod named;
@@ -69,8 +68,6 @@ pub mod proxy;
 mod worker_main;
 
 pub use commands::{CommandPool, Commands};
-#[doc(hidden)]
-pub use constructor::init_in_constructor;
 pub use error::{LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost};
 pub use named::{Named, Signature};
 pub use options::ProcessOptions;
@@ -79,6 +76,8 @@ pub use registry::Registry;
 #[cfg(target_os = "linux")]
 pub use serve_stdio::serve_stdio;
 pub use surroundings::WorkerOutput;
+#[doc(hidden)]
+pub use sys::constructor::init_in_constructor;
 pub use wire::payload::{Arguments, Payload, Plain};
 pub use within::{Within, WithinJob};
 pub use worker_command::{WorkerCommand, worker_command};

@@ -4,6 +4,7 @@
 pub(crate) mod child;
 #[cfg(target_os = "linux")]
 pub(crate) mod command;
+pub(crate) mod constructor;
 #[cfg(target_os = "linux")]
 pub(crate) mod eventfd;
 #[cfg(target_os = "linux")]
