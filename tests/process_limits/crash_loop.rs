@@ -7,7 +7,7 @@ use asyncpal::process::error::HandshakeError;
 use asyncpal::process::{LaunchError, LostCause, ProcessOptions, ProcessPool};
 use asyncpal::{BrokenCause, PoolError};
 
-use crate::{options, own_pid, trials};
+use crate::{eventually, options, own_pid, trials};
 
 trials! {
     workers_that_die_before_they_are_ready_break_the_pool_with_the_last_cause
@@ -56,15 +56,12 @@ impl Drop for Stumbling {
 fn workers_that_die_before_they_are_ready_break_the_pool_with_the_last_cause() {
     let it = Stumbling::new(options(), 100);
 
-    // Three starts for the first task, one for each after it.
-    for left in [97, 96] {
-        let error = it.pool.run(own_pid).expect_err("nobody runs it");
-        assert!(error.to_string().contains("did not become a worker"), "{error}");
-        assert_eq!(it.left(), left);
-        assert!(it.pool.check().is_ok(), "not yet");
-    }
-    let last = it.pool.run(own_pid).expect_err("nobody runs it");
-    assert!(last.is_cancelled(), "{last}");
+    // Three starts for the first task. Those after it have one each, or share that of the task before.
+    let error = it.pool.run(own_pid).expect_err("nobody runs it");
+    assert!(error.to_string().contains("did not become a worker"), "{error}");
+    assert_eq!(it.left(), 97);
+    assert!(it.pool.check().is_ok(), "not yet");
+    eventually(|| it.pool.run(own_pid).is_err() && it.pool.check().is_err());
 
     let Err(PoolError::Broken(cause)) = it.pool.check() else { panic!("{:?}", it.pool) };
     let BrokenCause::CrashLoop { starts: 5, last, .. } = &*cause else { panic!("{cause:?}") };
@@ -78,9 +75,9 @@ fn workers_that_die_before_they_are_ready_break_the_pool_with_the_last_cause() {
 fn a_pool_that_may_go_on_trying_does() {
     let it = Stumbling::new(options().crash_loop(0), 8);
 
-    let failures = (0..10).take_while(|_| it.pool.run(own_pid).is_err()).count();
+    assert!(it.pool.run(own_pid).is_err(), "three starts are not enough");
+    eventually(|| it.pool.run(own_pid).is_ok());
 
-    assert!((2..=8).contains(&failures), "{failures}");
     assert_eq!(it.left(), 0);
     assert!(it.pool.check().is_ok());
 }
