@@ -72,6 +72,8 @@ pub fn converse(said: &Said, has_initializer: bool, calls: u8) -> usize {
         max_frame_bytes: MIN_FRAME_LIMIT,
         grace: Duration::from_secs(30),
         worker_pid: 1,
+        kill_grace: Duration::from_secs(30),
+        memory: None,
         lost: None,
     };
     thread::scope(|scope| {
