@@ -268,7 +268,7 @@ fn workers_are_told_of_with_why_they_leave() {
 #[test]
 fn a_worker_that_cannot_be_spawned_is_told_of_and_counted() {
     // More than any address space holds.
-    let stack = usize::MAX / 2;
+    let stack = usize::MAX / 4 * 3;
     let (pool, lines) = watched(ThreadPool::builder().max_workers(1).stack_size(stack));
 
     assert!(pool.submit(|| 1).is_err());
