@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::thread::{self, sleep};
 use std::time::Instant;
 
-use asyncpal::process::{LaunchError, LostCause, WorkerLost};
-use asyncpal::{ProcessPool, TaskError};
+use asyncpal::TaskError;
+use asyncpal::process::{LaunchError, LostCause, ProcessOptions, WorkerLost};
 use libtest_mimic::{Arguments, Trial};
 
 const TASKS: u64 = 10_000;
@@ -70,7 +70,9 @@ fn run(victims: Victims) {
     let path = Ledger::create();
     let file = path.0.to_str().expect("it is text").to_owned();
     // Few tasks wait: three failed starts in a row cancel all that do.
-    let mut builder = ProcessPool::builder().max_workers(WORKERS).capacity(4 * WORKERS);
+    // And the killer must not pass for a program that cannot start.
+    let options = ProcessOptions::new().crash_loop(0);
+    let mut builder = options.pool().max_workers(WORKERS).capacity(4 * WORKERS);
     if victims == Victims::Any {
         // A handshake long enough to be killed in.
         builder = builder.initializer(|| sleep(Duration::from_millis(2)));
