@@ -7,6 +7,8 @@
 //! - A caller that waits before it submits again finds the worker free; a task that waits for a
 //!   later one is not in its way while a slot is free (`growth`).
 //! - **X1**, **X3**, **C8**: the pending tasks are never counted too low (`counts`).
+//! - **D1** to **D7**: what a worker has taken ahead runs once, there or elsewhere, or is cancelled; a task
+//!   that gives back what is behind it may wait for it (`ahead`).
 //! - **C6**: whatever spawn or initializer fails, every submit is settled; growth that was held back
 //!   is resumed by workers that finish a task, and not tried before it is due (`failure`).
 //! - The fence of the lifecycle: a submit against `close` is settled; the queue is empty when the
@@ -19,6 +21,8 @@
 #![cfg(asyncpal_loom)]
 #![expect(unreachable_pub, reason = "the modules of one test file see each other only")]
 
+#[path = "executor/ahead.rs"]
+mod ahead;
 #[path = "executor/counts.rs"]
 mod counts;
 #[path = "executor/ending.rs"]
@@ -46,3 +50,6 @@ use kind::ModelKind;
 
 /// The owner of an engine on the heap.
 type OnHeap = asyncpal_core::executor::Executor<ModelKind<asyncpal_core::executor::Heap>>;
+
+/// The owner of one whose workers take tasks ahead.
+type Ahead = asyncpal_core::executor::Executor<ModelKind<kind::HeapAhead>>;

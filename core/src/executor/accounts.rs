@@ -12,6 +12,8 @@ pub struct Seat {
     /// The generation of the slot's worker: that in which it was called for. Written by whoever
     /// claimed the free slot, read by the worker that was spawned for it.
     pub(super) born: AtomicUsize,
+    /// Entries that the worker may have in its hands; see `ahead`.
+    pub(super) held: AtomicUsize,
     pub(super) tally: Tally,
 }
 
@@ -22,6 +24,7 @@ impl Seat {
             Self {
                 ticks: Ticks(AtomicUsize::new(0)),
                 born: AtomicUsize::new(0),
+                held: AtomicUsize::new(0),
                 tally: Tally::new(),
             }
         }
@@ -165,8 +168,9 @@ impl<K: WorkerKind> Engine<K> {
         }
         let claims =
             self.seats().iter().fold(0_usize, |sum, seat| sum.wrapping_add(seat.ticks.read().0));
-        // An older task may be set aside while later ones are claimed.
+        // An older task may be set aside, or held by a worker, while later ones are claimed.
         claims.wrapping_sub(mark.0) & Ticks::CLAIMS <= Ticks::CLAIMS / 2
+            && !self.is_any_held()
             && !self.store.has_set_aside()
     }
 

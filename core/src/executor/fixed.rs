@@ -309,6 +309,11 @@ impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Store<K>
         self.ready.enqueue(entry.into_slot(&self.arena));
     }
 
+    fn put_back(&self, entry: Entry<K>) {
+        // T1: it was popped. It waits once more.
+        self.push(entry);
+    }
+
     fn consumer(&self) -> &Self {
         self
     }

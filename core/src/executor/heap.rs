@@ -12,6 +12,7 @@
 //! | `front` | an entry that is older than all in the queue, or none |
 //! | `clearing` | somebody clears stubs, and alone may fill `front` |
 //! | `inlined` | tasks that were ever run inline by workers that wait for them |
+//! | `returned` | entries of tasks that workers have given back, older than all in the queue |
 //! | `unqueued` | tasks that were ever run by their submitters: they leave no stubs |
 //!
 //! # Invariants
@@ -89,6 +90,7 @@ impl<K: WorkerKind<Memory = Heap>> Engine<K> {
         let seats = (0..max_workers).map(|_| CachePadded::new(Seat::new())).collect();
         let store = HeapStore {
             queue: GrowableQueue::new(),
+            returned: K::TAKES_AHEAD.then(GrowableQueue::new),
             front: AtomicPtr::new(ptr::null_mut()),
             clearing: AtomicUsize::new(0),
             inlined: AtomicUsize::new(0),
@@ -101,6 +103,7 @@ impl<K: WorkerKind<Memory = Heap>> Engine<K> {
 /// Tasks on the heap, and their queue.
 pub struct HeapStore<K: WorkerKind> {
     queue: GrowableQueue<Entry<K>, BLOCK_SLOTS>,
+    returned: Option<GrowableQueue<Entry<K>, BLOCK_SLOTS>>,
     front: AtomicPtr<()>,
     clearing: AtomicUsize,
     inlined: AtomicUsize,
@@ -167,8 +170,17 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
         self.queue.push(entry);
     }
 
+    fn put_back(&self, entry: Entry<K>) {
+        let returned = self.returned.as_ref().expect("its kind takes tasks ahead");
+        returned.push(entry);
+    }
+
     fn consumer(&self) -> HeapConsumer<'_, K> {
-        HeapConsumer { store: self, queue: self.queue.consumer() }
+        HeapConsumer {
+            store: self,
+            returned: self.returned.as_ref().map(GrowableQueue::consumer),
+            queue: self.queue.consumer(),
+        }
     }
 
     fn clear_stubs(&self) -> AfterClearing {
@@ -193,7 +205,10 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
         // ORDERING: Acquire, H4: what a clearer that is through has left in front; it is seen by H5.
         let clearing = self.clearing.load(Ordering::Acquire) == 1;
         // ORDERING: Relaxed: only whether.
-        clearing || !self.front.load(Ordering::Relaxed).is_null()
+        clearing
+            || !self.front.load(Ordering::Relaxed).is_null()
+            // D7 of `ahead` is behind: what was put back is seen.
+            || self.returned.as_ref().is_some_and(|returned| !returned.consumer().is_empty())
     }
 
     fn inlined(&self) -> usize {
@@ -219,19 +234,25 @@ impl<K: WorkerKind> Drop for HeapStore<K> {
     }
 }
 
-/// A thread's consuming end: `front`, then the queue.
+/// A thread's consuming end: `front`, what was given back, then the queue.
 pub struct HeapConsumer<'s, K: WorkerKind> {
     store: &'s HeapStore<K>,
+    returned: Option<Consumer<'s, Entry<K>, BLOCK_SLOTS>>,
     queue: Consumer<'s, Entry<K>, BLOCK_SLOTS>,
 }
 
 impl<K: WorkerKind> Consume<K> for HeapConsumer<'_, K> {
     fn pop(&mut self) -> Option<Entry<K>> {
-        self.store.take_front().or_else(|| self.queue.pop_at_once())
+        self.store
+            .take_front()
+            .or_else(|| self.returned.as_mut().and_then(Consumer::pop_at_once))
+            .or_else(|| self.queue.pop_at_once())
     }
 
     fn is_empty(&self) -> bool {
         // ORDERING: Relaxed: the leaver's fence (X4, F3) is before it.
-        self.store.front.load(Ordering::Relaxed).is_null() && self.queue.is_empty()
+        self.store.front.load(Ordering::Relaxed).is_null()
+            && self.returned.as_ref().is_none_or(Consumer::is_empty)
+            && self.queue.is_empty()
     }
 }

@@ -119,6 +119,25 @@ pub trait WorkerKind: Send + Sync + Sized {
         parker.park(deadline)
     }
 
+    /// Whether workers may take tasks ahead of their turn, and announce them to their seat
+    /// ([`Job::announce`](crate::task::Job::announce)) while it is busy with an earlier one.
+    const TAKES_AHEAD: bool = false;
+
+    /// Whether a worker with this seat, to which so many tasks were announced since the worker began,
+    /// those that have run included, may take one more ahead.
+    fn may_take_ahead(&self, seat: &Self::Seat, tasks: usize) -> bool {
+        let _ = (seat, tasks);
+        false
+    }
+
+    /// The worker is about to leave: takes back what was announced to the seat and not begun; how many
+    /// tasks that are, counted from the last. The others will be [run](crate::task::Job::run), and fail if
+    /// the seat is lost.
+    fn recall(&self, seat: &mut Self::Seat) -> usize {
+        let _ = seat;
+        0
+    }
+
     /// Ends a worker, on its own thread.
     ///
     /// # Errors

@@ -95,6 +95,10 @@ pub trait Store<K: WorkerKind>: Send + Sync {
     /// Appends an entry.
     fn push(&self, entry: Entry<K>);
 
+    /// Puts back the entry of a task that was popped and given back: before those that were pushed, if
+    /// the store can. Only for kinds that take tasks ahead.
+    fn put_back(&self, entry: Entry<K>);
+
     /// A consuming end.
     fn consumer(&self) -> Self::Consumer<'_>;
 

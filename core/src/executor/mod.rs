@@ -11,6 +11,7 @@
 //! | `lifecycle` | open, broken, draining, terminated; generation |
 //! | `submitted`, `withdrawn` | tasks ever submitted; those cancelled or claimed by a waiter |
 //! | `growth` | when and by whom growth is tried again after a spawn has failed |
+//! | `seats[i].held` | how many tasks its worker has taken ahead of their turn |
 //! | `seats[i].ticks` | tasks that slot i ever claimed, and whether its worker is busy |
 //! | `seats[i].tally` | what became of the slot's workers: numbers, nobody acts on them |
 //!
@@ -31,6 +32,7 @@
 //! `loom-tests/tests/executor.rs`
 
 mod accounts;
+mod ahead;
 mod call;
 mod fixed;
 mod growth;

@@ -6,6 +6,7 @@
 //! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
 
+use super::ahead::{Ahead, Hands};
 use super::growth::Verdict;
 use super::kind::{Departure, OpenError, WorkerKind};
 use super::memory::{Consume, Shared, Store};
@@ -16,7 +17,7 @@ use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
 use crate::park::Unparked;
 use crate::sync::{LOOKS, Ordering, fence, spin_loop};
-use crate::task::{Claimed, Clocked, Finished, Popped};
+use crate::task::{Behind as _, Claimed, Clocked, Finished, Popped};
 
 /// Works in `slot` until there is no more to do there. Called once per successful
 /// [`WorkerKind::spawn`], on the new thread of execution.
@@ -96,6 +97,7 @@ where
     /// When it ended, if that was just now.
     ended: Option<Instant>,
     tasks: usize,
+    ahead: Ahead<K>,
     /// Somebody claimed this worker while it was idle, and it found a task by itself.
     claimed: bool,
 }
@@ -114,6 +116,7 @@ where
             finished: None,
             ended: None,
             tasks: 0,
+            ahead: Ahead::new(),
             claimed: false,
         }
     }
@@ -133,6 +136,7 @@ where
             match self.next() {
                 Next::Run(task) => {
                     if !self.run(task, seat) {
+                        self.give_up_ahead(seat);
                         break Departure::Recycled;
                     }
                 }
@@ -150,7 +154,7 @@ where
     }
 
     fn next(&mut self) -> Next<K> {
-        if let Some(task) = self.pop() {
+        if let Some(task) = self.hands().next().or_else(|| self.pop()) {
             return Next::Run(task);
         }
         // Looking already, X2: now the outcome may wake its caller.
@@ -215,7 +219,7 @@ where
     }
 
     /// Runs a task; false if it was this worker's last.
-    fn run(&mut self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) -> bool {
+    fn run(&mut self, mut task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) -> bool {
         self.ticks().claim();
         self.engine.kind.left_queue();
         self.publish();
@@ -227,7 +231,12 @@ where
         }
         let clock = self.engine.kind.clock();
         let started = self.ended.take().unwrap_or_else(|| clock.now());
-        let clocked = Clocked::new(started);
+        if K::TAKES_AHEAD && task.announce(seat) {
+            self.take_ahead(seat);
+        }
+        let hands = self.hands();
+        let clocked =
+            if K::TAKES_AHEAD { Clocked::before(&hands, started) } else { Clocked::new(started) };
         let finished = task.run(seat, &clocked);
         let ended = clocked.ended(clock);
         finished.ran(started, ended);
@@ -249,6 +258,39 @@ where
             self.ticks().set_leaving();
         }
         goes_on
+    }
+
+    fn hands(&self) -> Hands<'_, K> {
+        Hands { engine: self.engine, ahead: &self.ahead, slot: self.slot }
+    }
+
+    /// D3: announces further tasks to the seat, as many as the kind wants.
+    fn take_ahead(&mut self, seat: &mut K::Seat) {
+        while self.ahead.has_room()
+            && self.engine.kind.may_take_ahead(seat, self.tasks + 1 + self.ahead.count())
+        {
+            self.hands().reach();
+            let Some(mut task) = self.pop() else { return self.hands().settle() };
+            if task.announce(seat) {
+                self.ahead.append(task);
+            } else {
+                self.hands().put_back(task);
+                return self.hands().call();
+            }
+        }
+    }
+
+    /// The worker leaves: what its seat has not begun goes to others, and the rest to its end.
+    fn give_up_ahead(&mut self, seat: &mut K::Seat) {
+        if self.ahead.count() == 0 {
+            return;
+        }
+        let unbegun = self.engine.kind.recall(seat);
+        self.hands().give_back(unbegun);
+        while let Some(task) = self.hands().next() {
+            self.run(task, seat);
+        }
+        self.ticks().set_leaving();
     }
 
     /// Sleeps until there may be something to do; or says why the worker must leave.

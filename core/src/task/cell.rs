@@ -193,7 +193,9 @@ pub(super) struct Labelled<J, T, E> {
 /// `state` gives.
 pub(super) struct VTable {
     /// Runs the job and leaves its outcome.
-    pub(super) run: unsafe fn(NonNull<Header>, seat: *mut (), &Clocked) -> End,
+    pub(super) run: unsafe fn(NonNull<Header>, seat: *mut (), &Clocked<'_>) -> End,
+    /// Announces the job to the seat.
+    pub(super) announce: unsafe fn(NonNull<Header>, seat: *mut ()) -> bool,
     pub(super) drop_job: unsafe fn(NonNull<Header>),
     /// Moves what is kept of the job out to a pointer.
     #[cfg(feature = "alloc")]
@@ -226,6 +228,7 @@ pub(super) struct Types<S, E, J, A>(PhantomData<(S, E, J, A)>);
 impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
     pub(super) const VTABLE: VTable = VTable {
         run: Self::run,
+        announce: Self::announce,
         drop_job: Self::drop_job,
         #[cfg(feature = "alloc")]
         keep_job: Self::keep_job,
@@ -253,7 +256,7 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         unsafe { task.as_ref() }.stage.with_mut(|_| f(stage))
     }
 
-    unsafe fn run(task: NonNull<Header>, seat: *mut (), clocked: &Clocked) -> End {
+    unsafe fn run(task: NonNull<Header>, seat: *mut (), clocked: &Clocked<'_>) -> End {
         // SAFETY: the caller has the right to the cell (S1), and it holds the job.
         let job = Self::with_stage(task, |stage| unsafe { take_job(stage) });
         // SAFETY: the caller's seat is an `S` that it lends for the call.
@@ -267,6 +270,16 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
             // SAFETY: the job was moved out, so nothing is overwritten undropped.
             unsafe { stage.write(content) };
             end
+        })
+    }
+
+    unsafe fn announce(task: NonNull<Header>, seat: *mut ()) -> bool {
+        // SAFETY: the caller's seat is an `S` that it lends for the call.
+        let seat = unsafe { &mut *seat.cast::<S>() };
+        Self::with_stage(task, |stage| {
+            // SAFETY: the caller has the right to the cell (S1), and it holds the job.
+            let job = unsafe { &mut *stage.cast::<J>() };
+            job.announce(seat)
         })
     }
 

@@ -135,8 +135,21 @@ impl<S, E> Drop for TaskRef<S, E> {
 pub(crate) struct Claimed<S, E>(Live, PhantomData<fn(&mut S) -> E>);
 
 impl<S, E> Claimed<S, E> {
+    /// Announces the job to the seat on which it will run; see [`Job::announce`](super::Job::announce).
+    pub(crate) fn announce(&mut self, seat: &mut S) -> bool {
+        // SAFETY: the types are those with which the task was made, kept since by `TaskRef`.
+        unsafe { self.0.announce(seat) }
+    }
+
+    /// T10: the task is pending again, and its entry is the caller's. True if it was cancelled meanwhile:
+    /// then the entry is to be cancelled, too.
+    pub(crate) fn give_back(self) -> (TaskRef<S, E>, bool) {
+        let cancelled = self.0.header().state.give_back();
+        (TaskRef(self.0, PhantomData), cancelled)
+    }
+
     /// Runs it; its end is not published yet.
-    pub(crate) fn run(self, seat: &mut S, clocked: &Clocked) -> Finished {
+    pub(crate) fn run(self, seat: &mut S, clocked: &Clocked<'_>) -> Finished {
         // SAFETY: the types are those with which the task was made, kept since by `TaskRef`.
         let end = unsafe { self.0.run(seat, clocked) };
         Finished { task: self.0, end }

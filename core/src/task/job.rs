@@ -31,6 +31,16 @@ pub trait Job<S, E>: Send {
         self.run(seat)
     }
 
+    /// Sends the job ahead to the seat on which it will run after what is on its way there already; false
+    /// if that cannot be now. It may have been announced before, to this seat or to another one: then it
+    /// was not begun there, unless this one says that it still has it. It must not unwind.
+    ///
+    /// Only for kinds that [take tasks ahead](crate::executor::WorkerKind::TAKES_AHEAD).
+    fn announce(&mut self, seat: &mut S) -> bool {
+        let _ = seat;
+        false
+    }
+
     /// What is kept of a job whose task its pool cancels, for somebody to run it elsewhere; `None`:
     /// nothing. A job that borrows keeps nothing.
     #[cfg(feature = "alloc")]

@@ -42,9 +42,19 @@ impl Live {
     /// # Safety
     ///
     /// `S` is the seat's type for which the task was made.
-    pub(super) unsafe fn run<S>(self, seat: &mut S, clocked: &Clocked) -> End {
+    pub(super) unsafe fn run<S>(self, seat: &mut S, clocked: &Clocked<'_>) -> End {
         // SAFETY: the caller claimed the task and vouches for the seat's type.
         unsafe { (self.header().vtable.run)(self.0, ptr::from_mut(seat).cast(), clocked) }
+    }
+
+    /// Announces the job. The caller claimed the task (T1).
+    ///
+    /// # Safety
+    ///
+    /// `S` is the seat's type for which the task was made.
+    pub(super) unsafe fn announce<S>(self, seat: &mut S) -> bool {
+        // SAFETY: the caller claimed the task and vouches for the seat's type.
+        unsafe { (self.header().vtable.announce)(self.0, ptr::from_mut(seat).cast()) }
     }
 
     /// The moment of the submit. The caller is the task's resolver, and has not written durations.

@@ -38,7 +38,7 @@ pub use observers::ObserverId;
 pub use oneshot::Completer;
 #[cfg(feature = "alloc")]
 pub use oneshot::oneshot;
-pub(crate) use running::Clocked;
+pub(crate) use running::{Behind, Clocked};
 pub use running::{Running, Withdrawn};
 
 use core::time::Duration;

@@ -11,14 +11,26 @@ use crate::clock::{Clock, Instant};
 
 /// When a task started, and when it ended if somebody has looked: one reading of the clock serves
 /// all who want to know.
-pub(crate) struct Clocked {
+pub(crate) struct Clocked<'w> {
     started: Instant,
     ended: Cell<Option<Instant>>,
+    /// What the worker has taken ahead, if its kind does that.
+    behind: Option<&'w dyn Behind>,
 }
 
-impl Clocked {
+/// The tasks that a worker has taken ahead of their turn, behind the one that it runs.
+pub(crate) trait Behind {
+    /// Gives the last so many back.
+    fn give_back(&self, last: usize);
+}
+
+impl<'w> Clocked<'w> {
     pub(crate) const fn new(started: Instant) -> Self {
-        Self { started, ended: Cell::new(None) }
+        Self { started, ended: Cell::new(None), behind: None }
+    }
+
+    pub(crate) const fn before(behind: &'w dyn Behind, started: Instant) -> Self {
+        Self { behind: Some(behind), ..Self::new(started) }
     }
 
     /// The end of the task, which is over.
@@ -31,12 +43,12 @@ impl Clocked {
 /// task runs.
 pub struct Running<'t> {
     task: Live,
-    clocked: &'t Clocked,
+    clocked: &'t Clocked<'t>,
 }
 
 impl<'t> Running<'t> {
     /// The caller is the task's resolver (S1), and publishes no end while this is alive.
-    pub(super) fn new(task: Live, clocked: &'t Clocked) -> Self {
+    pub(super) fn new(task: Live, clocked: &'t Clocked<'t>) -> Self {
         Self { task, clocked }
     }
 
@@ -67,6 +79,15 @@ impl<'t> Running<'t> {
     /// How long the task was pending.
     pub fn waited(&self) -> Duration {
         self.clocked.started.since(self.task.submitted())
+    }
+
+    /// Gives back the last so many of the tasks that were [announced](super::Job::announce) to the seat
+    /// behind this one: the seat has not begun them and never will. They are pending again, before all
+    /// others, and any worker may run them.
+    pub fn give_back(&self, last: usize) {
+        if let Some(behind) = self.clocked.behind {
+            behind.give_back(last);
+        }
     }
 
     /// Notes `now` as the end of the task; so long it ran. For a wrapper round a job that has returned:

@@ -19,8 +19,8 @@
 //! | 11 | `CANCEL_REQUESTED` | a cancel came too late: the running task was asked to stop |
 //!
 //! # Invariants
-//! - **S1** Exactly one thread leaves `pending`: it is the resolver and alone may touch the cell
-//!   until it publishes.
+//! - **S1** One thread at a time leaves `pending`: it is the resolver and alone may touch the cell
+//!   until it publishes, or gives the task back.
 //! - **S2** A published phase does not change.
 //! - **S3** Whoever completes the set {`HANDLE_GONE`, `ENTRY_GONE`, `SETTLED`} frees the task.
 //! - **S4** The outcome of a published task belongs to the handle; without a handle to the
@@ -40,6 +40,7 @@
 //! | T7 `release_handle` | `HANDLE_GONE` | handle |
 //! | T8 `arm`, `disarm` | `SLOT`, `WAITER` | waiter |
 //! | T9 `request_cancel` | `CANCEL_REQUESTED`, unless it is over | handle |
+//! | T10 `give_back` | running → pending, not `ENTRY_GONE` | worker that claimed it by T1 and has not run it |
 //!
 //! # Edges
 //! - **E1** `publish` (Release) / reading an end (Acquire): the outcome is seen.
@@ -48,6 +49,8 @@
 //!   freeing.
 //! - **E4** `request_cancel` (Release) / `get` by the running task (Acquire): who heeds the request
 //!   sees what came before it.
+//! - **E5** `give_back` (Release) / leaving pending (Acquire): the next resolver sees what the worker has
+//!   done to the job. The phase may have been pending before, and look the same.
 //!
 //! # Progress
 //! Lock-free; T1 to T3, T6, T7 and T9 retry only when a flag changed, and each flag of a waiter
@@ -257,9 +260,9 @@ impl State {
     }
 
     fn leave_pending(&self, to: usize) -> bool {
-        // ORDERING: Relaxed on success: the job was published by the queue's edge (worker) or is
-        // this thread's past (handle); S1 needs only atomicity.
-        self.update(Ordering::Relaxed, |s| (s & PHASE == PENDING).then_some(s | to)).is_ok()
+        // ORDERING: Acquire on success, E5. A task that was not given back needs only atomicity (S1): the
+        // job was published by the queue's edge (worker) or is this thread's past (handle).
+        self.update(Ordering::Acquire, |s| (s & PHASE == PENDING).then_some(s | to)).is_ok()
     }
 
     /// T1. False: the entry is a stub and must be discarded.
@@ -275,6 +278,13 @@ impl State {
     /// T3.
     pub(super) fn begin_cancel(&self) -> bool {
         self.leave_pending(CANCELLING)
+    }
+
+    /// T10. True if a cancel was requested meanwhile: it has come in time after all.
+    pub(super) fn give_back(&self) -> bool {
+        // ORDERING: Release, E5. Not Acquire: nothing is read.
+        self.update(Ordering::Release, |s| Some(s & !(PHASE | ENTRY_GONE) | PENDING))
+            .is_ok_and(Snapshot::is_cancel_requested)
     }
 
     /// T9: asks a task that has left pending to stop; nothing if it is over.

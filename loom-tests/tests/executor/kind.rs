@@ -10,7 +10,7 @@ use super::park::ModelPark;
 use asyncpal_core::clock::{Clock, Instant};
 use asyncpal_core::executor::{Heap, OpenError, Shared, Static, WorkerKind, forsake, work};
 use asyncpal_core::park::{Park, Unparked};
-use asyncpal_core::task::{Handle, Job};
+use asyncpal_core::task::{Handle, Job, Running};
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
@@ -38,6 +38,10 @@ pub struct Script {
     /// How many times the keep-alive of an idle worker elapses; then it lasts for ever.
     pub timeouts: usize,
     pub tasks_per_worker: usize,
+    /// So many tasks a worker takes ahead, if its pool is one of those that do.
+    pub ahead: usize,
+    /// Whether a task gives back what was taken ahead behind it.
+    pub recalls: bool,
     /// The result of the initializer, by how many were called before.
     pub opening: Opening,
     /// What a worker does before it is gone.
@@ -55,6 +59,8 @@ impl Default for Script {
             time_flies: false,
             timeouts: 0,
             tasks_per_worker: usize::MAX,
+            ahead: 1,
+            recalls: false,
             opening: |_| Ok(()),
             finalizer: None,
             starting_workers: usize::MAX,
@@ -124,14 +130,26 @@ impl<M> Drop for ModelKind<M> {
     }
 }
 
+/// In the place of [`Heap`]: workers on the heap that take tasks ahead.
+pub struct HeapAhead;
+
+/// What a worker sits on: it notes what was announced to it.
+#[derive(Default)]
+pub struct Desk {
+    announced: usize,
+    recalls: bool,
+}
+
 /// The kind for one memory: a blanket implementation would have to prove itself.
 macro_rules! workers_of {
-    ([$($generics:tt)*] $memory:ty) => {
-        impl<$($generics)*> WorkerKind for ModelKind<$memory> {
+    ([$($generics:tt)*] $name:ty, $memory:ty, $ahead:literal) => {
+        impl<$($generics)*> WorkerKind for ModelKind<$name> {
+            const TAKES_AHEAD: bool = $ahead;
+
             type Memory = $memory;
             type Park = ModelPark;
             type Clock = Self;
-            type Seat = ();
+            type Seat = Desk;
             type Failure = Cause;
 
             fn parker(&self, slot: usize) -> &ModelPark {
@@ -164,12 +182,21 @@ macro_rules! workers_of {
                 Ok(())
             }
 
-            fn open(&self, _: usize) -> Result<(), OpenError<Cause>> {
-                (self.script.opening)(self.record.opened.fetch_add(1, Relaxed))
+            fn open(&self, _: usize) -> Result<Desk, OpenError<Cause>> {
+                (self.script.opening)(self.record.opened.fetch_add(1, Relaxed))?;
+                Ok(Desk { announced: 0, recalls: self.script.recalls })
             }
 
-            fn may_go_on(&self, (): &(), tasks: usize) -> bool {
+            fn may_go_on(&self, _: &Desk, tasks: usize) -> bool {
                 tasks < self.script.tasks_per_worker
+            }
+
+            fn may_take_ahead(&self, desk: &Desk, _: usize) -> bool {
+                desk.announced <= self.script.ahead
+            }
+
+            fn recall(&self, desk: &mut Desk) -> usize {
+                core::mem::take(&mut desk.announced)
             }
 
             fn keep_alive(&self, _slot: usize) -> Option<Duration> {
@@ -177,7 +204,12 @@ macro_rules! workers_of {
                 left.then_some(Duration::ZERO)
             }
 
-            fn park(&self, (): &mut (), parker: &ModelPark, deadline: Option<Instant>) -> Unparked {
+            fn park(
+                &self,
+                _: &mut Desk,
+                parker: &ModelPark,
+                deadline: Option<Instant>,
+            ) -> Unparked {
                 let unparked = parker.park(deadline);
                 if unparked == Unparked::TimedOut {
                     self.record.timeouts.fetch_add(1, Relaxed);
@@ -185,7 +217,8 @@ macro_rules! workers_of {
                 unparked
             }
 
-            fn close(&self, _: usize, (): ()) -> Result<(), Cause> {
+            fn close(&self, _: usize, desk: Desk) -> Result<(), Cause> {
+                assert_eq!(desk.announced, 0, "D2: a worker left with tasks in its hands");
                 if let Some(finalizer) = &self.script.finalizer {
                     finalizer();
                 }
@@ -205,8 +238,14 @@ macro_rules! workers_of {
     };
 }
 
-workers_of!([] Heap);
-workers_of!([const TASKS: usize, const WORKERS: usize] Static<TASKS, BYTES, WORKERS>);
+workers_of!([] Heap, Heap, false);
+workers_of!([] HeapAhead, Heap, true);
+workers_of!(
+    [const TASKS: usize, const WORKERS: usize]
+    Static<TASKS, BYTES, WORKERS>,
+    Static<TASKS, BYTES, WORKERS>,
+    false
+);
 
 /// Room for an [`Errand`].
 pub const BYTES: usize = size_of::<Errand>();
@@ -215,19 +254,35 @@ pub const BYTES: usize = size_of::<Errand>();
 pub struct Errand {
     record: Arc<Record>,
     work: Option<Box<dyn FnOnce() + Send>>,
+    is_announced: bool,
 }
 
 impl Errand {
     pub fn new(record: &Arc<Record>, work: Option<Box<dyn FnOnce() + Send>>) -> Self {
         record.jobs.fetch_add(1, Relaxed);
-        Self { record: Arc::clone(record), work }
+        Self { record: Arc::clone(record), work, is_announced: false }
     }
 }
 
-impl Job<(), Cause> for Errand {
+impl Job<Desk, Cause> for Errand {
     type Output = ();
 
-    fn run(mut self, (): &mut ()) -> Result<(), Cause> {
+    fn announce(&mut self, desk: &mut Desk) -> bool {
+        desk.announced += usize::from(!self.is_announced);
+        self.is_announced = true;
+        true
+    }
+
+    fn run_as(self, desk: &mut Desk, this: &Running<'_>) -> Result<(), Cause> {
+        // This one is begun.
+        desk.announced = desk.announced.saturating_sub(1);
+        if desk.recalls {
+            this.give_back(core::mem::take(&mut desk.announced));
+        }
+        self.run(desk)
+    }
+
+    fn run(mut self, _: &mut Desk) -> Result<(), Cause> {
         self.record.runs.fetch_add(1, Relaxed);
         if let Some(work) = self.work.take() {
             work();

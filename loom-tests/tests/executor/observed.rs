@@ -1,7 +1,7 @@
 //! A pool of the models: what its callers are told, and what happened.
 #![allow(dead_code, reason = "each of two test files uses a part")]
 
-use super::kind::{Cause, Errand, ModelKind, Record, Script, TaskHandle};
+use super::kind::{Cause, Desk, Errand, ModelKind, Record, Script, TaskHandle};
 use super::owner::{Leaked, Owner};
 use super::park::ModelPark;
 use asyncpal_core::error::Outcome;
@@ -138,7 +138,9 @@ impl Pool {
     /// Runs a task that never comes into the queue.
     pub fn run_here(&self) -> Result<TaskHandle, Refusal> {
         // SAFETY: an errand borrows nothing.
-        let ran = unsafe { self.executor.run_borrowing(Errand::new(&self.record, None), &mut ()) };
+        let ran = unsafe {
+            self.executor.run_borrowing(Errand::new(&self.record, None), &mut Desk::default())
+        };
         ran.map_err(|rejected| self.refusal(rejected.reason))
     }
 

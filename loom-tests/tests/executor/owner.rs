@@ -1,7 +1,7 @@
 //! Who owns an engine of the models: an `Executor`, or nobody, if it is in a `static`.
 #![allow(dead_code, reason = "each of two test files uses a part")]
 
-use super::kind::{BYTES, Cause, Errand, ModelKind, Record, TaskHandle};
+use super::kind::{BYTES, Cause, Desk, Errand, HeapAhead, ModelKind, Record, TaskHandle};
 use super::park::ModelPark;
 use asyncpal_core::error::Outcome;
 use asyncpal_core::executor::{Executor, Heap, Rejected, Static, StaticExecutor};
@@ -23,40 +23,52 @@ pub trait Owner: Sized + 'static {
     fn end(self, record: &Record);
 }
 
-impl Owner for Executor<ModelKind<Heap>> {
-    type Memory = Heap;
+/// The owner of an engine on the heap, whose kind has this name.
+macro_rules! owner_of {
+    ($name:ty) => {
+        impl Owner for Executor<ModelKind<$name>> {
+            type Memory = $name;
 
-    fn new(kind: ModelKind<Heap>, max_workers: usize) -> Self {
-        Self::new(kind, max_workers)
-    }
+            fn new(kind: ModelKind<$name>, max_workers: usize) -> Self {
+                Self::new(kind, max_workers)
+            }
 
-    fn submit(&self, errand: Errand) -> Result<TaskHandle, Rejected<Errand, Cause>> {
-        self.submit(errand)
-    }
+            fn submit(&self, errand: Errand) -> Result<TaskHandle, Rejected<Errand, Cause>> {
+                self.submit(errand)
+            }
 
-    fn join_nested(&self, handle: TaskHandle, bed: &'static ModelPark) -> Outcome<(), Cause> {
-        // SAFETY: the caller is one of this engine's workers, or has the engine as one has.
-        unsafe { handle.run_inline(&mut (), self.engine().kind()) };
-        handle.join(bed)
-    }
+            fn join_nested(
+                &self,
+                handle: TaskHandle,
+                bed: &'static ModelPark,
+            ) -> Outcome<(), Cause> {
+                // SAFETY: the caller is one of this engine's workers, or has the engine as one has.
+                unsafe { handle.run_inline(&mut Desk::default(), self.engine().kind()) };
+                handle.join(bed)
+            }
 
-    fn close(&self) -> bool {
-        self.close()
-    }
+            fn close(&self) -> bool {
+                self.close()
+            }
 
-    fn renew_workers(&self) {
-        self.renew_workers();
-    }
+            fn renew_workers(&self) {
+                self.renew_workers();
+            }
 
-    fn phase(&self) -> Phase {
-        self.engine().phase()
-    }
+            fn phase(&self) -> Phase {
+                self.engine().phase()
+            }
 
-    fn end(self, record: &Record) {
-        drop(self);
-        record.join_workers();
-    }
+            fn end(self, record: &Record) {
+                drop(self);
+                record.join_workers();
+            }
+        }
+    };
 }
+
+owner_of!(Heap);
+owner_of!(HeapAhead);
 
 /// A value that is `'static` to the model. Whoever drops it knows that nobody else has it.
 pub struct Leaked<T: 'static>(NonNull<T>);
@@ -101,7 +113,7 @@ impl<const TASKS: usize, const WORKERS: usize> Owner for Fixed<TASKS, WORKERS> {
     }
 
     fn join_nested(&self, handle: TaskHandle, bed: &'static ModelPark) -> Outcome<(), Cause> {
-        self.get().join_nested(&mut (), bed, handle)
+        self.get().join_nested(&mut Desk::default(), bed, handle)
     }
 
     fn close(&self) -> bool {

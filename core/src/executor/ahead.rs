@@ -1,0 +1,174 @@
+//! Tasks that a worker has taken ahead of their turn.
+//!
+//! A worker whose seat is far away (a child process, a device) need not let it wait between two tasks:
+//! it claims the next ones early and announces them, and runs them in their order afterwards. What the
+//! seat has not begun can be *given back*: when the worker leaves, or when the task before it takes its
+//! time. So a task never waits behind another one for longer than the worker's kind says.
+//!
+//! # State
+//! | field | meaning |
+//! |---|---|
+//! | `ring` | claimed tasks, announced to the seat, oldest first; the worker's own |
+//! | `held` of the slot | how many entries the worker has, or may have, in its hands: in the ring, or on their way into it or back |
+//!
+//! # Invariants
+//! - **D1** A task in the ring runs (T1), and counts as pending in the accounts (X1): its claim is counted
+//!   when its turn comes. So whoever asks for a worker because of it is right, and giving it back changes
+//!   no account.
+//! - **D2** A worker does not sleep and does not leave while its ring holds tasks.
+//!
+//! # Transitions
+//! | name | change | by |
+//! |---|---|---|
+//! | D3 `take` | an entry is popped, claimed (T1), announced and appended | the worker, before it runs a task |
+//! | D4 `next` | the oldest is taken out, to run | the worker |
+//! | D5 `give_back` | the last are taken out, pending again (T10), and put before the queue | the worker, in a task or before it leaves |
+//!
+//! # Edges
+//! - **D6** fence after `held` was raised (Release) / pop of a later entry (Q2 of the queue, Acquire),
+//!   whose claim is counted (X3): who counts that claim sees that somebody holds an older entry, or
+//!   what became of it.
+//! - **D7** lowering `held` (Release) / reading it (Acquire): who finds it lowered sees what was put back.
+//! - D5 is followed by a call for a worker, as a push is (F1), and by a look at the phase (L4).
+//!
+//! # Progress
+//! Wait-free but for the queue. A worker that stops for ever keeps at most [`MOST`] tasks.
+//!
+//! # Modelled by
+//! `loom-tests/tests/executor/ahead.rs`
+
+use core::cell::Cell;
+
+use super::kind::WorkerKind;
+use super::memory::{Shared, Store};
+use super::{Engine, Seat};
+use crate::sync::{Ordering, fence};
+use crate::task::{Behind, Claimed};
+
+/// The most tasks that one worker takes ahead.
+pub(super) const MOST: usize = 16;
+
+type Task<K> = Claimed<<K as WorkerKind>::Seat, <K as WorkerKind>::Failure>;
+
+/// A worker's ring.
+pub(super) struct Ahead<K: WorkerKind> {
+    ring: [Cell<Option<Task<K>>>; MOST],
+    first: Cell<usize>,
+    count: Cell<usize>,
+}
+
+impl<K: WorkerKind> Ahead<K> {
+    pub(super) fn new() -> Self {
+        Self { ring: [const { Cell::new(None) }; MOST], first: Cell::new(0), count: Cell::new(0) }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count.get()
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.count() < MOST
+    }
+
+    fn place(&self, nth: usize) -> &Cell<Option<Task<K>>> {
+        &self.ring[(self.first.get() + nth) % MOST]
+    }
+
+    /// D3. There is room.
+    pub(super) fn append(&self, task: Task<K>) {
+        self.place(self.count()).set(Some(task));
+        self.count.set(self.count() + 1);
+    }
+
+    /// D4.
+    fn take_first(&self) -> Option<Task<K>> {
+        let left = self.count().checked_sub(1)?;
+        let task = self.place(0).take();
+        self.first.set((self.first.get() + 1) % MOST);
+        self.count.set(left);
+        task
+    }
+}
+
+/// What a worker has in its hands, and to whom it belongs.
+pub(super) struct Hands<'w, K: WorkerKind> {
+    pub(super) engine: &'w Shared<K>,
+    pub(super) ahead: &'w Ahead<K>,
+    pub(super) slot: usize,
+}
+
+impl<K: WorkerKind> Hands<'_, K> {
+    fn seat(&self) -> &Seat {
+        &self.engine.seats()[self.slot]
+    }
+
+    /// D3, before the entry is popped.
+    pub(super) fn reach(&self) {
+        // ORDERING: Relaxed: D6 follows.
+        self.seat().held.store(self.ahead.count() + 1, Ordering::Relaxed);
+        // ORDERING: Release, D6.
+        fence(Ordering::Release);
+    }
+
+    /// Only what is in the ring is in the worker's hands.
+    pub(super) fn settle(&self) {
+        // ORDERING: Release, D7.
+        self.seat().held.store(self.ahead.count(), Ordering::Release);
+    }
+
+    /// D4.
+    pub(super) fn next(&self) -> Option<Task<K>> {
+        if !K::TAKES_AHEAD {
+            return None;
+        }
+        let task = self.ahead.take_first()?;
+        self.settle();
+        Some(task)
+    }
+
+    /// T10 of one task: it is pending again, unless it was cancelled meanwhile.
+    pub(super) fn put_back(&self, task: Task<K>) {
+        let (entry, was_cancelled) = task.give_back();
+        if was_cancelled {
+            self.engine.cancelled_by(|| entry.cancel(None));
+        } else {
+            self.engine.store.put_back(entry);
+        }
+    }
+
+    /// After something was put back.
+    pub(super) fn call(&self) {
+        self.settle();
+        Engine::<K>::call_or_settle(self.engine);
+        if !self.engine.lifecycle.is_open() {
+            // The fence F1 is behind: the closer saw the entry, or this thread sees the phase.
+            self.engine.drain(None);
+        }
+    }
+}
+
+impl<K: WorkerKind> Behind for Hands<'_, K> {
+    /// D5.
+    fn give_back(&self, last: usize) {
+        let last = last.min(self.ahead.count());
+        if last == 0 {
+            return;
+        }
+        let stays = self.ahead.count() - last;
+        for nth in 0..last {
+            if let Some(task) = self.ahead.place(stays + nth).take() {
+                self.put_back(task);
+            }
+        }
+        self.ahead.count.set(stays);
+        self.call();
+    }
+}
+
+impl<K: WorkerKind> Engine<K> {
+    /// Whether a worker may hold an entry that is older than some whose claims are counted.
+    pub(super) fn is_any_held(&self) -> bool {
+        // ORDERING: Acquire, D7.
+        K::TAKES_AHEAD && self.seats().iter().any(|seat| seat.held.load(Ordering::Acquire) > 0)
+    }
+}
