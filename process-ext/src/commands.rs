@@ -16,7 +16,7 @@ use crate::error::{DecodeError, EncodeError};
 use crate::named::{Named, Signature};
 use crate::parker::ProcessParker;
 use crate::proxy::{Foreign, Launch, Proxy};
-use crate::seat::{ProcessSeat, Request, refused};
+use crate::seat::{Outbound, ProcessSeat, Request, refused};
 use crate::wire::named::{Form, aux};
 use crate::wire::payload::Plain;
 use crate::worker_command::WorkerCommand;
@@ -100,10 +100,8 @@ impl Kind for Commands {
 #[derive(Debug)]
 pub struct NamedJob<C, T> {
     call: C,
-    name: &'static str,
-    form: Form,
     /// The name, and the encoded arguments behind it.
-    body: Vec<u8>,
+    outbound: Outbound,
     read: fn(&[u8]) -> Result<T, DecodeError>,
 }
 
@@ -118,19 +116,18 @@ impl<C, T> NamedJob<C, T> {
         let name = function.name();
         let mut body = name.as_bytes().to_vec();
         match encode(&call, &mut body) {
-            Ok(()) => Ok(Self { call, name, form, body, read }),
+            Ok(()) => Ok(Self {
+                call,
+                outbound: Outbound::new(Request::call(aux(name, form)), body),
+                read,
+            }),
             Err(error) => Err((call, PoolError::Encode(Arc::new(error)))),
         }
     }
 
-    fn run_until(
-        self,
-        seat: &mut ProcessSeat,
-        is_cancelled: &dyn Fn() -> bool,
-    ) -> Result<T, Failure> {
+    fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
         drop(self.call);
-        let bytes =
-            seat.exchange(Request::call(aux(self.name, self.form)), &self.body, is_cancelled)?;
+        let bytes = seat.exchange(&self.outbound, this)?;
         (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
     }
 }
@@ -139,11 +136,11 @@ impl<C: Send + 'static, T: Send + 'static> Job<ProcessSeat, Failure> for NamedJo
     type Output = T;
 
     fn run(self, seat: &mut ProcessSeat) -> Result<T, Failure> {
-        self.run_until(seat, &|| false)
+        self.exchange(seat, None)
     }
 
     fn run_as(self, seat: &mut ProcessSeat, this: &Running<'_>) -> Result<T, Failure> {
-        self.run_until(seat, &|| this.is_cancel_called())
+        self.exchange(seat, Some(this))
     }
 
     fn keep(self) -> Option<KeptJob<ProcessSeat, Failure>> {

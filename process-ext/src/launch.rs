@@ -40,6 +40,8 @@ pub struct Launch {
     pub kill_grace: Duration,
     /// A worker that has more bytes in memory after a task is replaced.
     pub max_rss_bytes: Option<u64>,
+    /// Whether its two ends may look for the other's words for a few microseconds before they sleep.
+    pub spin: bool,
     /// What the worker finds round it.
     pub surroundings: Arc<Surroundings>,
     /// What the worker may take of the machine.
@@ -74,6 +76,7 @@ impl Launch {
             kill_on_cancel: false,
             kill_grace: DEFAULT_KILL_GRACE,
             max_rss_bytes: None,
+            spin: false,
             surroundings: Arc::default(),
             limits: WorkerLimits::new(),
             foreign: None,

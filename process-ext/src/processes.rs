@@ -17,7 +17,7 @@ use crate::options::ProcessOptions;
 use crate::parker::ProcessParker;
 use crate::proxy::{Launch, Proxy};
 use crate::remote::{FunctionId, RemoteFn};
-use crate::seat::{ProcessSeat, Request, refused};
+use crate::seat::{Outbound, ProcessSeat, Request, refused};
 use crate::supervisor::breaker::{Breaker, Start, Verdict};
 use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 
@@ -53,6 +53,7 @@ pub type ProcessPool = Pool<Processes>;
 pub struct Processes {
     initializer: Option<FunctionId>,
     finalizer: Option<FunctionId>,
+    spin: bool,
     options: ProcessOptions,
     breaker: Breaker,
 }
@@ -75,9 +76,9 @@ impl Kind for Processes {
             LaunchError::Unsupported => BuildError::Unsupported,
             error => BuildError::System(error.into()),
         })?;
-        let Setup { initializer, finalizer, options, .. } = setup;
+        let Setup { initializer, finalizer, spin, options, .. } = setup;
         let breaker = Breaker::new(options.max_failed_starts());
-        Ok(Self { initializer, finalizer, options, breaker })
+        Ok(Self { initializer, finalizer, spin, options, breaker })
     }
 
     fn parker(&self) -> ProcessParker {
@@ -88,6 +89,7 @@ impl Kind for Processes {
         let mut launch = Launch::new(worker);
         launch.initializer = self.initializer;
         launch.finalizer = self.finalizer;
+        launch.spin = self.spin;
         self.options.apply(&mut launch);
         let seat = ProcessSeat::open(launch);
         let verdict = match &seat {
@@ -116,6 +118,16 @@ impl Kind for Processes {
         seat.park(parker, deadline)
     }
 
+    const TAKES_AHEAD: bool = true;
+
+    fn may_take_ahead(&self, seat: &ProcessSeat) -> bool {
+        seat.may_take_ahead()
+    }
+
+    fn recall(&self, seat: &mut ProcessSeat) -> usize {
+        seat.recall()
+    }
+
     fn close(&self, seat: ProcessSeat) -> Result<(), OpenFailure> {
         seat.close()
     }
@@ -125,8 +137,7 @@ impl Kind for Processes {
 /// It keeps the call itself, to give it back if the pool does not take it.
 pub struct ProcessJob<C, T> {
     call: C,
-    function: FunctionId,
-    payload: Vec<u8>,
+    outbound: Outbound,
     read: fn(&[u8]) -> Result<T, DecodeError>,
 }
 
@@ -143,18 +154,16 @@ impl<C, T> ProcessJob<C, T> {
         };
         let mut payload = Vec::new();
         match encode(&call, &mut payload) {
-            Ok(()) => Ok(Self { call, function, payload, read }),
+            Ok(()) => {
+                Ok(Self { call, outbound: Outbound::new(Request::task(function), payload), read })
+            }
             Err(error) => Err((call, PoolError::Encode(Arc::new(error)))),
         }
     }
 
-    fn run_until(
-        self,
-        seat: &mut ProcessSeat,
-        is_cancelled: &dyn Fn() -> bool,
-    ) -> Result<T, Failure> {
+    fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
         drop(self.call);
-        let bytes = seat.exchange(Request::task(self.function), &self.payload, is_cancelled)?;
+        let bytes = seat.exchange(&self.outbound, this)?;
         (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
     }
 }
@@ -163,11 +172,15 @@ impl<C: Send + 'static, T: Send + 'static> Job<ProcessSeat, Failure> for Process
     type Output = T;
 
     fn run(self, seat: &mut ProcessSeat) -> Result<T, Failure> {
-        self.run_until(seat, &|| false)
+        self.exchange(seat, None)
     }
 
     fn run_as(self, seat: &mut ProcessSeat, this: &Running<'_>) -> Result<T, Failure> {
-        self.run_until(seat, &|| this.is_cancel_called())
+        self.exchange(seat, Some(this))
+    }
+
+    fn announce(&mut self, seat: &mut ProcessSeat) -> bool {
+        seat.announce(&mut self.outbound)
     }
 
     fn keep(self) -> Option<KeptJob<ProcessSeat, Failure>> {
@@ -177,10 +190,7 @@ impl<C: Send + 'static, T: Send + 'static> Job<ProcessSeat, Failure> for Process
 
 impl<C, T> fmt::Debug for ProcessJob<C, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProcessJob")
-            .field("function", &self.function)
-            .field("payload_bytes", &self.payload.len())
-            .finish_non_exhaustive()
+        f.debug_struct("ProcessJob").field("outbound", &self.outbound).finish_non_exhaustive()
     }
 }
 

@@ -22,6 +22,8 @@ use crate::error::{
 };
 use crate::parker::{ProcessParker, Unparked};
 use crate::remote::FunctionId;
+use crate::supervisor::flight::Flight;
+use crate::supervisor::run_time::RunTime;
 use crate::sys::child::{Child, Status};
 use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
@@ -30,10 +32,10 @@ use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, 
 use crate::wire::message::{Failure, Init, PROTOCOL_VERSION};
 use crate::worker_main::init_has_run;
 
-use link::{Event, Link, Outgoing};
+use link::{Event, Link, Outgoing, Wait};
 
 pub use crate::launch::{Foreign, Launch, Reply};
-pub(crate) use task::Terms;
+pub(crate) use task::{Caller, Terms};
 
 /// How long a worker that hung up, or was told that its time is over, may take to be gone.
 const ENDING_WITHIN: Duration = Duration::from_secs(1);
@@ -52,6 +54,10 @@ pub struct Proxy {
     kill_grace: Duration,
     /// What it uses of memory, and how much it may keep.
     memory: Option<(Memory, u64)>,
+    /// Requests that were sent and not answered.
+    flight: Flight,
+    run_time: RunTime,
+    may_spin: bool,
     lost: Option<WorkerLost>,
 }
 
@@ -194,6 +200,9 @@ impl Proxy {
             grace: launch.grace,
             kill_grace: launch.kill_grace,
             memory: None,
+            flight: Flight::default(),
+            run_time: RunTime::default(),
+            may_spin: launch.spin,
             lost: None,
         }
     }
@@ -219,8 +228,9 @@ impl Proxy {
             finalizer: launch.finalizer.map(FunctionId::offset),
         };
         let body = init.encode();
-        let mut outgoing = Outgoing::frame(Header::new(Kind::Init), &body)
-            .map_err(|what| lost_early(self.expel(what)))?;
+        let header = Header { aux: self.may_spin.into(), ..Header::new(Kind::Init) };
+        let mut outgoing =
+            Outgoing::frame(header, &body).map_err(|what| lost_early(self.expel(what)))?;
         let timeout = match launch.initializer {
             Some(_) => launch.initializer_timeout,
             None => Some(launch.handshake_timeout),
@@ -263,7 +273,7 @@ impl Proxy {
         outgoing: &mut Outgoing<'_>,
         deadline: Option<Instant>,
     ) -> Result<Option<Frame>, WorkerLost> {
-        match self.link.exchange(outgoing, self.child.exit_fd(), deadline) {
+        match self.link.exchange(outgoing, self.child.exit_fd(), Wait::until(deadline)) {
             Ok(Event::TimedOut) => Ok(None),
             event => self.heard(event).map(Some),
         }
@@ -273,7 +283,7 @@ impl Proxy {
     fn heard(&mut self, event: Result<Event, String>) -> Result<Frame, WorkerLost> {
         match event {
             Ok(Event::Frame(frame)) => {
-                if !self.link.is_at_boundary() {
+                if !self.link.is_at_boundary() && self.in_flight() <= 1 {
                     // The frame was whole and counts; what follows it is out of turn.
                     let _ = self.expel("it sent more than one frame at a time");
                 }

@@ -7,21 +7,25 @@ use std::sync::Arc;
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
+use asyncpal_core::task::Running;
 use asyncpal_std::TaskError;
 use asyncpal_std::kind::{OpenError, OpenFailure, StdClock};
 
 use crate::bell::Bell;
 use crate::error::{CallError, CloseError, LaunchError};
 use crate::parker::ProcessParker;
-use crate::proxy::{Launch, Proxy, Reply, Terms};
+use crate::proxy::{Caller, Launch, Proxy, Reply, Terms};
 use crate::remote::FunctionId;
-use crate::wire::frame::Kind;
+use crate::sync::{AtomicU32, Ordering};
+use crate::wire::frame::{Header, Kind};
 
 /// A worker's child.
 #[derive(Debug)]
 pub struct ProcessSeat {
     launch: Launch,
     proxy: Proxy,
+    /// Among all seats.
+    serial: u32,
     /// Names the tasks of this seat on the wire.
     task_id: u64,
     /// How long the next task may run, if it says so itself.
@@ -43,11 +47,38 @@ impl Request {
         Self { kind: Kind::Task, aux: function.offset() as u64 }
     }
 
+    /// The head of its frame.
+    pub(crate) fn header(self, task_id: u64) -> Header {
+        Header { kind: self.kind, flags: 0, task_id, aux: self.aux }
+    }
+
     /// A function of another program; its name comes first in the body.
     pub(crate) fn call(aux: u64) -> Self {
         Self { kind: Kind::Call, aux }
     }
 }
+
+/// A call that is encoded, and where it was sent last.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    request: Request,
+    body: Vec<u8>,
+    /// The seat to which it was announced, and its number there.
+    announced: Option<(u32, u64)>,
+}
+
+impl Outbound {
+    pub(crate) fn new(request: Request, body: Vec<u8>) -> Self {
+        Self { request, body, announced: None }
+    }
+}
+
+/// How many calls may be in the hands of a child that is busy with one before them. With that one they fit a pipe's
+/// pages, of which each takes one.
+const MOST_AHEAD: usize = 8;
+
+/// Seats made so far.
+static SEATS: AtomicU32 = AtomicU32::new(0);
 
 /// What a failed launch means for a worker.
 pub(crate) fn refused(error: LaunchError) -> OpenError<OpenFailure> {
@@ -64,7 +95,9 @@ impl ProcessSeat {
         let bell =
             launch.kill_on_cancel.then(Bell::hang).transpose().map_err(LaunchError::Spawn)?;
         let proxy = Proxy::launch(&launch)?;
-        Ok(Self { launch, proxy, task_id: 0, own_limit: None, bell })
+        // ORDERING: Relaxed: a number.
+        let serial = SEATS.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { launch, proxy, serial, task_id: 0, own_limit: None, bell })
     }
 
     /// Limits the next task; of several limits the shortest counts.
@@ -93,25 +126,56 @@ impl ProcessSeat {
         }
     }
 
+    /// Sends a call ahead, if it is small and nothing about it asks for more than a reply.
+    pub(crate) fn announce(&mut self, outbound: &mut Outbound) -> bool {
+        if self.in_flight(outbound).is_some() {
+            return true;
+        }
+        // A cancel that kills the worker must not meet another task than its own.
+        if self.bell.is_some() {
+            return false;
+        }
+        let task_id = self.next_id();
+        let announced = self.proxy.announce(task_id, outbound.request, &outbound.body);
+        if announced {
+            outbound.announced = Some((self.serial, task_id));
+        }
+        announced
+    }
+
+    /// Whether another call may be sent ahead.
+    pub(crate) fn may_take_ahead(&self) -> bool {
+        self.proxy.is_brief() && self.proxy.in_flight() <= MOST_AHEAD && self.is_sound()
+    }
+
+    /// Takes back what the child has not begun; how many calls it has.
+    pub(crate) fn recall(&mut self) -> usize {
+        self.proxy.recall();
+        self.proxy.in_flight()
+    }
+
     /// Runs a call. A child that turns out to have died before it read the call is replaced, once:
     /// the call was not started, and has all its time before it.
     pub(crate) fn exchange(
         &mut self,
-        request: Request,
-        body: &[u8],
-        is_cancelled: &dyn Fn() -> bool,
+        outbound: &Outbound,
+        this: Option<&Running<'_>>,
     ) -> Result<Vec<u8>, TaskError> {
-        self.task_id += 1;
+        let task_id = self.in_flight(outbound).unwrap_or_else(|| self.next_id());
+        let Outbound { request, body, .. } = outbound;
         let terms = Terms {
             limit: self.own_limit.take().or(self.launch.task_timeout),
-            cancel: self.bell.as_deref().map(|bell| (bell, is_cancelled)),
+            bell: self.bell.as_deref(),
+            caller: &this,
         };
-        let mut reply = self.proxy.ask(self.task_id, request, body, terms);
+        let mut reply = self.proxy.ask(task_id, *request, body, terms);
         if let Err(CallError::NotStarted(_)) = reply {
+            // What was sent behind it has not started either.
+            terms.caller.give_back(usize::MAX);
             match Proxy::launch(&self.launch) {
                 Ok(proxy) => {
                     self.proxy = proxy;
-                    reply = self.proxy.ask(self.task_id, request, body, terms);
+                    reply = self.proxy.ask(task_id, *request, body, terms);
                 }
                 Err(error) => return Err(TaskError::Failed(error.into())),
             }
@@ -124,6 +188,29 @@ impl ProcessSeat {
                 Err(TaskError::Failed(lost.into()))
             }
             Err(error) => Err(TaskError::Failed(error.into())),
+        }
+    }
+
+    /// The number of a call that was sent to this seat, and neither answered nor taken back.
+    fn in_flight(&self, outbound: &Outbound) -> Option<u64> {
+        let (seat, task_id) = outbound.announced?;
+        (seat == self.serial && self.proxy.has_in_flight(task_id)).then_some(task_id)
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.task_id += 1;
+        self.task_id
+    }
+}
+
+impl Caller for Option<&Running<'_>> {
+    fn is_cancelled(&self) -> bool {
+        self.is_some_and(Running::is_cancel_called)
+    }
+
+    fn give_back(&self, last: usize) {
+        if let Some(running) = self {
+            running.give_back(last);
         }
     }
 }

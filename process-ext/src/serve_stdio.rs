@@ -85,7 +85,7 @@ impl Server<'_> {
     fn answer(&mut self, link: &mut Link, call: &Frame) -> Result<(), Stop> {
         let (form, name, arguments) = split_call(call.header.aux, &call.body)?;
         let answer = self.call(form, name, arguments);
-        Ok(self.bench.reply(link, call.header.task_id, answer)?)
+        Ok(self.bench.reply(link, Header { aux: 0, ..call.header }, answer)?)
     }
 
     fn call(&mut self, form: Form, name: &str, arguments: &[u8]) -> Answer {

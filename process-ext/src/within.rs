@@ -103,6 +103,10 @@ impl<J: Job<ProcessSeat, Failure> + 'static> Job<ProcessSeat, Failure> for Withi
         self.job.run_as(seat, this)
     }
 
+    fn announce(&mut self, seat: &mut ProcessSeat) -> bool {
+        self.job.announce(seat)
+    }
+
     fn keep(self) -> Option<KeptJob<ProcessSeat, Failure>> {
         Some(Box::new(self))
     }

@@ -8,6 +8,9 @@
 use std::fs::File;
 use std::io::{self, IoSlice, Write as _};
 use std::os::fd::AsFd as _;
+use std::time::Instant;
+
+use asyncpal_core::spin::Credit;
 
 use crate::error::DecodeError;
 use crate::panics;
@@ -22,6 +25,9 @@ use crate::wire::frame::{
 use crate::wire::message::{Failure, Hello, Init, PROTOCOL_VERSION};
 
 static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
+
+/// How many times the cost of a look at memory is that of a look into a pipe.
+pub(crate) const READ_COSTS_LOOKS: usize = 4;
 
 /// The capacity that the output buffer keeps from one task to the next.
 const KEPT_OUTPUT_BYTES: usize = 1 << 20;
@@ -94,7 +100,7 @@ fn serve() -> i32 {
             return exit::NO_PARENT;
         }
     };
-    exit_code(run(Link::new(requests, replies)))
+    exit_code(run(Link::nonblocking(requests, replies)))
 }
 
 /// What a worker says of its end.
@@ -130,6 +136,7 @@ fn run(mut link: Link) -> Result<(), Stop> {
         return Err(Stop::Protocol(String::from("the parent is another build of this program")));
     };
     worker::set_process_name(&init.name);
+    link.credit = (frame.header.aux == 1).then(Credit::new);
     let limit = link.set_limit(init.max_frame_bytes);
     let mut server = Server { build, bench: Bench::new(limit) };
 
@@ -162,8 +169,10 @@ struct Server {
 
 impl Server {
     fn answer(&mut self, link: &mut Link, task: &Frame) -> io::Result<()> {
+        let begun = Instant::now();
         let answer = self.call(task.header.aux as i64, &task.body);
-        self.bench.reply(link, task.header.task_id, answer)
+        let nanos = u64::try_from(begun.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.bench.reply(link, Header { aux: nanos, ..task.header }, answer)
     }
 
     /// Runs the initializer or the finalizer; `None` if all went well.
@@ -219,13 +228,9 @@ impl Bench {
         Self { limit, output: Vec::new(), pid: std::process::id() }
     }
 
-    pub(crate) fn reply(
-        &mut self,
-        link: &mut Link,
-        task_id: u64,
-        answer: Answer,
-    ) -> io::Result<()> {
-        let header = |kind| Header { task_id, ..Header::new(kind) };
+    /// Answers the task of that header; its `aux` is the reply's.
+    pub(crate) fn reply(&mut self, link: &mut Link, to: Header, answer: Answer) -> io::Result<()> {
+        let header = |kind| Header { kind, flags: 0, ..to };
         match answer {
             Answer::Result => link.send(header(Kind::Result), &self.output),
             Answer::Error(failure) => link.send(header(Kind::Error), &failure.encode()),
@@ -260,13 +265,23 @@ impl Bench {
 /// The two pipes; every operation waits until it is done.
 pub(crate) struct Link {
     requests: File,
+    /// Whether a read returns at once, with nothing if there is nothing.
+    is_nonblocking: bool,
+    /// There if it may look for the next request for a few microseconds before it sleeps.
+    credit: Option<Credit>,
     replies: File,
     decoder: Decoder,
 }
 
 impl Link {
     pub(crate) fn new(requests: File, replies: File) -> Self {
-        Self { requests, replies, decoder: Decoder::new(MIN_FRAME_LIMIT) }
+        let decoder = Decoder::new(MIN_FRAME_LIMIT);
+        Self { requests, is_nonblocking: false, credit: None, replies, decoder }
+    }
+
+    /// The same, over requests that the parent has made non-blocking.
+    fn nonblocking(requests: File, replies: File) -> Self {
+        Self { is_nonblocking: true, ..Self::new(requests, replies) }
     }
 
     /// Accepts bodies as large as the parent says; returns how large a result may be.
@@ -292,16 +307,54 @@ impl Link {
             if let Some(frame) = self.decoder.next()? {
                 return Ok(Some(frame));
             }
-            if self.decoder.is_at_boundary() {
-                // Linux hands what has come to a reader that was killed in its sleep, but to nobody who was
-                // killed in a poll: a request sent to a worker in its last moment stays unread, and goes elsewhere.
-                poll::wait(&mut [Watch::readable(self.requests.as_fd())], None)?;
-            }
-            let (buffer, welcome) = self.decoder.buffer();
-            if pipe::read_append(&self.requests, buffer, welcome)? == 0 {
+            if self.read()? == 0 {
                 self.decoder.finish()?;
                 return Ok(None);
             }
+        }
+    }
+
+    /// Reads more, and waits for it. Zero at the end.
+    ///
+    /// Linux hands what has come to a reader that was killed in its sleep, but to nobody who was killed in a poll: a
+    /// request sent to a worker in its last moment stays unread, and goes elsewhere. So no read sleeps between frames.
+    fn read(&mut self) -> io::Result<usize> {
+        if self.is_nonblocking {
+            if let Some(read) = self.look()? {
+                return Ok(read);
+            }
+        }
+        loop {
+            if self.is_nonblocking || self.decoder.is_at_boundary() {
+                poll::wait(&mut [Watch::readable(self.requests.as_fd())], None)?;
+            }
+            if let Some(read) = self.read_now()? {
+                return Ok(read);
+            }
+        }
+    }
+
+    /// Reads if there is something, or comes soon and that has lately paid off.
+    fn look(&mut self) -> io::Result<Option<usize>> {
+        let looks = self.credit.as_mut().map_or(0, Credit::looks).div_ceil(READ_COSTS_LOOKS);
+        let mut read = self.read_now()?;
+        for _ in 1..looks {
+            if read.is_some() {
+                break;
+            }
+            read = self.read_now()?;
+        }
+        if let Some(credit) = self.credit.as_mut().filter(|_| looks > 0) {
+            credit.settle(read.is_some());
+        }
+        Ok(read)
+    }
+
+    fn read_now(&mut self) -> io::Result<Option<usize>> {
+        let (buffer, welcome) = self.decoder.buffer();
+        match pipe::read_append(&self.requests, buffer, welcome) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            read => read.map(Some),
         }
     }
 

@@ -8,6 +8,8 @@ use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::Job;
 
 pub use asyncpal_core::executor::OpenError;
+#[cfg(doc)]
+use asyncpal_core::executor::WorkerKind;
 
 pub use crate::clock::StdClock;
 pub use crate::error::CrashLoop;
@@ -28,17 +30,20 @@ pub struct Setup<K: Kind> {
     pub initializer: Option<K::Hook>,
     /// Called by each worker after its last task.
     pub finalizer: Option<K::Hook>,
+    /// Whether workers may spin before they sleep.
+    pub spin: bool,
     /// What only this kind asks for.
     pub options: K::Options,
 }
 
 impl<K: Kind> Clone for Setup<K> {
     fn clone(&self) -> Self {
-        let Self { name, initializer, finalizer, options } = self;
+        let Self { name, initializer, finalizer, spin, options } = self;
         Self {
             name: name.clone(),
             initializer: initializer.clone(),
             finalizer: finalizer.clone(),
+            spin: *spin,
             options: options.clone(),
         }
     }
@@ -96,6 +101,21 @@ pub trait Kind: Send + Sync + Sized + 'static {
     ) -> Unparked {
         let _ = seat;
         parker.park(deadline)
+    }
+
+    /// Whether workers may take tasks ahead of their turn: see [`WorkerKind::TAKES_AHEAD`].
+    const TAKES_AHEAD: bool = false;
+
+    /// Whether a worker with this seat may take one more: see [`WorkerKind::may_take_ahead`].
+    fn may_take_ahead(&self, seat: &Self::Seat) -> bool {
+        let _ = seat;
+        false
+    }
+
+    /// Takes back what was announced to the seat: see [`WorkerKind::recall`].
+    fn recall(&self, seat: &mut Self::Seat) -> usize {
+        let _ = seat;
+        0
     }
 
     /// Ends a worker, on its own thread.

@@ -200,6 +200,10 @@ impl<S, J: Job<S, Failure>> Job<S, Failure> for Tracked<J> {
         result.map_err(|failure| attribute(failure, this))
     }
 
+    fn announce(&mut self, seat: &mut S) -> bool {
+        self.0.announce(seat)
+    }
+
     fn keep(self) -> Option<KeptJob<S, Failure>> {
         self.0.keep()
     }

@@ -130,9 +130,9 @@ pub trait WorkerKind: Send + Sync + Sized {
         false
     }
 
-    /// The worker is about to leave: takes back what was announced to the seat and not begun; how many
-    /// tasks that are, counted from the last. The others will be [run](crate::task::Job::run), and fail if
-    /// the seat is lost.
+    /// The worker is about to leave: takes back what was announced to the seat and not begun. Says how many
+    /// of the announced tasks have been begun: these, the oldest, will be [run](crate::task::Job::run), and
+    /// fail if the seat is lost; the others are given back.
     fn recall(&self, seat: &mut Self::Seat) -> usize {
         let _ = seat;
         0

@@ -285,8 +285,8 @@ where
         if self.ahead.count() == 0 {
             return;
         }
-        let unbegun = self.engine.kind.recall(seat);
-        self.hands().give_back(unbegun);
+        let begun = self.engine.kind.recall(seat);
+        self.hands().give_back(self.ahead.count().saturating_sub(begun));
         while let Some(task) = self.hands().next() {
             self.run(task, seat);
         }

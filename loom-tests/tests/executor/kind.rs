@@ -196,7 +196,8 @@ macro_rules! workers_of {
             }
 
             fn recall(&self, desk: &mut Desk) -> usize {
-                core::mem::take(&mut desk.announced)
+                desk.announced = 0;
+                0
             }
 
             fn keep_alive(&self, _slot: usize) -> Option<Duration> {

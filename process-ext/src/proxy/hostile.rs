@@ -4,13 +4,14 @@
 use core::time::Duration;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::fd::AsFd as _;
 use std::thread;
 
-use super::{Launch, Link, Proxy, Reply};
+use super::{Flight, Launch, Link, Proxy, Reply, RunTime};
 use crate::error::CallError;
 use crate::remote::FunctionId;
 use crate::sys::child::Child;
-use crate::sys::object;
+use crate::sys::{object, pipe};
 use crate::wire::frame::{Decoder, HEADER_BYTES, Kind, MAGIC, MIN_FRAME_LIMIT};
 use crate::wire::message::{Hello, PROTOCOL_VERSION};
 
@@ -64,6 +65,7 @@ impl Said {
 pub fn converse(said: &Said, has_initializer: bool, calls: u8) -> usize {
     let (link, ends) = Link::open(MIN_FRAME_LIMIT).expect("there are descriptors");
     let requests = link.requests_for_worker().try_clone_to_owned().expect("there are descriptors");
+    pipe::set_blocking(requests.as_fd()).expect("it is open");
     let (child, end) = Child::stand_in().expect("there are descriptors");
     let proxy = Proxy {
         name: "hostile".into(),
@@ -74,6 +76,9 @@ pub fn converse(said: &Said, has_initializer: bool, calls: u8) -> usize {
         worker_pid: 1,
         kill_grace: Duration::from_secs(30),
         memory: None,
+        flight: Flight::default(),
+        run_time: RunTime::default(),
+        may_spin: false,
         lost: None,
     };
     thread::scope(|scope| {

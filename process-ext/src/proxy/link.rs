@@ -5,10 +5,13 @@ use std::io::{self, IoSlice, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
+use asyncpal_core::spin::Credit;
+
 use crate::sys::lifeline::Lifeline;
 use crate::sys::pipe::{self, Pipe};
 use crate::sys::poll::{self, Watch};
 use crate::wire::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header};
+use crate::worker_main::READ_COSTS_LOOKS;
 
 /// How much of what is no frame is told.
 const SHOWN_BYTES: usize = 80;
@@ -28,16 +31,46 @@ pub(super) enum Event {
     Rung,
 }
 
+/// How long to wait, and for what else.
+#[derive(Default)]
+pub(super) struct Wait<'w> {
+    pub(super) deadline: Option<Instant>,
+    pub(super) bell: Option<BorrowedFd<'w>>,
+    /// Whether to look for a few microseconds before sleeping.
+    pub(super) may_spin: bool,
+}
+
+impl Wait<'_> {
+    /// For a frame alone.
+    pub(super) fn until(deadline: Option<Instant>) -> Self {
+        Self { deadline, ..Self::default() }
+    }
+}
+
+/// What a packet holds at most: the kernel writes and reads it as one.
+const PACKET_BYTES: usize = 4096;
+
 /// The parent's ends; both are non-blocking.
 #[derive(Debug)]
 pub(super) struct Link {
     requests: File,
     replies: File,
     decoder: Decoder,
+    packets: Packets,
+    credit: Credit,
     /// With a read end of our own a write to a dead worker raises no SIGPIPE, and what it left unread can be counted.
     unread: OwnedFd,
     /// Kept open for as long as the worker may live.
     _lifeline: Option<Lifeline>,
+}
+
+/// Whether requests are written as packets, each of which the worker reads by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Packets {
+    /// The worker, or the system, does not know them.
+    Never,
+    Off,
+    On,
 }
 
 /// The ends that a worker of another program gets.
@@ -56,7 +89,10 @@ impl Link {
     /// Opens the three pipes of a worker.
     pub(super) fn open(limit: usize) -> io::Result<(Self, WorkerEnds)> {
         let (lifeline, lifeline_of_worker) = Lifeline::open()?;
-        let (link, replies) = Self::open_with(limit, Some(lifeline))?;
+        let (mut link, replies) = Self::open_with(limit, Some(lifeline))?;
+        // The worker's, too: it looks before it sleeps.
+        pipe::set_nonblocking(link.unread.as_fd())?;
+        link.packets = Packets::Off;
         Ok((link, WorkerEnds { replies, lifeline: lifeline_of_worker }))
     }
 
@@ -76,6 +112,8 @@ impl Link {
             requests: File::from(requests.writer),
             replies: File::from(replies.reader),
             decoder: Decoder::new(limit),
+            packets: Packets::Never,
+            credit: Credit::new(),
             unread: requests.reader,
             _lifeline: lifeline,
         };
@@ -87,10 +125,35 @@ impl Link {
         self.unread.as_fd()
     }
 
-    /// Whether the worker has taken in all that was sent. Before it has, it cannot have started the task.
-    pub(super) fn is_all_read(&self) -> bool {
+    /// How many bytes the worker has not taken in. Before it has taken a request in, it cannot have started it.
+    pub(super) fn unread_bytes(&self) -> usize {
         // When in doubt the task may have started.
-        pipe::unread_bytes(self.unread.as_fd()).map_or(true, |bytes| bytes == 0)
+        pipe::unread_bytes(self.unread.as_fd()).unwrap_or(0)
+    }
+
+    /// Takes back what the worker has not read; how many bytes that was. All at once: it reads no later packet
+    /// meanwhile than one that is taken.
+    pub(super) fn withdraw(&mut self) -> usize {
+        pipe::withdraw(self.unread.as_fd()).unwrap_or(0)
+    }
+
+    /// Sends a small frame whole, or not at all.
+    pub(super) fn send_packet(&mut self, header: Header, body: &[u8]) -> bool {
+        if HEADER_BYTES + body.len() > PACKET_BYTES || !self.set_packets(Packets::On) {
+            return false;
+        }
+        let Ok(mut packet) = Outgoing::frame(header, body) else { return false };
+        packet.send(&self.requests).is_ok() && packet.is_sent()
+    }
+
+    fn set_packets(&mut self, wanted: Packets) -> bool {
+        if self.packets != Packets::Never && self.packets != wanted {
+            match pipe::set_packets(self.requests.as_fd(), wanted == Packets::On) {
+                Ok(()) => self.packets = wanted,
+                Err(_) => self.packets = Packets::Never,
+            }
+        }
+        self.packets == wanted
     }
 
     /// Whether no byte has arrived behind the last frame.
@@ -117,19 +180,12 @@ impl Link {
         &mut self,
         outgoing: &mut Outgoing<'_>,
         exit_fd: BorrowedFd<'_>,
-        deadline: Option<Instant>,
+        wait: Wait<'_>,
     ) -> Result<Event, String> {
-        self.exchange_or(outgoing, exit_fd, deadline, None)
-    }
-
-    /// The same, until the bell rings. A frame that has arrived comes first.
-    pub(super) fn exchange_or(
-        &mut self,
-        outgoing: &mut Outgoing<'_>,
-        exit_fd: BorrowedFd<'_>,
-        deadline: Option<Instant>,
-        bell: Option<BorrowedFd<'_>>,
-    ) -> Result<Event, String> {
+        if !outgoing.is_sent() {
+            // A long request in packets would be read in as many pieces.
+            self.set_packets(Packets::Off);
+        }
         loop {
             if let Some(frame) = self.next()? {
                 if !outgoing.is_sent() {
@@ -138,6 +194,13 @@ impl Link {
                 return Ok(Event::Frame(frame));
             }
             outgoing.send(&self.requests).map_err(|error| format!("no request fits: {error}"))?;
+            if wait.may_spin && outgoing.is_sent() {
+                match self.spin()? {
+                    Read::Some => continue,
+                    Read::Nothing => {}
+                    Read::End => return Ok(Event::HungUp),
+                }
+            }
             let mut watches = [
                 Watch::readable(self.replies.as_fd()),
                 Watch::readable(exit_fd),
@@ -146,9 +209,9 @@ impl Link {
                 } else {
                     Watch::writable(self.requests.as_fd())
                 },
-                bell.map_or_else(Watch::never, Watch::readable),
+                wait.bell.map_or_else(Watch::never, Watch::readable),
             ];
-            let ready = poll::wait(&mut watches, deadline)
+            let ready = poll::wait(&mut watches, wait.deadline)
                 .map_err(|error| format!("it cannot be waited for: {error}"))?;
             if !ready {
                 return Ok(Event::TimedOut);
@@ -164,6 +227,22 @@ impl Link {
                 return Ok(Event::Rung);
             }
         }
+    }
+
+    /// Looks for words for a few microseconds, if that has lately paid off.
+    fn spin(&mut self) -> Result<Read, String> {
+        let looks = self.credit.looks().div_ceil(READ_COSTS_LOOKS);
+        let mut read = Read::Nothing;
+        for _ in 0..looks {
+            read = self.read()?;
+            if !matches!(read, Read::Nothing) {
+                break;
+            }
+        }
+        if looks > 0 {
+            self.credit.settle(matches!(read, Read::Some));
+        }
+        Ok(read)
     }
 
     /// Reads what a dead worker has left. A reply that was written whole is not lost.
@@ -261,6 +340,7 @@ mod tests {
     fn a_worker_that_talks_before_it_has_listened_does_not_deadlock() {
         let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
         let mut requests = File::from(link.unread.try_clone().unwrap());
+        pipe::set_blocking(requests.as_fd()).unwrap();
         let mut replies = File::from(ends.replies);
         let worker = thread::spawn(move || {
             let mut reply = Header::new(Kind::Result).encode(LARGE).unwrap().to_vec();
@@ -275,11 +355,11 @@ mod tests {
 
         let mut outgoing = Outgoing::frame(Header::new(Kind::Task), &request).unwrap();
         let deadline = Some(Instant::now() + Duration::from_secs(30));
-        let event = link.exchange(&mut outgoing, never.as_fd(), deadline).unwrap();
+        let event = link.exchange(&mut outgoing, never.as_fd(), Wait::until(deadline)).unwrap();
 
         let Event::Frame(frame) = event else { panic!("no frame") };
         assert_eq!(frame.body, vec![1; LARGE]);
-        assert!(link.is_at_boundary() && link.is_all_read());
+        assert!(link.is_at_boundary() && link.unread_bytes() == 0);
         worker.join().unwrap();
     }
 
@@ -295,11 +375,13 @@ mod tests {
         }
 
         for id in 1..=2 {
-            let event = link.exchange(&mut Outgoing::nothing(), ended.as_fd(), None).unwrap();
+            let event =
+                link.exchange(&mut Outgoing::nothing(), ended.as_fd(), Wait::default()).unwrap();
             assert!(matches!(event, Event::Frame(frame) if frame.header.task_id == id));
         }
 
-        let event = link.exchange(&mut Outgoing::nothing(), ended.as_fd(), None).unwrap();
+        let event =
+            link.exchange(&mut Outgoing::nothing(), ended.as_fd(), Wait::default()).unwrap();
         assert!(matches!(event, Event::Ended));
     }
 
@@ -321,9 +403,9 @@ mod tests {
         let never = EventFd::new().unwrap();
 
         let mut outgoing = Outgoing::frame(Header::new(Kind::Task), b"x").unwrap();
-        let event = link.exchange(&mut outgoing, never.as_fd(), None).unwrap();
+        let event = link.exchange(&mut outgoing, never.as_fd(), Wait::default()).unwrap();
 
         assert!(matches!(event, Event::HungUp));
-        assert!(outgoing.is_sent() && !link.is_all_read());
+        assert!(outgoing.is_sent() && link.unread_bytes() > 0);
     }
 }

@@ -1,4 +1,7 @@
-//! One task of a worker: the request, the reply, and the ways in which the wait is given up.
+//! Tasks of a worker: requests, the reply, and the ways in which the wait for it is given up.
+//!
+//! Small requests may be sent ahead, while the worker is busy with an earlier one. It reads one at a time, and what it
+//! has not read can be taken back: when the task before takes longer than brief tasks do, and when the worker is lost.
 //!
 //! A task that is out of time, or was cancelled, takes its worker along: what it computes cannot be stopped from
 //! outside in any other way. The cause is noted before the first signal is sent, so the error says why the worker
@@ -6,23 +9,51 @@
 
 use core::time::Duration;
 use std::os::fd::AsFd as _;
+use std::time::Instant;
 
-use super::link::{Event, Outgoing};
+use super::link::{Event, Outgoing, Wait};
 use super::{Proxy, after};
 use crate::bell::Bell;
 use crate::error::{CallError, LostCause, WorkerLost};
 use crate::launch::Reply;
 use crate::remote::FunctionId;
 use crate::seat::Request;
-use crate::wire::frame::{Frame, Header, Kind};
+use crate::wire::frame::{Frame, HEADER_BYTES, Header, Kind};
+
+/// How long a task may run before those that were sent behind it are taken back.
+const PATIENCE: Duration = Duration::from_micros(200);
+
+/// Who waits for a task.
+pub(crate) trait Caller {
+    /// Whether nobody wants the reply any more.
+    fn is_cancelled(&self) -> bool;
+
+    /// The last so many of the requests that were sent behind this one were taken back.
+    fn give_back(&self, last: usize);
+}
+
+/// Nobody in particular: sends nothing ahead and cancels nothing.
+impl Caller for () {
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn give_back(&self, _: usize) {}
+}
 
 /// How long a task is waited for.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Terms<'t> {
     /// So long at most.
     pub(crate) limit: Option<Duration>,
-    /// Until this bell rings and the question is answered with yes.
-    pub(crate) cancel: Option<(&'t Bell, &'t dyn Fn() -> bool)>,
+    /// Until this bell rings and the caller has cancelled.
+    pub(crate) bell: Option<&'t Bell>,
+    pub(crate) caller: &'t dyn Caller,
+}
+
+impl Terms<'_> {
+    /// For ever, for nobody in particular.
+    const FOR_EVER: Self = Self { limit: None, bell: None, caller: &() };
 }
 
 impl Proxy {
@@ -37,7 +68,7 @@ impl Proxy {
         function: FunctionId,
         payload: &[u8],
     ) -> Result<Reply, CallError> {
-        self.ask(task_id, Request::task(function), payload, Terms::default())
+        self.ask(task_id, Request::task(function), payload, Terms::FOR_EVER)
     }
 
     /// Whether the worker has more bytes in memory than it may keep from one task to the next.
@@ -46,7 +77,41 @@ impl Proxy {
         self.is_alive() && memory.resident_bytes().is_some_and(|bytes| bytes > *most)
     }
 
-    /// The same, whoever the worker is, on these terms.
+    /// Whether the worker's tasks are over before another could be sent to it.
+    pub(crate) fn is_brief(&self) -> bool {
+        self.run_time.is_brief()
+    }
+
+    /// How many requests were sent and not answered.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.flight.len()
+    }
+
+    /// Whether this request was sent to this worker, and neither answered nor taken back.
+    pub(crate) fn has_in_flight(&self, task_id: u64) -> bool {
+        self.flight.contains(task_id)
+    }
+
+    /// Sends a request behind those that are in flight; false if that is not possible now. It must be asked for
+    /// afterwards.
+    pub(crate) fn announce(&mut self, task_id: u64, request: Request, payload: &[u8]) -> bool {
+        let header = request.header(task_id);
+        let sent = self.lost.is_none()
+            && payload.len() <= self.max_frame_bytes
+            && self.link.send_packet(header, payload);
+        if sent {
+            self.flight.push(task_id, HEADER_BYTES + payload.len());
+        }
+        sent
+    }
+
+    /// Takes back the requests that the worker has not read. It has begun, or will begin, those that stay in flight.
+    pub(crate) fn recall(&mut self) {
+        let unread = if self.is_alive() { self.link.withdraw() } else { self.link.unread_bytes() };
+        self.flight.drop_last(self.flight.unread(unread));
+    }
+
+    /// Runs a task, whoever the worker is, on these terms. If it was announced, it is the oldest in flight.
     pub(crate) fn ask(
         &mut self,
         task_id: u64,
@@ -54,24 +119,42 @@ impl Proxy {
         payload: &[u8],
         terms: Terms<'_>,
     ) -> Result<Reply, CallError> {
-        if let Some(lost) = &self.lost {
-            return Err(CallError::NotStarted(lost.clone()));
+        let announced = self.flight.contains(task_id);
+        if let Some(lost) = self.lost.clone() {
+            // What was read before the loss may have been begun.
+            return Err(if announced {
+                CallError::Lost(lost)
+            } else {
+                CallError::NotStarted(lost)
+            });
         }
         if payload.len() > self.max_frame_bytes {
             let (bytes, limit) = (payload.len(), self.max_frame_bytes);
             return Err(CallError::TooLarge { bytes, limit });
         }
-        let header = Header { kind: request.kind, flags: 0, task_id, aux: request.aux };
-        let mut outgoing =
-            Outgoing::frame(header, payload).map_err(|what| CallError::Lost(self.expel(what)))?;
-        match self.await_reply(&mut outgoing, terms) {
+        let mut outgoing = if announced {
+            Outgoing::nothing()
+        } else {
+            debug_assert_eq!(self.in_flight(), 0, "requests are sent in the order of the tasks");
+            self.flight.push(task_id, HEADER_BYTES + payload.len());
+            Outgoing::frame(request.header(task_id), payload)
+                .map_err(|what| CallError::Lost(self.expel(what)))?
+        };
+        let replied = self.await_reply(&mut outgoing, terms);
+        // More than what is behind it: the worker has not taken it in, so it cannot have started it.
+        let was_begun = outgoing.is_sent() && self.is_oldest_read();
+        self.flight.pop();
+        match replied {
             Ok(Ok(frame)) => self.reply_to(task_id, frame).map_err(CallError::Lost),
             Ok(Err(given_up)) => Err(CallError::Lost(self.give_up(given_up))),
-            Err(lost) if outgoing.is_sent() && self.link.is_all_read() => {
-                Err(CallError::Lost(lost))
-            }
+            Err(lost) if was_begun => Err(CallError::Lost(lost)),
             Err(lost) => Err(CallError::NotStarted(lost)),
         }
+    }
+
+    /// Whether the worker has taken in the whole of the oldest request in flight.
+    fn is_oldest_read(&self) -> bool {
+        self.link.unread_bytes() <= self.flight.bytes_behind()
     }
 
     /// The reply, or why nobody waits for it any longer.
@@ -81,23 +164,43 @@ impl Proxy {
         terms: Terms<'_>,
     ) -> Result<Result<Frame, LostCause>, WorkerLost> {
         let deadline = terms.limit.map(after);
+        let mut patience = (self.in_flight() > 1).then(|| Instant::now() + PATIENCE);
         loop {
-            let bell = terms.cancel.map(|(bell, _)| bell.as_fd());
-            let event = self.link.exchange_or(outgoing, self.child.exit_fd(), deadline, bell);
+            let wait = Wait {
+                deadline: [deadline, patience].into_iter().flatten().min(),
+                bell: terms.bell.map(|bell| bell.as_fd()),
+                may_spin: self.may_spin,
+            };
+            let event = self.link.exchange(outgoing, self.child.exit_fd(), wait);
             match (event, terms) {
-                (Ok(Event::Rung), Terms { cancel: Some((bell, is_cancelled)), .. }) => {
+                (Ok(Event::Rung), Terms { bell: Some(bell), caller, .. }) => {
                     // Silenced first: a cancel that comes after the look rings again.
                     bell.silence();
-                    if is_cancelled() {
+                    if caller.is_cancelled() {
                         return Ok(Err(LostCause::Cancelled));
                     }
                 }
-                (Ok(Event::TimedOut), Terms { limit: Some(limit), .. }) => {
-                    return Ok(Err(LostCause::TimedOut(limit)));
+                (Ok(Event::TimedOut), Terms { limit, .. }) => {
+                    if let (Some(limit), true) = (limit, deadline <= Some(Instant::now())) {
+                        return Ok(Err(LostCause::TimedOut(limit)));
+                    }
+                    patience = self.lose_patience(terms.caller);
                 }
                 (event, _) => return self.heard(event).map(Ok),
             }
         }
+    }
+
+    /// What was sent behind the oldest request goes to others, if that one has begun. Until when to wait otherwise.
+    fn lose_patience(&mut self, caller: &dyn Caller) -> Option<Instant> {
+        if !self.is_oldest_read() {
+            return Some(Instant::now() + PATIENCE);
+        }
+        self.run_time.note(PATIENCE);
+        let before = self.in_flight();
+        self.recall();
+        caller.give_back(before - self.in_flight());
+        None
     }
 
     /// SIGTERM, a grace period, SIGKILL, for the worker and what it has started.
@@ -112,15 +215,17 @@ impl Proxy {
     }
 
     fn reply_to(&mut self, task_id: u64, frame: Frame) -> Result<Reply, WorkerLost> {
-        if frame.header.task_id != task_id {
-            let found = frame.header.task_id;
+        let Header { kind, task_id: found, aux, .. } = frame.header;
+        if found != task_id {
             return Err(self.expel(format!("it replied to task {found} instead of {task_id}")));
         }
-        match frame.header.kind {
-            Kind::Result => Ok(Reply::Result(frame.body)),
-            Kind::Error => self.remote_error(&frame).map(Reply::Error),
-            Kind::Panic => self.remote_error(&frame).map(Reply::Panic),
-            _ => Err(self.expel_for(&frame)),
-        }
+        let reply = match kind {
+            Kind::Result => Reply::Result(frame.body),
+            Kind::Error => Reply::Error(self.remote_error(&frame)?),
+            Kind::Panic => Reply::Panic(self.remote_error(&frame)?),
+            _ => return Err(self.expel_for(&frame)),
+        };
+        self.run_time.note(Duration::from_nanos(aux));
+        Ok(reply)
     }
 }

@@ -1,5 +1,9 @@
-//! What becomes of a pool whose workers do not become ready.
+//! What to do with workers: decisions, made of values alone.
 
 #![forbid(unsafe_code)]
 
 pub(crate) mod breaker;
+#[cfg(target_os = "linux")]
+pub(crate) mod flight;
+#[cfg(target_os = "linux")]
+pub(crate) mod run_time;

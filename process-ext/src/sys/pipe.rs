@@ -2,6 +2,7 @@
 
 #![expect(unsafe_code, reason = "it calls the C library")]
 
+use core::ptr;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
@@ -9,6 +10,9 @@ use super::fds;
 
 /// What a pipe should hold: transfers of 1 MiB take half as many wake-ups as with the default of 64 KiB.
 const PIPE_BYTES: libc::c_int = 256 * 1024;
+
+/// What a pipe holds unless the user's quota is used up: 16 pages, of which each packet takes one.
+const ROOM_ASIDE: libc::c_int = 64 * 1024;
 
 /// Both ends of a pipe.
 #[derive(Debug)]
@@ -69,6 +73,36 @@ fn change_flags(
     // SAFETY: the descriptor is open; F_SETFL takes an int and touches no memory of ours.
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, change(flags)) })?;
     Ok(())
+}
+
+/// Lets each write of at most 4096 bytes be a packet, which a read takes by itself; or not.
+pub(crate) fn set_packets(writer: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let packets = if on { libc::O_DIRECT } else { 0 };
+    change_flags(writer, |flags| flags & !libc::O_DIRECT | packets)
+}
+
+/// Takes what lies in the pipe out of it, at one moment, and drops it; how many bytes that was. Nothing is taken if
+/// there is no room to take all of it at once.
+pub(crate) fn withdraw(reader: BorrowedFd<'_>) -> io::Result<usize> {
+    let aside = Pipe::open()?;
+    // SAFETY: the descriptor is open; F_GETPIPE_SZ touches no memory of ours.
+    let room = check(unsafe { libc::fcntl(aside.writer.as_raw_fd(), libc::F_GETPIPE_SZ) })?;
+    if room < ROOM_ASIDE {
+        return Err(io::ErrorKind::QuotaExceeded.into());
+    }
+    // SAFETY: both descriptors are open pipes; without offsets splice touches no memory of ours.
+    let taken = unsafe {
+        libc::splice(
+            reader.as_raw_fd(),
+            ptr::null_mut(),
+            aside.writer.as_raw_fd(),
+            ptr::null_mut(),
+            usize::try_from(room).unwrap_or(0),
+            libc::SPLICE_F_NONBLOCK,
+        )
+    };
+    // A failure is an empty pipe.
+    Ok(usize::try_from(taken).unwrap_or(0))
 }
 
 /// How many bytes lie in the pipe unread: after a death, whether a request was ever taken.

@@ -84,6 +84,10 @@ impl<S, J: Job<S, Failure>> Job<S, Failure> for LabelledJob<J> {
         self.job.run_as(seat, this)
     }
 
+    fn announce(&mut self, seat: &mut S) -> bool {
+        self.job.announce(seat)
+    }
+
     fn keep(self) -> Option<KeptJob<S, Failure>> {
         self.job.keep()
     }

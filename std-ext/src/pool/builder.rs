@@ -292,10 +292,12 @@ impl<K: Kind> Builder<K> {
         if name.contains('\0') {
             return Err(BuildError::Name);
         }
+        let spin = self.spin && several_processors();
         let setup = Setup {
             name: name.clone(),
             initializer: self.initializer.transpose()?,
             finalizer: self.finalizer.transpose()?,
+            spin,
             options: self.options,
         };
         let terms = Terms {
@@ -311,7 +313,7 @@ impl<K: Kind> Builder<K> {
             spawner: self.spawner,
             keep_cancelled_tasks: self.keep_cancelled_tasks,
             max_tasks_per_worker: self.max_tasks_per_worker,
-            spin: self.spin && several_processors(),
+            spin,
         };
         let Self { idle_timeout, grace, capacity, when_full, .. } = self;
         Plan { setup, terms, max_workers, idle_timeout, grace, capacity, when_full }.build()

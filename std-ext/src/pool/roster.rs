@@ -120,6 +120,11 @@ impl<K: Kind> Staff<K> {
         }
     }
 
+    /// Whether a worker that has run so many tasks may run another.
+    fn may_run_more(&self, tasks: usize) -> bool {
+        self.terms.max_tasks_per_worker.is_none_or(|most| tasks < most)
+    }
+
     /// What broke the pool, once it is broken.
     pub(super) fn broken_cause(&self) -> Option<&Arc<BrokenCause>> {
         self.broken.get()
@@ -263,7 +268,17 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn may_go_on(&self, seat: &K::Seat, tasks: usize) -> bool {
-        self.terms.max_tasks_per_worker.is_none_or(|most| tasks < most) && self.kind.is_sound(seat)
+        self.may_run_more(tasks) && self.kind.is_sound(seat)
+    }
+
+    const TAKES_AHEAD: bool = K::TAKES_AHEAD;
+
+    fn may_take_ahead(&self, seat: &K::Seat, tasks: usize) -> bool {
+        self.may_run_more(tasks) && self.kind.may_take_ahead(seat)
+    }
+
+    fn recall(&self, seat: &mut K::Seat) -> usize {
+        self.kind.recall(seat)
     }
 
     fn may_spin(&self) -> bool {
