@@ -9,6 +9,8 @@
 //! - **X1**, **X3**, **C8**: the pending tasks are never counted too low (`counts`).
 //! - **D1** to **D7**: what a worker has taken ahead runs once, there or elsewhere, or is cancelled; a task
 //!   that gives back what is behind it may wait for it (`ahead`).
+//! - **N1** to **N9**: a seat is in one thread's hands; callers that borrow one, submitters, and what a
+//!   worker was about to do leave no task behind (`loan`).
 //! - **C6**: whatever spawn or initializer fails, every submit is settled; growth that was held back
 //!   is resumed by workers that finish a task, and not tried before it is due (`failure`).
 //! - The fence of the lifecycle: a submit against `close` is settled; the queue is empty when the
@@ -33,6 +35,8 @@ mod failure;
 mod growth;
 #[path = "executor/kind.rs"]
 mod kind;
+#[path = "executor/loan.rs"]
+mod loan;
 #[path = "executor/observed.rs"]
 mod observed;
 #[path = "executor/owner.rs"]
@@ -53,3 +57,6 @@ type OnHeap = asyncpal_core::executor::Executor<ModelKind<asyncpal_core::executo
 
 /// The owner of one whose workers take tasks ahead.
 type Ahead = asyncpal_core::executor::Executor<ModelKind<kind::HeapAhead>>;
+
+/// The owner of one whose workers lend their seats.
+type Lending = asyncpal_core::executor::Executor<ModelKind<kind::HeapLending>>;

@@ -4,8 +4,6 @@
 
 use std::sync::Arc;
 
-use asyncpal_core::clock::Instant;
-use asyncpal_core::park::Unparked;
 use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
     Accepts, Chunk, Failure, Kind, OpenError, OpenFailure, Setup, Spread, TakesHook, With,
@@ -82,13 +80,10 @@ impl Kind for Commands {
         seat.is_sound()
     }
 
-    fn park(
-        &self,
-        seat: &mut ProcessSeat,
-        parker: &ProcessParker,
-        deadline: Option<Instant>,
-    ) -> Unparked {
-        seat.park(parker, deadline)
+    const LENDS: bool = true;
+
+    fn lend(&self, seat: &ProcessSeat, parker: &ProcessParker) -> bool {
+        parker.watch(seat.exit_fd())
     }
 
     fn close(&self, seat: ProcessSeat) -> Result<(), OpenFailure> {

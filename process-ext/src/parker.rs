@@ -27,8 +27,8 @@
 
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::OnceLock;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use asyncpal_core::clock::Instant as Moment;
@@ -50,6 +50,8 @@ const NOTIFIED: u32 = 2;
 pub struct ProcessParker {
     state: AtomicU32,
     wake: OnceLock<EventFd>,
+    /// The owner's alone; the lock is for the compiler.
+    watched: Mutex<Option<Arc<OwnedFd>>>,
 }
 
 /// Why [`ProcessParker::park`] returned.
@@ -75,7 +77,18 @@ impl Default for ProcessParker {
 impl ProcessParker {
     /// A parker that owes no wake.
     pub fn new() -> Self {
-        Self { state: AtomicU32::new(EMPTY), wake: OnceLock::new() }
+        Self { state: AtomicU32::new(EMPTY), wake: OnceLock::new(), watched: Mutex::default() }
+    }
+
+    /// From now on a `park` without a descriptor of its own watches this one, and reports it once. Only the owner
+    /// may call it. False if no `park` could wait.
+    pub fn watch(&self, descriptor: Arc<OwnedFd>) -> bool {
+        *self.watched() = Some(descriptor);
+        self.wake().is_some()
+    }
+
+    fn watched(&self) -> MutexGuard<'_, Option<Arc<OwnedFd>>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The eventfd. Only the owner makes it.
@@ -129,10 +142,16 @@ impl ProcessParker {
 
 impl Park for ProcessParker {
     fn park(&self, deadline: Option<Moment>) -> park::Unparked {
-        match Self::park(self, None, deadline.map(|moment| StdClock.to_std(moment))) {
+        let watched = self.watched().clone();
+        let descriptor = watched.as_ref().map(|descriptor| descriptor.as_fd());
+        match Self::park(self, descriptor, deadline.map(|moment| StdClock.to_std(moment))) {
             Unparked::TimedOut => park::Unparked::TimedOut,
             Unparked::Refused => park::Unparked::SeatLost,
-            Unparked::Woken | Unparked::Watched => park::Unparked::Woken,
+            Unparked::Watched => {
+                *self.watched() = None;
+                park::Unparked::SeatLost
+            }
+            Unparked::Woken => park::Unparked::Woken,
         }
     }
 

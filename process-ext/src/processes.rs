@@ -3,8 +3,6 @@
 use core::fmt;
 use std::sync::Arc;
 
-use asyncpal_core::clock::Instant;
-use asyncpal_core::park::Unparked;
 use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
     Accepts, Chunk, CrashLoop, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup,
@@ -109,13 +107,10 @@ impl Kind for Processes {
         seat.is_sound()
     }
 
-    fn park(
-        &self,
-        seat: &mut ProcessSeat,
-        parker: &ProcessParker,
-        deadline: Option<Instant>,
-    ) -> Unparked {
-        seat.park(parker, deadline)
+    const LENDS: bool = true;
+
+    fn lend(&self, seat: &ProcessSeat, parker: &ProcessParker) -> bool {
+        parker.watch(seat.exit_fd())
     }
 
     const TAKES_AHEAD: bool = true;

@@ -12,15 +12,13 @@ mod link;
 mod task;
 
 use core::time::Duration;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::time::Instant;
-
-use asyncpal_core::park;
 
 use crate::error::{
     CloseError, HandshakeError, LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost,
 };
-use crate::parker::{ProcessParker, Unparked};
 use crate::remote::FunctionId;
 use crate::supervisor::flight::Flight;
 use crate::supervisor::run_time::RunTime;
@@ -113,22 +111,14 @@ impl Proxy {
         std::fs::metadata("/proc/self/exe").map(drop).map_err(LaunchError::Proc)
     }
 
-    /// Sleeps in the parker of the worker's slot; a worker that ends meanwhile is reaped at once.
-    pub fn park(&mut self, parker: &ProcessParker, deadline: Option<Instant>) -> park::Unparked {
-        match parker.park(Some(self.exit_fd()), deadline) {
-            Unparked::Woken => park::Unparked::Woken,
-            Unparked::TimedOut => park::Unparked::TimedOut,
-            Unparked::Refused => park::Unparked::SeatLost,
-            Unparked::Watched => {
-                let _ = self.check();
-                park::Unparked::SeatLost
-            }
-        }
-    }
-
     /// A descriptor that is readable once the worker has ended: for the owner to watch while it is idle.
     pub fn exit_fd(&self) -> BorrowedFd<'_> {
         self.child.exit_fd()
+    }
+
+    /// The same, for as long as somebody watches.
+    pub(crate) fn shared_exit_fd(&self) -> Arc<OwnedFd> {
+        self.child.shared_exit_fd()
     }
 
     /// Looks whether the worker has ended while it was idle, and if so reaps it and says how it was lost.

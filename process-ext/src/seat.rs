@@ -3,17 +3,15 @@
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use asyncpal_core::clock::Instant;
-use asyncpal_core::park::Unparked;
 use asyncpal_core::task::Running;
 use asyncpal_std::TaskError;
-use asyncpal_std::kind::{OpenError, OpenFailure, StdClock};
+use asyncpal_std::kind::{OpenError, OpenFailure};
 
 use crate::bell::Bell;
 use crate::error::{CallError, CloseError, LaunchError};
-use crate::parker::ProcessParker;
 use crate::proxy::{Caller, Launch, Proxy, Reply, Terms};
 use crate::remote::FunctionId;
 use crate::sync::{AtomicU32, Ordering};
@@ -110,9 +108,9 @@ impl ProcessSeat {
         self.proxy.is_alive() && !self.proxy.is_swollen()
     }
 
-    /// Sleeps until a token, the deadline, or the child's end.
-    pub(crate) fn park(&mut self, parker: &ProcessParker, deadline: Option<Instant>) -> Unparked {
-        self.proxy.park(parker, deadline.map(|moment| StdClock.to_std(moment)))
+    /// Readable once the child has ended.
+    pub(crate) fn exit_fd(&self) -> Arc<OwnedFd> {
+        self.proxy.shared_exit_fd()
     }
 
     /// Ends the child.

@@ -53,7 +53,7 @@ impl<K: Kind> Clone for Setup<K> {
 /// it works is its seat.
 pub trait Kind: Send + Sync + Sized + 'static {
     /// What a worker owns while it lives, and lends to each task.
-    type Seat: 'static;
+    type Seat: Send + 'static;
     /// How a worker sleeps.
     type Parker: Park + 'static;
     /// An initializer or finalizer.
@@ -101,6 +101,16 @@ pub trait Kind: Send + Sync + Sized + 'static {
     ) -> Unparked {
         let _ = seat;
         parker.park(deadline)
+    }
+
+    /// Whether a caller may run its call on the seat of an idle worker, on its own thread
+    /// ([`WorkerKind::LENDS`]): what [`run`](crate::Pool::run) tries first.
+    const LENDS: bool = false;
+
+    /// The seat is about to be lent: see [`WorkerKind::lend`].
+    fn lend(&self, seat: &Self::Seat, parker: &Self::Parker) -> bool {
+        let _ = (seat, parker);
+        true
     }
 
     /// Whether workers may take tasks ahead of their turn: see [`WorkerKind::TAKES_AHEAD`].

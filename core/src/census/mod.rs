@@ -26,6 +26,8 @@
 //! | C3 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something |
 //! | C5 `after_timeout` | the same | worker | its keep-alive elapsed |
 //! | C6, C9 `leave` | clear own live bit | spawner that failed; worker that is gone | it looks at the queue once more afterwards |
+//! | C11 `claim_idle` | clear the lowest idle bit, or nothing | borrower of a seat | the queue is empty |
+//! | C12 `go_idle` | set that bit again | borrower | its task is over; it looks at the queue afterwards |
 //! | C10 `hire` | set the lowest free live bit, or nothing | anybody | a worker is wanted, whatever is in the queue |
 //!
 //! A woken worker (C4) does nothing: the claimer has cleared its bit. A worker that retires clears
@@ -177,7 +179,21 @@ impl<B: AsRef<[Bank]>> Census<B> {
         None
     }
 
-    /// C2. The caller looks at the queue once more afterwards.
+    /// C11: the lowest idle worker, in order to borrow its seat; `None` if nobody is idle.
+    pub fn claim_idle(&self) -> Option<usize> {
+        for (base, bank, mut word) in self.words() {
+            while let Some((slot, without)) = word.claim_idle() {
+                // ORDERING: Relaxed: I3 needs only atomicity; the loan carries the seat.
+                match exchange(bank, word, without, Ordering::Relaxed) {
+                    Ok(()) => return Some(base + slot),
+                    Err(now) => word = now,
+                }
+            }
+        }
+        None
+    }
+
+    /// C2, C12. The caller looks at the queue once more afterwards.
     pub fn go_idle(&self, slot: usize) {
         let (bank, slot) = self.bank(slot);
         // ORDERING: Relaxed: F2 follows.

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::kind::WorkerKind;
+use super::loan::Loan;
 use super::memory::Store;
 use super::tally::Tally;
 use crate::sync::{AtomicUsize, Ordering, constructor};
@@ -14,6 +15,7 @@ pub struct Seat {
     pub(super) born: AtomicUsize,
     /// Entries that the worker may have in its hands; see `ahead`.
     pub(super) held: AtomicUsize,
+    pub(super) loan: Loan,
     pub(super) tally: Tally,
 }
 
@@ -25,6 +27,7 @@ impl Seat {
                 ticks: Ticks(AtomicUsize::new(0)),
                 born: AtomicUsize::new(0),
                 held: AtomicUsize::new(0),
+                loan: Loan::new(),
                 tally: Tally::new(),
             }
         }
@@ -32,7 +35,7 @@ impl Seat {
 }
 
 /// A slot's count of claims, and whether its worker is busy: with a task, or because it leaves. Only
-/// the slot's worker writes.
+/// the slot's worker writes, or who has borrowed its seat (N1 of `loan`).
 pub(super) struct Ticks(AtomicUsize);
 
 impl Ticks {

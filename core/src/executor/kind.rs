@@ -119,6 +119,19 @@ pub trait WorkerKind: Send + Sync + Sized {
         parker.park(deadline)
     }
 
+    /// Whether callers may borrow the seats of idle workers, in order to run tasks there themselves
+    /// (`Executor::run_on_idle`). Then an idle worker sleeps in its parker alone: not in
+    /// [`park`](Self::park), since its seat may be in other hands.
+    const LENDS: bool = false;
+
+    /// The worker is about to lend its seat: the parker gets what it needs to notice
+    /// [the loss of the seat](Unparked::SeatLost) by itself. It reports that once. False if the worker had
+    /// better keep its seat: the parker cannot sleep.
+    fn lend(&self, seat: &Self::Seat, parker: &Self::Park) -> bool {
+        let _ = (seat, parker);
+        true
+    }
+
     /// Whether workers may take tasks ahead of their turn, and announce them to their seat
     /// ([`Job::announce`](crate::task::Job::announce)) while it is busy with an earlier one.
     const TAKES_AHEAD: bool = false;

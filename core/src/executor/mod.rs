@@ -12,6 +12,7 @@
 //! | `submitted`, `withdrawn` | tasks ever submitted; those cancelled or claimed by a waiter |
 //! | `growth` | when and by whom growth is tried again after a spawn has failed |
 //! | `seats[i].held` | how many tasks its worker has taken ahead of their turn |
+//! | `seats[i].loan` | who has the worker's seat: it, or a caller that borrows it |
 //! | `seats[i].ticks` | tasks that slot i ever claimed, and whether its worker is busy |
 //! | `seats[i].tally` | what became of the slot's workers: numbers, nobody acts on them |
 //!
@@ -33,12 +34,15 @@
 
 mod accounts;
 mod ahead;
+#[cfg(feature = "alloc")]
+mod borrow;
 mod call;
 mod fixed;
 mod growth;
 #[cfg(feature = "alloc")]
 mod heap;
 mod kind;
+mod loan;
 mod memory;
 #[cfg(feature = "alloc")]
 mod owner;

@@ -29,6 +29,10 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         Self { engine: Arc::new(Engine::on_heap(kind, max_workers)) }
     }
 
+    pub(super) fn shared(&self) -> &Arc<Engine<K>> {
+        &self.engine
+    }
+
     /// The engine.
     pub fn engine(&self) -> &Engine<K> {
         &self.engine

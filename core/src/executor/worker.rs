@@ -9,6 +9,7 @@
 use super::ahead::{Ahead, Hands};
 use super::growth::Verdict;
 use super::kind::{Departure, OpenError, WorkerKind};
+use super::loan::Lender;
 use super::memory::{Consume, Shared, Store};
 use super::tally::{Item, Tally};
 use super::{Engine, StoreOf, Ticks};
@@ -133,7 +134,7 @@ where
     /// Runs tasks until the worker must leave, and says why. From then on it counts as busy.
     fn serve(&mut self, seat: &mut K::Seat) -> Departure {
         let why = loop {
-            match self.next() {
+            match self.next(seat) {
                 Next::Run(task) => {
                     if !self.run(task, seat) {
                         self.give_up_ahead(seat);
@@ -144,8 +145,15 @@ where
                     if let Some(why) = self.sleep(seat) {
                         break why;
                     }
+                    if self.is_spent(seat) {
+                        break Departure::Recycled;
+                    }
                 }
-                Next::Look => {}
+                Next::Look => {
+                    if self.is_spent(seat) {
+                        break Departure::Recycled;
+                    }
+                }
                 Next::Leave => break Departure::Dismissed,
             }
         };
@@ -153,7 +161,7 @@ where
         why
     }
 
-    fn next(&mut self) -> Next<K> {
+    fn next(&mut self, seat: &mut K::Seat) -> Next<K> {
         if let Some(task) = self.hands().next().or_else(|| self.pop()) {
             return Next::Run(task);
         }
@@ -169,15 +177,22 @@ where
         if self.engine.lifecycle.wants_rid_of(self.born) {
             return if self.take_leave() { Next::Leave } else { Next::Look };
         }
+        self.lender().offer(seat, self.tasks);
         self.engine.census.go_idle(self.slot);
         // F2 is behind: a submitter has seen this worker idle, or this look finds its task.
+        if K::LENDS {
+            if self.consumer.is_empty() {
+                return Next::Sleep;
+            }
+            // Without the seat nothing can be run, so nothing is popped.
+            self.claimed = self.leave_idle();
+            self.reclaim();
+            return Next::Look;
+        }
         match self.pop() {
             Some(task) => {
                 // The wake itself comes later, as a stale token.
-                self.claimed = self.engine.census.leave_idle(self.slot) == Leaving::Claimed;
-                if self.claimed {
-                    self.tally().count(Item::Called);
-                }
+                self.claimed = self.leave_idle();
                 Next::Run(task)
             }
             None => Next::Sleep,
@@ -296,11 +311,11 @@ where
     /// Sleeps until there may be something to do; or says why the worker must leave.
     fn sleep(&mut self, seat: &mut K::Seat) -> Option<Departure> {
         let Engine { kind, census, lifecycle, .. } = &**self.engine;
-        let idle_since = kind.clock().now();
+        let mut idle_since = kind.clock().now();
         loop {
             let deadline = kind.keep_alive(self.slot).and_then(|time| idle_since.after(time));
             self.tally().count(Item::Slept);
-            let why = match kind.park(seat, kind.parker(self.slot), deadline) {
+            let why = match self.lender().park(seat, deadline) {
                 // C4.
                 Unparked::Woken if !census.is_idle(self.slot) => break,
                 // A stale token, or a new keep-alive.
@@ -310,12 +325,45 @@ where
                 Unparked::SeatLost => Departure::SeatLost,
             };
             match census.after_timeout(self.slot) {
-                Leaving::Left => return self.take_leave().then_some(why),
+                Leaving::Left => {
+                    let was_borrowed = self.reclaim();
+                    // Then its time begins anew.
+                    let stays = was_borrowed && why == Departure::Idle;
+                    return (!stays && self.take_leave()).then_some(why);
+                }
+                Leaving::Claimed if why == Departure::Idle && self.lender().is_lent() => {
+                    idle_since = kind.clock().now();
+                }
                 Leaving::Claimed => break,
             }
         }
+        self.reclaim();
         self.tally().count(Item::Called);
         None
+    }
+
+    /// C3; true if somebody has claimed the worker.
+    fn leave_idle(&self) -> bool {
+        let claimed = self.engine.census.leave_idle(self.slot) == Leaving::Claimed;
+        if claimed {
+            self.tally().count(Item::Called);
+        }
+        claimed
+    }
+
+    fn lender(&self) -> Lender<'e, K> {
+        Lender { engine: self.engine, slot: self.slot }
+    }
+
+    /// Whether a borrower has spoilt the seat, or run the worker's last task.
+    fn is_spent(&self, seat: &K::Seat) -> bool {
+        K::LENDS && !self.engine.kind.may_go_on(seat, self.tasks)
+    }
+
+    /// N7; true if somebody has borrowed the seat since it was lent.
+    fn reclaim(&mut self) -> bool {
+        let tasks = self.lender().reclaim(self.tasks, self.ticks());
+        core::mem::replace(&mut self.tasks, tasks) != tasks
     }
 
     fn tally(&self) -> &Tally {

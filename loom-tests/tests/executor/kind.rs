@@ -14,6 +14,7 @@ use asyncpal_core::task::{Handle, Job, Running};
 use core::marker::PhantomData;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
+use loom::cell::UnsafeCell;
 use loom::thread::{self, JoinHandle};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -133,18 +134,34 @@ impl<M> Drop for ModelKind<M> {
 /// In the place of [`Heap`]: workers on the heap that take tasks ahead.
 pub struct HeapAhead;
 
+/// In the place of [`Heap`]: workers on the heap that lend their seats.
+pub struct HeapLending;
+
 /// What a worker sits on: it notes what was announced to it.
 #[derive(Default)]
 pub struct Desk {
     announced: usize,
     recalls: bool,
+    /// One thread at a time uses it: the checker watches.
+    used: UnsafeCell<usize>,
 }
+
+impl Desk {
+    fn use_it(&self) {
+        // SAFETY: who has the desk is alone with it; the checker reports it if not.
+        self.used.with_mut(|used| unsafe { *used += 1 });
+    }
+}
+
+// SAFETY: the cell is reached by whoever has the desk.
+unsafe impl Send for Desk {}
 
 /// The kind for one memory: a blanket implementation would have to prove itself.
 macro_rules! workers_of {
-    ([$($generics:tt)*] $name:ty, $memory:ty, $ahead:literal) => {
+    ([$($generics:tt)*] $name:ty, $memory:ty, $ahead:literal, $lends:literal) => {
         impl<$($generics)*> WorkerKind for ModelKind<$name> {
             const TAKES_AHEAD: bool = $ahead;
+            const LENDS: bool = $lends;
 
             type Memory = $memory;
             type Park = ModelPark;
@@ -184,10 +201,11 @@ macro_rules! workers_of {
 
             fn open(&self, _: usize) -> Result<Desk, OpenError<Cause>> {
                 (self.script.opening)(self.record.opened.fetch_add(1, Relaxed))?;
-                Ok(Desk { announced: 0, recalls: self.script.recalls })
+                Ok(Desk { recalls: self.script.recalls, ..Desk::default() })
             }
 
-            fn may_go_on(&self, _: &Desk, tasks: usize) -> bool {
+            fn may_go_on(&self, desk: &Desk, tasks: usize) -> bool {
+                desk.use_it();
                 tasks < self.script.tasks_per_worker
             }
 
@@ -219,6 +237,7 @@ macro_rules! workers_of {
             }
 
             fn close(&self, _: usize, desk: Desk) -> Result<(), Cause> {
+                desk.use_it();
                 assert_eq!(desk.announced, 0, "D2: a worker left with tasks in its hands");
                 if let Some(finalizer) = &self.script.finalizer {
                     finalizer();
@@ -239,12 +258,14 @@ macro_rules! workers_of {
     };
 }
 
-workers_of!([] Heap, Heap, false);
-workers_of!([] HeapAhead, Heap, true);
+workers_of!([] Heap, Heap, false, false);
+workers_of!([] HeapAhead, Heap, true, false);
+workers_of!([] HeapLending, Heap, false, true);
 workers_of!(
     [const TASKS: usize, const WORKERS: usize]
     Static<TASKS, BYTES, WORKERS>,
     Static<TASKS, BYTES, WORKERS>,
+    false,
     false
 );
 
@@ -283,7 +304,8 @@ impl Job<Desk, Cause> for Errand {
         self.run(desk)
     }
 
-    fn run(mut self, _: &mut Desk) -> Result<(), Cause> {
+    fn run(mut self, desk: &mut Desk) -> Result<(), Cause> {
+        desk.use_it();
         self.record.runs.fetch_add(1, Relaxed);
         if let Some(work) = self.work.take() {
             work();

@@ -1,7 +1,7 @@
 //! A pool of the models: what its callers are told, and what happened.
 #![allow(dead_code, reason = "each of two test files uses a part")]
 
-use super::kind::{Cause, Desk, Errand, ModelKind, Record, Script, TaskHandle};
+use super::kind::{Cause, Desk, Errand, HeapLending, ModelKind, Record, Script, TaskHandle};
 use super::owner::{Leaked, Owner};
 use super::park::ModelPark;
 use asyncpal_core::error::Outcome;
@@ -131,6 +131,20 @@ impl<O: Owner> Pool<O> {
         let ended = Ended(record);
         ended.assert_all_gone();
         ended
+    }
+}
+
+impl Pool<Executor<ModelKind<HeapLending>>> {
+    /// What a caller does that waits for its task anyway: borrows a seat, or else submits and waits.
+    /// Whether it has borrowed.
+    pub fn run(&self, work: Option<Box<dyn FnOnce() + Send>>) -> (Fate, bool) {
+        match self.executor.run_on_idle(Errand::new(&self.record, work)) {
+            Ok(ran) => (fate(ran.map_err(|rejected| self.refusal(rejected.reason))), true),
+            Err(errand) => {
+                let submitted = self.executor.submit(errand);
+                (fate(submitted.map_err(|rejected| self.refusal(rejected.reason))), false)
+            }
+        }
     }
 }
 

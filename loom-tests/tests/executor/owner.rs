@@ -1,7 +1,9 @@
 //! Who owns an engine of the models: an `Executor`, or nobody, if it is in a `static`.
 #![allow(dead_code, reason = "each of two test files uses a part")]
 
-use super::kind::{BYTES, Cause, Desk, Errand, HeapAhead, ModelKind, Record, TaskHandle};
+use super::kind::{
+    BYTES, Cause, Desk, Errand, HeapAhead, HeapLending, ModelKind, Record, TaskHandle,
+};
 use super::park::ModelPark;
 use asyncpal_core::error::Outcome;
 use asyncpal_core::executor::{Executor, Heap, Rejected, Static, StaticExecutor};
@@ -69,6 +71,7 @@ macro_rules! owner_of {
 
 owner_of!(Heap);
 owner_of!(HeapAhead);
+owner_of!(HeapLending);
 
 /// A value that is `'static` to the model. Whoever drops it knows that nobody else has it.
 pub struct Leaked<T: 'static>(NonNull<T>);

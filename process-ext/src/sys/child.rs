@@ -7,6 +7,7 @@ use core::ptr;
 use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::pipe::check;
@@ -30,7 +31,7 @@ pub(crate) enum Status {
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: libc::pid_t,
-    pidfd: OwnedFd,
+    pidfd: Arc<OwnedFd>,
     status: Option<Status>,
 }
 
@@ -38,7 +39,7 @@ impl Child {
     /// Takes charge of a child that was just spawned. On failure the child is killed and reaped.
     pub(super) fn adopt(pid: libc::pid_t) -> io::Result<Self> {
         match open_pidfd(pid) {
-            Ok(pidfd) => Ok(Self { pid, pidfd, status: None }),
+            Ok(pidfd) => Ok(Self { pid, pidfd: Arc::new(pidfd), status: None }),
             Err(error) => {
                 // Where SIGCHLD is ignored, an ended child's number may be another process's by now.
                 // SAFETY: waitpid accepts a null status.
@@ -58,7 +59,7 @@ impl Child {
     #[cfg(any(test, fuzzing))]
     pub(crate) fn stand_in() -> io::Result<(Self, super::eventfd::EventFd)> {
         let end = super::eventfd::EventFd::new()?;
-        let pidfd = end.as_fd().try_clone_to_owned()?;
+        let pidfd = Arc::new(end.as_fd().try_clone_to_owned()?);
         Ok((Self { pid: 1, pidfd, status: Some(Status::Exited(0)) }, end))
     }
 
@@ -70,6 +71,11 @@ impl Child {
     /// Readable once the child has ended.
     pub(crate) fn exit_fd(&self) -> BorrowedFd<'_> {
         self.pidfd.as_fd()
+    }
+
+    /// The same, for as long as somebody watches.
+    pub(crate) fn shared_exit_fd(&self) -> Arc<OwnedFd> {
+        Arc::clone(&self.pidfd)
     }
 
     /// Sends a signal to the child and to the rest of its process group.

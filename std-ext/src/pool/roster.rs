@@ -271,6 +271,12 @@ impl<K: Kind> WorkerKind for Staff<K> {
         self.may_run_more(tasks) && self.kind.is_sound(seat)
     }
 
+    const LENDS: bool = K::LENDS;
+
+    fn lend(&self, seat: &K::Seat, parker: &K::Parker) -> bool {
+        self.kind.lend(seat, parker)
+    }
+
     const TAKES_AHEAD: bool = K::TAKES_AHEAD;
 
     fn may_take_ahead(&self, seat: &K::Seat, tasks: usize) -> bool {

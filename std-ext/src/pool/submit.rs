@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use asyncpal_core::executor::WorkerKind as _;
 use asyncpal_core::task::{Job, Label};
 
 use super::Pool;
@@ -139,6 +140,25 @@ impl<K: Kind> Inner<K> {
             .map_err(|rejected| (rejected.job.0, self.refusal(rejected.reason)))
     }
 
+    /// Runs a job on the seat of an idle worker, on this thread; gives it back if there is none.
+    fn run_on_idle<J: Job<K::Seat, Failure> + 'static>(
+        &self,
+        job: J,
+    ) -> Result<Result<Handle<J::Output>, PoolError>, J> {
+        if self.is_forked() || self.staff().room.as_ref().is_some_and(|room| !room.try_take()) {
+            return Err(job);
+        }
+        let observer = &self.staff().terms.observer;
+        let _post = running::take_post(observer.clone(), running::worker_of(observer));
+        match self.executor.run_on_idle(Tracked(job)) {
+            Ok(ran) => Ok(ran.map(Handle::new).map_err(|rejected| self.refusal(rejected.reason))),
+            Err(Tracked(job)) => {
+                self.staff().left_queue();
+                Err(job)
+            }
+        }
+    }
+
     /// Lets in what never comes into the queue.
     fn run_here(room: &Room) -> Admission<K::Seat> {
         let seat = K::INLINE.expect("the builder or the caller has seen it");
@@ -272,6 +292,14 @@ impl<K: Kind> Pool<K> {
     where
         K: Accepts<C>,
     {
-        self.submit(call)?.collect()
+        let mut job = K::job(call).map_err(|(call, reason)| SubmitError { call, reason })?;
+        if K::LENDS {
+            job = match self.inner.run_on_idle(job) {
+                Ok(handle) => return handle.map_err(TaskError::Rejected)?.collect(),
+                Err(job) => job,
+            };
+        }
+        let submitted = self.inner.submit(job, Patience::Policy(self.inner.plan.when_full));
+        submitted.map_err(|(_, reason)| TaskError::Rejected(reason))?.collect()
     }
 }

@@ -1,0 +1,111 @@
+//! Callers that run a task on the seat of an idle worker: the other side of [`loan`](super::loan), where the
+//! names N1 to N9 stand.
+
+#[cfg(doc)]
+use super::kind::Rejected;
+use super::kind::WorkerKind;
+use super::submit::Submitted;
+use super::{Engine, Executor, Heap};
+use crate::clock::Clock;
+use crate::park::Park;
+use crate::sync::{Ordering, fence};
+use crate::task::{Clocked, Job, Popped};
+
+/// A seat in the hands of a caller. Dropped, it is given back, whatever has happened.
+struct Borrowed<'e, K: WorkerKind<Memory = Heap>> {
+    executor: &'e Executor<K>,
+    slot: usize,
+    seat: *mut (),
+    /// Whether the worker may be lent again; else it has to look for itself.
+    fit: bool,
+}
+
+impl<'e, K: WorkerKind<Memory = Heap>> Borrowed<'e, K> {
+    /// C11, N5: the seat of the lowest idle worker, if nothing is pending.
+    fn of(executor: &'e Executor<K>) -> Option<Self> {
+        let engine = executor.shared();
+        if engine.pending() > 0 {
+            return None;
+        }
+        let slot = engine.census.claim_idle()?;
+        let Some(seat) = engine.seats()[slot].loan.take() else {
+            // N2: the worker has just stopped sleeping, or somebody else is about to give it back.
+            engine.kind.parker(slot).unpark();
+            return None;
+        };
+        // From here on it is given back in every case.
+        let mut borrowed = Self { executor, slot, seat, fit: false };
+        let ticks = &engine.seats()[slot].ticks;
+        ticks.set_leaving();
+        // ORDERING: SeqCst, N9.
+        fence(Ordering::SeqCst);
+        borrowed.fit = engine.pending() == 0;
+        borrowed.fit.then_some(borrowed)
+    }
+
+    fn seat(&mut self) -> &mut K::Seat {
+        // SAFETY: N1: the word says that it is this thread's; the worker, on whose stack it lies, does not
+        // leave before it has it back. It was made of a `&mut K::Seat`.
+        unsafe { &mut *self.seat.cast::<K::Seat>() }
+    }
+}
+
+impl<K: WorkerKind<Memory = Heap>> Drop for Borrowed<'_, K> {
+    fn drop(&mut self) {
+        let engine = self.executor.shared();
+        let seat = &engine.seats()[self.slot];
+        if self.fit {
+            seat.ticks.set_looking();
+            // C12. Before N6: a worker that has its seat back clears its own bit.
+            engine.census.go_idle(self.slot);
+        } else {
+            // Nobody counts on it before it has looked for itself.
+            seat.ticks.set_leaving();
+        }
+        let is_wanted = seat.loan.give_back();
+        if is_wanted || !self.fit {
+            engine.kind.parker(self.slot).unpark();
+        } else if engine.pending() > 0 {
+            Engine::<K>::call_or_settle(engine);
+        }
+    }
+}
+
+impl<K: WorkerKind<Memory = Heap, Seat: Send>> Executor<K> {
+    /// Runs `job` here and now, on the seat of an idle worker that sleeps on; the job comes back if there
+    /// is none, or a task is pending. Only for kinds that [lend](WorkerKind::LENDS) their seats.
+    ///
+    /// # Errors
+    ///
+    /// The inner error, [`Rejected`], gives the job back: the pool is not open.
+    pub fn run_on_idle<J: Job<K::Seat, K::Failure> + 'static>(
+        &self,
+        job: J,
+    ) -> Result<Submitted<K, J>, J> {
+        let Some(mut borrowed) = Borrowed::of(self) else { return Err(job) };
+        Ok(self.run_on(&mut borrowed, job))
+    }
+
+    fn run_on<J: Job<K::Seat, K::Failure> + 'static>(
+        &self,
+        borrowed: &mut Borrowed<'_, K>,
+        job: J,
+    ) -> Submitted<K, J> {
+        let engine = self.shared();
+        let (entry, handle) = Engine::<K>::admit(engine, job)?;
+        let Popped::Claimed(task) = entry.claim() else { return Ok(handle) };
+        let seat = &engine.seats()[borrowed.slot];
+        seat.ticks.claim();
+        engine.kind.left_queue();
+        // Unless it returns: nobody knows in what state it has left the seat.
+        borrowed.fit = false;
+        let clock = engine.kind.clock();
+        let started = clock.now();
+        let clocked = Clocked::new(started);
+        let finished = task.run(borrowed.seat(), &clocked);
+        finished.ran(started, clocked.ended(clock));
+        drop(finished);
+        borrowed.fit = engine.kind.may_go_on(borrowed.seat(), seat.loan.count_task());
+        Ok(handle)
+    }
+}

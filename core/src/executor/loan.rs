@@ -1,0 +1,195 @@
+//! A worker's seat, lent to callers while the worker sleeps.
+//!
+//! A caller that would wait for its task anyway does not wake a worker: it borrows the seat of an idle one
+//! and runs the task there itself. The worker sleeps on.
+//!
+//! # State
+//! One word and one address per slot:
+//!
+//! | value | meaning |
+//! |---|---|
+//! | `HOME` | the seat is the worker's; or there is none |
+//! | `OFFERED` | the worker sleeps, or is about to; who has cleared its idle bit may borrow |
+//! | `LENT` | a borrower has it |
+//! | `WANTED` | the same, and the worker waits for it |
+//!
+//! # Invariants
+//! - **N1** The seat, the slot's accounts and its tally are touched by one thread: the worker while the
+//!   word says `HOME`, the borrower while it says `LENT` or `WANTED`, nobody while it says `OFFERED`.
+//! - **N2** Who clears an idle bit in order to borrow gives the bit back, or owes the worker a wake.
+//! - **N3** A borrower counts as busy (X2) before it counts the pending tasks (X1), and borrows only if there
+//!   are none: so it goes before no task, and who submits meanwhile sees that this worker is taken.
+//!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | N4 `offer` | home → offered | worker | before it announces itself idle |
+//! | N5 `take` | offered → lent | borrower | it has cleared the idle bit (C11 of the census) |
+//! | N6 `give_back` | lent → offered, wanted → home | borrower | its task is over; the idle bit is set before (C12) |
+//! | N7 `reclaim` | offered → home, lent → wanted | worker | it stops sleeping |
+//!
+//! # Edges
+//! - **N8** N4, N6 (Release) / N5, N7 (Acquire): the seat, and what was done to it.
+//! - **N9 ↔ F1** fence in `borrow` / fence in `after_push`: the borrower counts the task, or the submitter
+//!   sees that the worker is busy.
+//! - F2 ↔ F1 once more, before N6: the borrower counts the task that was submitted meanwhile and calls for
+//!   a worker, or its submitter sees an idle one.
+//!
+//! # Progress
+//! Wait-free, but for a worker that wants its seat: it sleeps until the borrower's task is over.
+//!
+//! # Modelled by
+//! `loom-tests/tests/executor/loan.rs`
+
+use core::ptr;
+
+use super::kind::WorkerKind;
+use super::memory::Shared;
+use super::{Engine, Ticks};
+use crate::clock::Instant;
+use crate::park::{Park, Unparked};
+use crate::sync::{AtomicPtr, AtomicUsize, Ordering, constructor};
+
+const HOME: usize = 0;
+const OFFERED: usize = 1;
+const LENT: usize = 2;
+const WANTED: usize = 3;
+
+/// The loan of one slot.
+pub(super) struct Loan {
+    word: AtomicUsize,
+    /// Where the seat is. The worker writes it while the word says `HOME`.
+    seat: AtomicPtr<()>,
+    /// Tasks that the worker has run, and borrowers on its seat. N1.
+    tasks: AtomicUsize,
+}
+
+impl Loan {
+    constructor! {
+        /// That of a slot without a worker.
+        pub(super) fn new() -> Self {
+            Self {
+                word: AtomicUsize::new(HOME),
+                seat: AtomicPtr::new(ptr::null_mut()),
+                tasks: AtomicUsize::new(0),
+            }
+        }
+    }
+
+    /// N4. The worker does not touch the seat until it has reclaimed it.
+    pub(super) fn offer(&self, seat: *mut ()) {
+        // ORDERING: Relaxed: N8 follows.
+        self.seat.store(seat, Ordering::Relaxed);
+        // ORDERING: Release, N8.
+        self.word.store(OFFERED, Ordering::Release);
+    }
+
+    /// N5.
+    pub(super) fn take(&self) -> Option<*mut ()> {
+        // ORDERING: Acquire, N8. Relaxed on failure: nothing is read.
+        let taken = self.word.compare_exchange(OFFERED, LENT, Ordering::Acquire, Ordering::Relaxed);
+        // ORDERING: Relaxed: N8 is behind.
+        taken.is_ok().then(|| self.seat.load(Ordering::Relaxed))
+    }
+
+    /// N6. True if the worker waits for it, and must be woken.
+    pub(super) fn give_back(&self) -> bool {
+        // ORDERING: Release, N8. Relaxed on failure: nothing is read.
+        let back = self.word.compare_exchange(LENT, OFFERED, Ordering::Release, Ordering::Relaxed);
+        if back.is_err() {
+            // ORDERING: Release, N8. The worker waits: nobody else changes the word.
+            self.word.store(HOME, Ordering::Release);
+        }
+        back.is_err()
+    }
+
+    /// N7. True if the seat is the worker's again; else a wake will come when it is.
+    pub(super) fn reclaim(&self) -> bool {
+        for (from, to) in [(OFFERED, HOME), (LENT, WANTED), (OFFERED, HOME)] {
+            // ORDERING: Acquire, N8; on failure, too: the borrower may have left it `HOME`.
+            match self.word.compare_exchange(from, to, Ordering::Acquire, Ordering::Acquire) {
+                Ok(_) => return to == HOME,
+                Err(HOME) => return true,
+                Err(_) => {}
+            }
+        }
+        false
+    }
+
+    /// Whether a borrower has it: a snapshot.
+    pub(super) fn is_lent(&self) -> bool {
+        // ORDERING: Relaxed: a hint.
+        self.word.load(Ordering::Relaxed) == LENT
+    }
+
+    /// How many tasks were run on the seat. The caller has it.
+    pub(super) fn tasks(&self) -> usize {
+        // ORDERING: Relaxed: N1; N8 passes the word on.
+        self.tasks.load(Ordering::Relaxed)
+    }
+
+    /// One more was; how many that makes.
+    pub(super) fn count_task(&self) -> usize {
+        let tasks = self.tasks() + 1;
+        self.note_tasks(tasks);
+        tasks
+    }
+
+    fn note_tasks(&self, tasks: usize) {
+        // ORDERING: Relaxed: as above.
+        self.tasks.store(tasks, Ordering::Relaxed);
+    }
+}
+
+/// A worker that lends its seat.
+pub(super) struct Lender<'w, K: WorkerKind> {
+    pub(super) engine: &'w Shared<K>,
+    pub(super) slot: usize,
+}
+
+impl<K: WorkerKind> Lender<'_, K> {
+    fn loan(&self) -> &Loan {
+        &self.engine.seats()[self.slot].loan
+    }
+
+    /// N4, by a worker that has run so many tasks.
+    pub(super) fn offer(&self, seat: &mut K::Seat, tasks: usize) {
+        if !K::LENDS {
+            return;
+        }
+        self.loan().note_tasks(tasks);
+        if self.engine.kind.lend(seat, self.engine.kind.parker(self.slot)) {
+            self.loan().offer(ptr::from_mut(seat).cast());
+        }
+    }
+
+    /// Sleeps, with the seat or without it.
+    pub(super) fn park(&self, seat: &mut K::Seat, deadline: Option<Instant>) -> Unparked {
+        let Engine { kind, .. } = &**self.engine;
+        let parker = kind.parker(self.slot);
+        if K::LENDS { parker.park(deadline) } else { kind.park(seat, parker, deadline) }
+    }
+
+    /// Whether a borrower has the seat: a snapshot.
+    pub(super) fn is_lent(&self) -> bool {
+        K::LENDS && self.loan().is_lent()
+    }
+
+    /// N7, and waits for it. How many tasks were run on the seat; `tasks` if it is not lent.
+    pub(super) fn reclaim(&self, tasks: usize, ticks: &Ticks) -> usize {
+        if !K::LENDS {
+            return tasks;
+        }
+        let mut waited = false;
+        while !self.loan().reclaim() {
+            let _ = self.engine.kind.parker(self.slot).park(None);
+            waited = true;
+        }
+        if waited {
+            // The borrower has announced it idle.
+            let _ = self.engine.census.leave_idle(self.slot);
+        }
+        ticks.set_looking();
+        self.loan().tasks()
+    }
+}
