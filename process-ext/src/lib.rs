@@ -22,6 +22,7 @@ pub mod error;
 mod launch;
 mod named;
 mod options;
+mod patience;
 mod processes;
 mod registry;
 #[doc(hidden)]
