@@ -28,6 +28,7 @@ mod registry;
 #[doc(hidden)]
 pub mod remote;
 mod seat;
+mod starts;
 mod supervisor;
 mod surroundings;
 #[cfg_attr(

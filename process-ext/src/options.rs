@@ -158,8 +158,8 @@ impl ProcessOptions {
     /// [`BrokenCause::CrashLoop`](asyncpal_std::BrokenCause::CrashLoop); zero: it goes on trying. Default: 5.
     ///
     /// Before that, a task that has nobody to run it after three of them, and each one after it, is given back with the
-    /// cause. An initializer
-    /// that returns an error or panics breaks the pool the first time.
+    /// cause. A start within a task, whose worker has died before it read the call, counts like any other; if it fails,
+    /// so does that task. An initializer that returns an error or panics breaks the pool the first time.
     pub fn crash_loop(mut self, starts: u32) -> Self {
         self.crash_loop = Some(starts);
         self

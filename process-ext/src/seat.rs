@@ -7,21 +7,25 @@ use std::sync::Arc;
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::Unparked;
-use asyncpal_std::TaskError;
 use asyncpal_std::kind::{OpenError, OpenFailure, StdClock};
+use asyncpal_std::{BrokenCause, TaskError};
 
 use crate::bell::Bell;
 use crate::error::{CallError, CloseError, LaunchError};
 use crate::parker::ProcessParker;
 use crate::proxy::{Launch, Proxy, Reply, Terms};
 use crate::remote::FunctionId;
+use crate::starts::{FailedStart, Starts};
 use crate::wire::frame::Kind;
 
 /// A worker's child.
 #[derive(Debug)]
 pub struct ProcessSeat {
     launch: Launch,
+    starts: Arc<Starts>,
     proxy: Proxy,
+    /// What a start within a task breaks the pool with.
+    breaks: Option<OpenFailure>,
     /// Names the tasks of this seat on the wire.
     task_id: u64,
     /// How long the next task may run, if it says so itself.
@@ -49,22 +53,18 @@ impl Request {
     }
 }
 
-/// What a failed launch means for a worker.
-pub(crate) fn refused(error: LaunchError) -> OpenError<OpenFailure> {
-    match error {
-        LaunchError::Initializer(error) => OpenError::Initializer(error.into()),
-        error => OpenError::Spawn(error.into()),
-    }
-}
-
 impl ProcessSeat {
     /// Starts a child.
-    pub(crate) fn open(launch: Launch) -> Result<Self, LaunchError> {
+    pub(crate) fn open(
+        launch: Launch,
+        starts: &Arc<Starts>,
+    ) -> Result<Self, OpenError<OpenFailure>> {
         // First of all a bell: without it a cancel would go unheard.
-        let bell =
-            launch.kill_on_cancel.then(Bell::hang).transpose().map_err(LaunchError::Spawn)?;
-        let proxy = Proxy::launch(&launch)?;
-        Ok(Self { launch, proxy, task_id: 0, own_limit: None, bell })
+        let bell = launch.kill_on_cancel.then(Bell::hang).transpose();
+        let bell = bell.map_err(|error| OpenError::Spawn(LaunchError::Spawn(error).into()))?;
+        let proxy = starts.start(&launch)?;
+        let starts = Arc::clone(starts);
+        Ok(Self { launch, starts, proxy, breaks: None, task_id: 0, own_limit: None, bell })
     }
 
     /// Limits the next task; of several limits the shortest counts.
@@ -83,13 +83,16 @@ impl ProcessSeat {
     }
 
     /// Ends the child.
-    pub(crate) fn close(self) -> Result<(), OpenFailure> {
+    pub(crate) fn close(self) -> Result<(), BrokenCause> {
+        if let Some(cause) = self.breaks {
+            return Err(BrokenCause::of_opening(cause));
+        }
         match self.proxy.close() {
             // A worker that was lost has failed its task already, or was idle.
             Ok(()) | Err(CloseError::Lost(_)) => Ok(()),
             // Something hung in it, and it was ended. Without a finalizer nothing that counts was left to do.
             Err(CloseError::TimedOut(_)) if !self.launch.has_finalizer() => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(BrokenCause::Finalizer(error.into())),
         }
     }
 
@@ -108,12 +111,15 @@ impl ProcessSeat {
         };
         let mut reply = self.proxy.ask(self.task_id, request, body, terms);
         if let Err(CallError::NotStarted(_)) = reply {
-            match Proxy::launch(&self.launch) {
+            match self.starts.start(&self.launch) {
                 Ok(proxy) => {
                     self.proxy = proxy;
                     reply = self.proxy.ask(self.task_id, request, body, terms);
                 }
-                Err(error) => return Err(TaskError::Failed(error.into())),
+                Err(FailedStart { error, breaks }) => {
+                    self.breaks = breaks;
+                    return Err(TaskError::Failed(error.into()));
+                }
             }
         }
         match reply {
