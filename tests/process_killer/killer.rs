@@ -64,7 +64,7 @@ pub(crate) fn kill_until(over: &AtomicBool, victims: Victims, path: &Path) -> Ki
 }
 
 /// Whether the process was there to be signalled.
-fn signal(pid: u32, signal: i32) -> bool {
+pub(crate) fn signal(pid: u32, signal: i32) -> bool {
     let pid = pid.try_into().expect("a process");
     // SAFETY: kill touches no memory. If the pool was faster, the number is nobody's yet.
     unsafe { libc::kill(pid, signal) == 0 }
