@@ -5,6 +5,7 @@
 use arbitrary::Arbitrary;
 use asyncpal_process::wire::frame::{Decoder, Frame, FrameError};
 use asyncpal_process::wire::message::{Failure, Hello, Init};
+use asyncpal_process::wire::named::{Start, split_call};
 use libfuzzer_sys::fuzz_target;
 
 /// Beyond the decoder's inbox, so that a body can take the way of the large ones.
@@ -30,6 +31,9 @@ fuzz_target!(|input: Input| {
         let _ = Hello::decode(&frame.body);
         let _ = Init::decode(&frame.body);
         let _ = Failure::decode(&frame.body);
+        let _ = Start::decode(&frame.body);
+        // A call's form and name are in both.
+        let _ = split_call(frame.header.aux, &frame.body);
     }
     assert!(input.bytes.starts_with(&encoded));
 });

@@ -5,7 +5,8 @@
 use arbitrary::Arbitrary;
 use asyncpal_process::wire::frame::MIN_FRAME_LIMIT;
 use asyncpal_process::wire::message::{Failure, Hello, Init, Link};
-use asyncpal_process::wire::payload::{Arguments, Payload, decode_items, encode_items};
+use asyncpal_process::wire::named::{Form, MAX_NAME_BYTES, Start, aux, split_call};
+use asyncpal_process::wire::payload::{Arguments, Payload, Plain, decode_items, encode_items};
 use libfuzzer_sys::fuzz_target;
 
 type Value = (u8, bool, char, String, Option<Vec<u16>>, Result<i64, Vec<String>>);
@@ -20,6 +21,10 @@ enum Input {
     Items(Vec<Item>),
     Bits(u64),
     Raw(Vec<u8>),
+    Start { name: String, limit: u64, hooks: [Option<String>; 2] },
+    Call { name: String, repeat: u16, arguments: Value },
+    Calls { name: String, arguments: Vec<Item> },
+    RawCall { aux: u64, body: Vec<u8> },
 }
 
 fuzz_target!(|input: Input| {
@@ -50,8 +55,44 @@ fuzz_target!(|input: Input| {
             assert_eq!(received.to_bits(), bits);
         }
         Input::Raw(bytes) => raw(&bytes),
+        Input::Start { name, limit, hooks: [initializer, finalizer] } => {
+            let sent = Start { name, max_frame_bytes: limit, initializer, finalizer };
+            assert_eq!(Start::decode(&sent.encode()).ok(), Some(sent));
+        }
+        Input::Call { name, repeat, arguments } => {
+            let name = name_of(&name, repeat);
+            let mut body = name.as_bytes().to_vec();
+            Plain::encode(&arguments, &mut body).expect("no value refuses");
+            let (form, found, bytes) = call(&name, Form::One, &body);
+            assert_eq!((form, found), (Form::One, &*name));
+            assert_eq!(<Value as Plain>::decode(bytes).ok(), Some(arguments));
+        }
+        Input::Calls { name, arguments } => {
+            let name = name_of(&name, 1);
+            let mut body = name.as_bytes().to_vec();
+            Plain::encode_many(&arguments, &mut body).expect("no value refuses");
+            let (form, found, bytes) = call(&name, Form::Many, &body);
+            assert_eq!((form, found), (Form::Many, &*name));
+            assert_eq!(<Item as Plain>::decode_many(bytes).ok(), Some(arguments));
+        }
+        Input::RawCall { aux: found, body } => {
+            if let Ok((form, name, arguments)) = split_call(found, &body) {
+                assert_eq!(aux(name, form), found);
+                assert_eq!([name.as_bytes(), arguments].concat(), body);
+            }
+        }
     }
 });
+
+/// A name of any length that a function's name may have.
+fn name_of(text: &str, repeat: u16) -> String {
+    text.repeat(usize::from(repeat).min(MAX_NAME_BYTES / text.len().max(1)))
+}
+
+/// What a worker reads of a call.
+fn call<'b>(name: &str, form: Form, body: &'b [u8]) -> (Form, &'b str, &'b [u8]) {
+    split_call(aux(name, form), body).expect("it was just written")
+}
 
 /// Overlong texts are cut, once: what arrives is written as it came.
 fn failure(links: Vec<(String, String)>, [location, thread, backtrace]: [String; 3], times: usize) {
@@ -86,6 +127,9 @@ fn raw(bytes: &[u8]) {
     if let Ok(value) = Init::decode(bytes) {
         // The number of a hook that is none is not looked at.
         assert_eq!(Init::decode(&value.encode()).ok(), Some(value));
+    }
+    if let Ok(value) = Start::decode(bytes) {
+        assert_eq!(value.encode(), bytes);
     }
     if let Ok(value) = Failure::decode(bytes) {
         // Overlong texts are cut when they are written.

@@ -8,13 +8,14 @@ use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
     Accepts, Chunk, Failure, Kind, OpenError, OpenFailure, Setup, Spread, TakesHook, With,
 };
-use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
+use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError, TaskError};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::named::{Named, Signature};
 use crate::parker::ProcessParker;
 use crate::proxy::{Foreign, Launch, Proxy};
-use crate::seat::{Outbound, ProcessSeat, Request, refused};
+use crate::seat::{Outbound, ProcessSeat, Request};
+use crate::starts::Starts;
 use crate::wire::named::{Form, aux};
 use crate::wire::payload::Plain;
 use crate::worker_command::WorkerCommand;
@@ -46,6 +47,7 @@ pub type CommandPool = Pool<Commands>;
 #[derive(Debug)]
 pub struct Commands {
     foreign: Arc<Foreign>,
+    starts: Arc<Starts>,
 }
 
 impl Kind for Commands {
@@ -65,7 +67,9 @@ impl Kind for Commands {
             return Err(BuildError::Unsupported);
         }
         let Setup { options: command, initializer, finalizer, .. } = setup;
-        Ok(Self { foreign: Arc::new(Foreign { command, initializer, finalizer }) })
+        let foreign = Arc::new(Foreign { command, initializer, finalizer });
+        // A launcher may fail for as long as a host is away: no number of failed starts is too many.
+        Ok(Self { foreign, starts: Arc::new(Starts::new(None)) })
     }
 
     fn parker(&self) -> ProcessParker {
@@ -73,7 +77,7 @@ impl Kind for Commands {
     }
 
     fn open(&self, worker: &str) -> Result<ProcessSeat, OpenError<OpenFailure>> {
-        ProcessSeat::open(Launch::foreign(worker, &self.foreign)).map_err(refused)
+        ProcessSeat::open(Launch::foreign(worker, &self.foreign), &self.starts)
     }
 
     fn is_sound(&self, seat: &ProcessSeat) -> bool {
@@ -86,7 +90,7 @@ impl Kind for Commands {
         parker.watch(seat.exit_fd())
     }
 
-    fn close(&self, seat: ProcessSeat) -> Result<(), OpenFailure> {
+    fn close(&self, seat: ProcessSeat) -> Result<(), BrokenCause> {
         seat.close()
     }
 }

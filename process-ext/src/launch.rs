@@ -6,14 +6,12 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use crate::error::RemoteError;
+use crate::patience::Patience;
 use crate::remote::FunctionId;
 use crate::surroundings::Surroundings;
 use crate::wire::frame::DEFAULT_MAX_FRAME_BYTES;
 use crate::worker_command::WorkerCommand;
 use crate::worker_limits::WorkerLimits;
-
-/// How long a worker whose task is given up may live after SIGTERM.
-const DEFAULT_KILL_GRACE: Duration = Duration::from_secs(1);
 
 /// How to start a worker.
 #[derive(Clone, Debug)]
@@ -64,6 +62,8 @@ pub struct Foreign {
 impl Launch {
     /// A worker of this name, without initializer and finalizer.
     pub fn new(name: impl Into<String>) -> Self {
+        let Patience { task_timeout, kill_on_cancel, kill_grace, close_grace } =
+            Patience::default();
         Self {
             name: name.into(),
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
@@ -71,10 +71,10 @@ impl Launch {
             finalizer: None,
             handshake_timeout: Duration::from_secs(30),
             initializer_timeout: None,
-            grace: Duration::from_secs(5),
-            task_timeout: None,
-            kill_on_cancel: false,
-            kill_grace: DEFAULT_KILL_GRACE,
+            grace: close_grace,
+            task_timeout,
+            kill_on_cancel,
+            kill_grace,
             max_rss_bytes: None,
             spin: false,
             surroundings: Arc::default(),
@@ -85,13 +85,14 @@ impl Launch {
 
     /// A worker of this name, of another program.
     pub fn foreign(name: impl Into<String>, foreign: &Arc<Foreign>) -> Self {
-        Self {
+        let mut launch = Self {
             max_frame_bytes: foreign.command.max_frame_bytes,
             handshake_timeout: foreign.command.handshake_timeout,
-            grace: foreign.command.close_grace,
             foreign: Some(Arc::clone(foreign)),
             ..Self::new(name)
-        }
+        };
+        foreign.command.patience.apply(&mut launch);
+        launch
     }
 
     /// Whether the worker has something to run when it is closed.

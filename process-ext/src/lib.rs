@@ -22,11 +22,13 @@ pub mod error;
 mod launch;
 mod named;
 mod options;
+mod patience;
 mod processes;
 mod registry;
 #[doc(hidden)]
 pub mod remote;
 mod seat;
+mod starts;
 mod supervisor;
 mod surroundings;
 #[cfg_attr(

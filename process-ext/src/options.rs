@@ -11,6 +11,7 @@ use std::sync::Arc;
 use asyncpal_std::{Builder, Pool};
 
 use crate::launch::Launch;
+use crate::patience::Patience;
 use crate::processes::Processes;
 use crate::supervisor::breaker::DEFAULT_STARTS;
 use crate::surroundings::{Surroundings, WorkerOutput};
@@ -45,10 +46,7 @@ use crate::worker_limits::WorkerLimits;
 #[derive(Clone, Debug, Default)]
 #[must_use = "settings do nothing until their pool is built"]
 pub struct ProcessOptions {
-    task_timeout: Option<Duration>,
-    kill_on_cancel: bool,
-    kill_grace: Option<Duration>,
-    close_grace: Option<Duration>,
+    patience: Patience,
     surroundings: Surroundings,
     limits: WorkerLimits,
     max_worker_rss: Option<u64>,
@@ -68,7 +66,7 @@ impl ProcessOptions {
     ///
     /// [`Within`](crate::Within) sets it for one call, shorter or longer. A chunk of a map is one task.
     pub fn task_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
-        self.task_timeout = limit.into();
+        self.patience.task_timeout = limit.into();
         self
     }
 
@@ -81,7 +79,7 @@ impl ProcessOptions {
     /// a worker that is killed loses all that its initializer prepared, and leaves half done what its task did to
     /// files and peers. The end of a pool does not kill: its tasks may end in peace.
     pub fn kill_on_cancel(mut self, kill: bool) -> Self {
-        self.kill_on_cancel = kill;
+        self.patience.kill_on_cancel = kill;
         self
     }
 
@@ -90,14 +88,14 @@ impl ProcessOptions {
     ///
     /// Both signals go to the worker's process group: what its task has started ends with it.
     pub fn kill_grace(mut self, grace: Duration) -> Self {
-        self.kill_grace = Some(grace);
+        self.patience.kill_grace = grace;
         self
     }
 
     /// How long a worker that is told to end may take, finalizer included; then it gets SIGTERM, and as much time
     /// again before SIGKILL. Default: 5 seconds.
     pub fn close_grace(mut self, grace: Duration) -> Self {
-        self.close_grace = Some(grace);
+        self.patience.close_grace = grace;
         self
     }
 
@@ -160,8 +158,8 @@ impl ProcessOptions {
     /// [`BrokenCause::CrashLoop`](asyncpal_std::BrokenCause::CrashLoop); zero: it goes on trying. Default: 5.
     ///
     /// Before that, a task that has nobody to run it after three of them, and each one after it, is given back with the
-    /// cause. An initializer
-    /// that returns an error or panics breaks the pool the first time.
+    /// cause. A start within a task, whose worker has died before it read the call, counts like any other; if it fails,
+    /// so does that task. An initializer that returns an error or panics breaks the pool the first time.
     pub fn crash_loop(mut self, starts: u32) -> Self {
         self.crash_loop = Some(starts);
         self
@@ -180,9 +178,6 @@ impl ProcessOptions {
         launch.surroundings = Arc::new(self.surroundings.clone());
         launch.limits = self.limits;
         launch.max_rss_bytes = self.max_worker_rss;
-        launch.task_timeout = self.task_timeout;
-        launch.kill_on_cancel = self.kill_on_cancel;
-        launch.kill_grace = self.kill_grace.unwrap_or(launch.kill_grace);
-        launch.grace = self.close_grace.unwrap_or(launch.grace);
+        self.patience.apply(launch);
     }
 }

@@ -5,18 +5,17 @@ use std::sync::Arc;
 
 use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
-    Accepts, Chunk, CrashLoop, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup,
-    TakesHook, With,
+    Accepts, Chunk, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
 };
-use asyncpal_std::{BuildError, Pool, PoolError, TaskError};
+use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError, TaskError};
 
 use crate::error::{DecodeError, EncodeError, LaunchError, UnnamedFunction};
 use crate::options::ProcessOptions;
 use crate::parker::ProcessParker;
 use crate::proxy::{Launch, Proxy};
 use crate::remote::{FunctionId, RemoteFn};
-use crate::seat::{Outbound, ProcessSeat, Request, refused};
-use crate::supervisor::breaker::{Breaker, Start, Verdict};
+use crate::seat::{Outbound, ProcessSeat, Request};
+use crate::starts::Starts;
 use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 
 /// A pool of child processes that run functions of this program.
@@ -53,7 +52,7 @@ pub struct Processes {
     finalizer: Option<FunctionId>,
     spin: bool,
     options: ProcessOptions,
-    breaker: Breaker,
+    starts: Arc<Starts>,
 }
 
 impl Kind for Processes {
@@ -75,8 +74,8 @@ impl Kind for Processes {
             error => BuildError::System(error.into()),
         })?;
         let Setup { initializer, finalizer, spin, options, .. } = setup;
-        let breaker = Breaker::new(options.max_failed_starts());
-        Ok(Self { initializer, finalizer, spin, options, breaker })
+        let starts = Arc::new(Starts::new(options.max_failed_starts()));
+        Ok(Self { initializer, finalizer, spin, options, starts })
     }
 
     fn parker(&self) -> ProcessParker {
@@ -89,18 +88,7 @@ impl Kind for Processes {
         launch.finalizer = self.finalizer;
         launch.spin = self.spin;
         self.options.apply(&mut launch);
-        let seat = ProcessSeat::open(launch);
-        let verdict = match &seat {
-            Ok(_) => self.breaker.observe(Start::Ready),
-            Err(LaunchError::Handshake(_)) => self.breaker.observe(Start::Died),
-            Err(_) => Verdict::GoOn,
-        };
-        seat.map_err(|error| match verdict {
-            Verdict::Break(starts) => {
-                OpenError::Initializer(CrashLoop { starts, last: error.into() }.into())
-            }
-            Verdict::GoOn => refused(error),
-        })
+        ProcessSeat::open(launch, &self.starts)
     }
 
     fn is_sound(&self, seat: &ProcessSeat) -> bool {
@@ -123,7 +111,7 @@ impl Kind for Processes {
         seat.recall()
     }
 
-    fn close(&self, seat: ProcessSeat) -> Result<(), OpenFailure> {
+    fn close(&self, seat: ProcessSeat) -> Result<(), BrokenCause> {
         seat.close()
     }
 }

@@ -7,13 +7,14 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use asyncpal_core::task::Running;
-use asyncpal_std::TaskError;
 use asyncpal_std::kind::{OpenError, OpenFailure};
+use asyncpal_std::{BrokenCause, TaskError};
 
 use crate::bell::Bell;
 use crate::error::{CallError, CloseError, LaunchError};
 use crate::proxy::{Caller, Launch, Proxy, Reply, Terms};
 use crate::remote::FunctionId;
+use crate::starts::{FailedStart, Starts};
 use crate::sync::{AtomicU32, Ordering};
 use crate::wire::frame::{Header, Kind};
 
@@ -21,7 +22,10 @@ use crate::wire::frame::{Header, Kind};
 #[derive(Debug)]
 pub struct ProcessSeat {
     launch: Launch,
+    starts: Arc<Starts>,
     proxy: Proxy,
+    /// What a start within a task breaks the pool with.
+    breaks: Option<OpenFailure>,
     /// Among all seats.
     serial: u32,
     /// Names the tasks of this seat on the wire.
@@ -78,24 +82,27 @@ const MOST_AHEAD: usize = 8;
 /// Seats made so far.
 static SEATS: AtomicU32 = AtomicU32::new(0);
 
-/// What a failed launch means for a worker.
-pub(crate) fn refused(error: LaunchError) -> OpenError<OpenFailure> {
-    match error {
-        LaunchError::Initializer(error) => OpenError::Initializer(error.into()),
-        error => OpenError::Spawn(error.into()),
-    }
-}
-
 impl ProcessSeat {
     /// Starts a child.
-    pub(crate) fn open(launch: Launch) -> Result<Self, LaunchError> {
+    pub(crate) fn open(
+        launch: Launch,
+        starts: &Arc<Starts>,
+    ) -> Result<Self, OpenError<OpenFailure>> {
         // First of all a bell: without it a cancel would go unheard.
-        let bell =
-            launch.kill_on_cancel.then(Bell::hang).transpose().map_err(LaunchError::Spawn)?;
-        let proxy = Proxy::launch(&launch)?;
-        // ORDERING: Relaxed: a number.
-        let serial = SEATS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { launch, proxy, serial, task_id: 0, own_limit: None, bell })
+        let bell = launch.kill_on_cancel.then(Bell::hang).transpose();
+        let bell = bell.map_err(|error| OpenError::Spawn(LaunchError::Spawn(error).into()))?;
+        let proxy = starts.start(&launch)?;
+        Ok(Self {
+            launch,
+            starts: Arc::clone(starts),
+            proxy,
+            breaks: None,
+            // ORDERING: Relaxed: a number.
+            serial: SEATS.fetch_add(1, Ordering::Relaxed),
+            task_id: 0,
+            own_limit: None,
+            bell,
+        })
     }
 
     /// Limits the next task; of several limits the shortest counts.
@@ -114,13 +121,16 @@ impl ProcessSeat {
     }
 
     /// Ends the child.
-    pub(crate) fn close(self) -> Result<(), OpenFailure> {
+    pub(crate) fn close(self) -> Result<(), BrokenCause> {
+        if let Some(cause) = self.breaks {
+            return Err(BrokenCause::of_opening(cause));
+        }
         match self.proxy.close() {
             // A worker that was lost has failed its task already, or was idle.
             Ok(()) | Err(CloseError::Lost(_)) => Ok(()),
             // Something hung in it, and it was ended. Without a finalizer nothing that counts was left to do.
             Err(CloseError::TimedOut(_)) if !self.launch.has_finalizer() => Ok(()),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(BrokenCause::Finalizer(error.into())),
         }
     }
 
@@ -170,12 +180,15 @@ impl ProcessSeat {
         if let Err(CallError::NotStarted(_)) = reply {
             // What was sent behind it has not started either.
             terms.caller.give_back(usize::MAX);
-            match Proxy::launch(&self.launch) {
+            match self.starts.start(&self.launch) {
                 Ok(proxy) => {
                     self.proxy = proxy;
                     reply = self.proxy.ask(task_id, *request, body, terms);
                 }
-                Err(error) => return Err(TaskError::Failed(error.into())),
+                Err(FailedStart { error, breaks }) => {
+                    self.breaks = breaks;
+                    return Err(TaskError::Failed(error.into()));
+                }
             }
         }
         match reply {

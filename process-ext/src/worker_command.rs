@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use asyncpal_std::{Builder, Pool};
 
 use crate::commands::Commands;
+use crate::patience::Patience;
 use crate::wire::frame::{DEFAULT_MAX_FRAME_BYTES, MAX_FRAME_LIMIT};
 
 /// A command that becomes a worker: another program, or a launcher that runs one elsewhere (`ssh host prog`,
@@ -24,7 +25,7 @@ pub struct WorkerCommand {
     pub(crate) envs: Vec<(OsString, OsString)>,
     pub(crate) current_dir: Option<PathBuf>,
     pub(crate) handshake_timeout: Duration,
-    pub(crate) close_grace: Duration,
+    pub(crate) patience: Patience,
     pub(crate) max_frame_bytes: usize,
 }
 
@@ -50,7 +51,7 @@ pub fn worker_command(program: impl AsRef<OsStr>) -> WorkerCommand {
         envs: Vec::new(),
         current_dir: None,
         handshake_timeout: Duration::from_secs(30),
-        close_grace: Duration::from_secs(5),
+        patience: Patience::default(),
         max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
     }
 }
@@ -91,7 +92,38 @@ impl WorkerCommand {
     /// How long a worker that is told to end may take, finalizer included; then it gets SIGTERM, and as much time
     /// again before SIGKILL. Over a launcher it is the launcher that gets them. Default: 5 seconds.
     pub fn close_grace(mut self, grace: Duration) -> Self {
-        self.close_grace = grace;
+        self.patience.close_grace = grace;
+        self
+    }
+
+    /// How long a task may run, from the moment when it is sent to a worker: then the command is killed, its task fails
+    /// with [`LostCause::TimedOut`](crate::LostCause::TimedOut), and the next task gets another worker at once.
+    /// Default: for ever.
+    ///
+    /// As for [processes](crate::ProcessOptions::task_timeout), [`Within`](crate::Within) sets it for one call, and a
+    /// chunk of a map is one task. Over a launcher it is the launcher that is killed: what runs elsewhere may go on to
+    /// the end of its task, whose result nobody gets.
+    pub fn task_timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.patience.task_timeout = limit.into();
+        self
+    }
+
+    /// Whether [`Handle::cancel`](asyncpal_std::Handle::cancel) of a task that runs kills its command: the task fails
+    /// with [`LostCause::Cancelled`](crate::LostCause::Cancelled), and the slot is free. Over a launcher it is the
+    /// launcher that is killed, as by [`task_timeout`](Self::task_timeout). Default: no, the task runs on;
+    /// [`ProcessOptions::kill_on_cancel`](crate::ProcessOptions::kill_on_cancel) says why, and who else cancels.
+    pub fn kill_on_cancel(mut self, kill: bool) -> Self {
+        self.patience.kill_on_cancel = kill;
+        self
+    }
+
+    /// How long a command whose task is out of time or cancelled may live after SIGTERM; then it gets SIGKILL. Zero:
+    /// SIGKILL without warning. Default: 1 second.
+    ///
+    /// Both signals go to the command's process group. Over a launcher it is the launcher that gets them, and its grace
+    /// is what it needs to pass them on, if it does.
+    pub fn kill_grace(mut self, grace: Duration) -> Self {
+        self.patience.kill_grace = grace;
         self
     }
 

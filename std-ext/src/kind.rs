@@ -13,7 +13,7 @@ use asyncpal_core::executor::WorkerKind;
 
 pub use crate::clock::StdClock;
 pub use crate::error::CrashLoop;
-use crate::error::{BuildError, PoolError};
+use crate::error::{BrokenCause, BuildError, PoolError};
 pub use crate::failure::Failure;
 pub use crate::observe::LabelledJob;
 pub use crate::parker::ThreadParker;
@@ -132,8 +132,8 @@ pub trait Kind: Send + Sync + Sized + 'static {
     ///
     /// # Errors
     ///
-    /// If the finalizer failed.
-    fn close(&self, seat: Self::Seat) -> Result<(), OpenFailure>;
+    /// What the pool breaks with: the finalizer failed, or something did before that the seat has kept.
+    fn close(&self, seat: Self::Seat) -> Result<(), BrokenCause>;
 }
 
 /// Why a worker could not start, or not end well.

@@ -4,7 +4,7 @@ use core::panic::AssertUnwindSafe;
 
 use asyncpal_core::task::{Job, KeptJob};
 
-use crate::error::{BuildError, Panic, PoolError, TaskError};
+use crate::error::{BrokenCause, BuildError, Panic, PoolError, TaskError};
 use crate::failure::Failure;
 use crate::kind::{
     Accepts, Apply, Chunk, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
@@ -81,8 +81,8 @@ impl Kind for Threads {
         Ok(ThreadSeat::new())
     }
 
-    fn close(&self, _seat: ThreadSeat) -> Result<(), OpenFailure> {
-        call_hook(self.setup.finalizer.as_deref())
+    fn close(&self, _seat: ThreadSeat) -> Result<(), BrokenCause> {
+        call_hook(self.setup.finalizer.as_deref()).map_err(BrokenCause::Finalizer)
     }
 }
 

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 use std::{env, thread};
@@ -10,7 +9,7 @@ use std::{env, thread};
 use asyncpal::process::LostCause;
 
 use crate::worker::*;
-use crate::{children, eventually, lost};
+use crate::{children, eventually, lives, lost};
 
 crate::trials! {
     a_worker_that_exits_in_a_task_is_lost_whatever_its_code
@@ -98,12 +97,6 @@ pub(crate) fn host() -> ExitCode {
     loop {
         thread::park();
     }
-}
-
-/// Whether this process is there and no zombie.
-fn lives(pid: u32) -> bool {
-    let stat = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    stat.is_ok_and(|stat| !stat.contains(") Z"))
 }
 
 fn kill(pid: u32) {

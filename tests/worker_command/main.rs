@@ -3,12 +3,14 @@
 
 mod calls;
 mod endings;
+mod given_up;
 mod handshake;
 mod python;
 mod worker;
 
 use core::error::Error;
 use core::time::Duration;
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::Instant;
@@ -26,7 +28,13 @@ fn main() -> ExitCode {
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let trials = [calls::trials(), handshake::trials(), endings::trials(), python::trials()];
+    let trials = [
+        calls::trials(),
+        handshake::trials(),
+        endings::trials(),
+        given_up::trials(),
+        python::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 
@@ -58,6 +66,12 @@ fn children() -> Vec<u32> {
         list.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<_>>()
     });
     ids.collect()
+}
+
+/// Whether this process is there and no zombie.
+fn lives(pid: u32) -> bool {
+    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z"))
 }
 
 fn eventually(what: impl Fn() -> bool) {

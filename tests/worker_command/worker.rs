@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
+use std::path::Path;
 use std::process::{self, ExitCode};
 use std::thread::sleep;
 use std::{env, io};
@@ -21,6 +22,7 @@ pub(crate) const ZEROS: Named<fn(usize) -> Vec<u8>> = Named::new("zeros");
 pub(crate) const EXIT: Named<fn(i32)> = Named::new("exit");
 pub(crate) const ABORT: Named<fn()> = Named::new("abort");
 pub(crate) const NAP: Named<fn(u64) -> u64> = Named::new("nap");
+pub(crate) const AWAIT_FILE: Named<fn(String)> = Named::new("await_file");
 pub(crate) const PREPARE: Named<fn()> = Named::new("prepare");
 pub(crate) const PREPARED: Named<fn() -> u32> = Named::new("prepared");
 pub(crate) const FAIL: Named<fn()> = Named::new("fail");
@@ -60,6 +62,11 @@ pub(crate) fn serve() -> ExitCode {
         .function(NAP.name(), |millis: u64| {
             sleep(Duration::from_millis(millis));
             millis
+        })
+        .function(AWAIT_FILE.name(), |path: String| {
+            while !Path::new(&path).exists() {
+                sleep(Duration::from_millis(5));
+            }
         })
         .function(PREPARE.name(), || {
             CALLS.fetch_add(1, Ordering::Relaxed);

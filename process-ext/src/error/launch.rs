@@ -45,7 +45,7 @@ pub enum LaunchError {
 }
 
 /// A process did not become a worker.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HandshakeError {
     /// It ended, or broke the protocol.

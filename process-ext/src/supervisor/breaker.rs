@@ -1,7 +1,7 @@
 //! When starts that fail in a row are too many.
 //!
-//! When the next one is tried is not decided here: a start that fails is a failed spawn to the engine, which pauses
-//! between them, longer each time, and gives up the tasks that have nobody else.
+//! When the next one is tried is not decided here: a worker whose start fails as it opens is a failed spawn to the
+//! engine, which pauses between them, longer each time, and gives up the tasks that have nobody else.
 //!
 //! # State
 //! One number: the starts that have failed since one succeeded. It says nothing else, and orders nothing.

@@ -25,7 +25,8 @@ pub enum BrokenCause {
 
 impl BrokenCause {
     /// What an initializer's failure is, or what the kind put in its place.
-    pub(crate) fn of_opening(error: BoxError) -> Self {
+    #[doc(hidden)]
+    pub fn of_opening(error: BoxError) -> Self {
         match error.downcast::<CrashLoop>() {
             Ok(it) => Self::CrashLoop { starts: it.starts, last: it.last },
             Err(error) => Self::Initializer(error),

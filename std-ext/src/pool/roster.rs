@@ -306,7 +306,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn close(&self, _slot: usize, seat: K::Seat) -> Result<(), Failure> {
-        self.kind.close(seat).map_err(|error| broken(BrokenCause::Finalizer(error)))
+        self.kind.close(seat).map_err(broken)
     }
 
     fn broken(&self, cause: Failure) {

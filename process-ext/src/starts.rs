@@ -1,0 +1,65 @@
+//! The starts of a pool's children: the one place where a child is started, whoever asks for it.
+//!
+//! A worker starts a child when it opens, and another one within a task, if the child has died before it read the call.
+//! Each start counts for the breaker. One that breaks the pool does so at once: it fails the opening, or the worker
+//! whose task it was in leaves with the cause. To wait for the next opening would let further calls be taken, and cost
+//! another start, although it is known already that starts are of no use.
+
+#![forbid(unsafe_code)]
+
+use core::num::NonZeroU32;
+
+use asyncpal_std::kind::{CrashLoop, OpenError, OpenFailure};
+
+use crate::error::LaunchError;
+use crate::proxy::{Launch, Proxy};
+use crate::supervisor::breaker::{Breaker, Start, Verdict};
+
+/// Starts the children of one pool.
+#[derive(Debug)]
+pub(crate) struct Starts {
+    breaker: Breaker,
+}
+
+/// A start that failed.
+#[derive(Debug)]
+pub(crate) struct FailedStart {
+    pub(crate) error: LaunchError,
+    /// What the pool breaks with, if it does.
+    pub(crate) breaks: Option<OpenFailure>,
+}
+
+impl Starts {
+    /// So many in a row that fail break the pool; `None`: no number does.
+    pub(crate) fn new(most: Option<NonZeroU32>) -> Self {
+        Self { breaker: Breaker::new(most) }
+    }
+
+    /// Starts a child, and waits until it is ready.
+    pub(crate) fn start(&self, launch: &Launch) -> Result<Proxy, FailedStart> {
+        let started = Proxy::launch(launch);
+        let verdict = match &started {
+            Ok(_) => self.breaker.observe(Start::Ready),
+            Err(LaunchError::Handshake(_)) => self.breaker.observe(Start::Died),
+            Err(_) => Verdict::GoOn,
+        };
+        started.map_err(|error| {
+            let breaks = match (&error, verdict) {
+                (LaunchError::Initializer(error), _) => Some(error.clone().into()),
+                (LaunchError::Handshake(last), Verdict::Break(starts)) => {
+                    let last = LaunchError::Handshake(last.clone()).into();
+                    Some(CrashLoop { starts, last }.into())
+                }
+                _ => None,
+            };
+            FailedStart { error, breaks }
+        })
+    }
+}
+
+impl From<FailedStart> for OpenError<OpenFailure> {
+    /// What it means for a worker that opens.
+    fn from(FailedStart { error, breaks }: FailedStart) -> Self {
+        breaks.map_or_else(|| Self::Spawn(error.into()), Self::Initializer)
+    }
+}

@@ -1,0 +1,82 @@
+//! Process pools, on real child processes. The workers are this test program, so its `main` calls
+//! `init` first, and the tests run one at a time: they count the program's children.
+
+mod calls;
+mod endings;
+mod failures;
+mod workers;
+
+use core::time::Duration;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Instant;
+use std::{env, fs, process};
+
+use asyncpal::{BuildError, ProcessPool};
+use libtest_mimic::Arguments;
+
+fn main() {
+    if env::var_os(endings::WITHOUT_INIT).is_some() {
+        let built = ProcessPool::builder().build();
+        process::exit(if matches!(built, Err(BuildError::InitMissing)) { 0 } else { 1 });
+    }
+    asyncpal::process::init();
+    if env::var_os(endings::OPEN_AT_EXIT).is_some() {
+        return endings::leave_a_pool_open();
+    }
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let trials = [calls::trials(), failures::trials(), workers::trials(), endings::trials()];
+    libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
+}
+
+macro_rules! trials {
+    ($($name:ident)*) => {
+        pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
+            vec![$(libtest_mimic::Trial::test(stringify!($name), || {
+                $name();
+                assert_eq!(crate::children(), [], "no child is left, zombie or not");
+                Ok(())
+            })),*]
+        }
+    };
+}
+use trials;
+
+fn pool(max_workers: usize) -> ProcessPool {
+    ProcessPool::builder().max_workers(max_workers).build().expect("`init` has run")
+}
+
+/// The process ids of this program's children, zombies included.
+fn children() -> Vec<u32> {
+    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
+    let lists =
+        tasks.map(|task| fs::read_to_string(task.expect("readable").path().join("children")));
+    let ids = lists.flat_map(|list| {
+        let list = list.unwrap_or_default();
+        list.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<_>>()
+    });
+    ids.collect()
+}
+
+fn eventually(what: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !what() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
+        sleep(Duration::from_millis(1));
+    }
+}
+
+fn kill(pid: u32) {
+    let status = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("it starts");
+    assert!(status.success());
+}
+
+fn own_pid() -> u32 {
+    process::id()
+}
+
+fn nap(millis: u64) -> u64 {
+    sleep(Duration::from_millis(millis));
+    millis
+}

@@ -1,0 +1,133 @@
+//! Workers that come and go.
+
+use core::time::Duration;
+use std::sync::mpsc;
+use std::{io, process};
+
+use asyncpal::{BrokenCause, PoolError, ProcessPool, WorkerThread};
+
+use crate::{children, eventually, kill, nap, own_pid, pool};
+
+crate::trials! {
+    idle_processes_leave_down_to_none
+    sequential_runs_use_one_process
+    a_spawner_makes_the_threads_of_process_workers
+    a_failing_initializer_breaks_the_pool
+    initializer_and_finalizer_run_in_the_worker
+    workers_are_recycled_after_their_share_of_tasks
+    a_process_pool_counts_and_tells_like_any_other
+}
+
+fn idle_processes_leave_down_to_none() {
+    let pool = ProcessPool::builder()
+        .max_workers(2)
+        .idle_timeout(Duration::from_millis(30))
+        .build()
+        .expect("`init` has run");
+    let naps: Vec<_> = (0..2).map(|_| pool.submit_with(nap, (50,)).expect("open")).collect();
+    naps.into_iter().for_each(|nap| assert_eq!(nap.collect().expect("no panic"), 50));
+
+    eventually(|| pool.count_workers() == 0 && children().is_empty());
+}
+
+fn sequential_runs_use_one_process() {
+    let pool = pool(4);
+    let first = pool.run(own_pid).expect("no panic");
+
+    for _ in 0..1000 {
+        assert_eq!(pool.run(own_pid).expect("no panic"), first);
+    }
+
+    assert_eq!(pool.count_workers(), 1);
+}
+
+/// The thread that owns a child is the spawner's.
+fn a_spawner_makes_the_threads_of_process_workers() {
+    let (tell, told) = mpsc::channel();
+    let pool = ProcessPool::builder()
+        .max_workers(1)
+        .name("made")
+        .spawner(move |worker: WorkerThread| {
+            tell.send(worker.name().to_owned()).map_err(|_| io::ErrorKind::BrokenPipe)?;
+            std::thread::Builder::new().spawn(|| worker.run())
+        })
+        .build()
+        .expect("valid");
+
+    assert_ne!(pool.run(own_pid).expect("no panic"), process::id());
+
+    assert_eq!(told.recv().as_deref(), Ok("made-0"));
+}
+
+fn a_failing_initializer_breaks_the_pool() {
+    fn fail() -> Result<(), String> {
+        Err("no flour".to_owned())
+    }
+    let pool = ProcessPool::builder().initializer(fail).build().expect("`init` has run");
+
+    let handle = pool.submit(own_pid).expect("open");
+
+    assert!(handle.collect().expect_err("cancelled").is_cancelled());
+    let Err(PoolError::Broken(cause)) = pool.check() else { panic!("{pool:?}") };
+    let BrokenCause::Initializer(error) = &*cause else { panic!("{cause:?}") };
+    assert!(error.to_string().contains("no flour"), "{error}");
+}
+
+fn initializer_and_finalizer_run_in_the_worker() {
+    static PREPARED: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+    fn prepare() {
+        PREPARED.store(process::id(), core::sync::atomic::Ordering::Relaxed);
+    }
+    fn spoil() {
+        panic!("no salt");
+    }
+    let pool =
+        ProcessPool::builder().initializer(prepare).finalizer(spoil).build().expect("`init` ran");
+
+    let prepared =
+        pool.run(|| PREPARED.load(core::sync::atomic::Ordering::Relaxed) == process::id());
+    assert!(prepared.expect("no panic"));
+    pool.join();
+
+    let Err(PoolError::Broken(cause)) = pool.check() else { panic!("{pool:?}") };
+    assert!(matches!(*cause, BrokenCause::Finalizer(_)), "{cause}");
+}
+
+fn workers_are_recycled_after_their_share_of_tasks() {
+    let pool = ProcessPool::builder()
+        .max_workers(1)
+        .max_tasks_per_worker(2)
+        .build()
+        .expect("`init` has run");
+
+    let pids: Vec<_> = (0..4).map(|_| pool.run(own_pid).expect("no panic")).collect();
+
+    assert!(pids[0] == pids[1] && pids[2] == pids[3] && pids[0] != pids[2], "{pids:?}");
+}
+
+fn a_process_pool_counts_and_tells_like_any_other() {
+    let (tell, told) = mpsc::channel();
+    let builder = ProcessPool::builder().max_workers(1).measure_times(true);
+    let pool = builder
+        .on_event(move |event| {
+            let ended = matches!(event.kind, asyncpal::EventKind::TaskEnded { .. });
+            let label = event.task().and_then(|task| task.label.map(String::from));
+            ended.then(|| tell.send((label, event.is_failure())).expect("it is heard"));
+        })
+        .build()
+        .expect("`init` has run");
+
+    let call = asyncpal::kind::With { function: nap, arguments: (0_u64,) };
+    let napped = pool.submit_labelled("nap", call).expect("open");
+    assert_eq!(napped.label(), Some("nap"));
+    assert_eq!(napped.collect().expect("no panic"), 0);
+    assert!(pool.run(|| kill(own_pid())).is_err());
+    pool.join();
+
+    let stats = pool.stats();
+    assert_eq!((stats.completed, stats.failed, stats.panicked), (1, 1, 0));
+    assert_eq!((stats.spawned, stats.recycled), (1, 1), "{stats}");
+    assert_eq!(stats.running_times.expect("it measures").count(), 2);
+    drop(pool);
+    assert!(told.into_iter().eq([(Some("nap".into()), false), (None, true)]));
+}
