@@ -4,6 +4,7 @@ mod attendance;
 mod builder;
 mod ending;
 mod inner;
+mod keep_alive;
 mod room;
 mod roster;
 mod spawn;

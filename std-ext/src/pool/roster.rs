@@ -12,6 +12,7 @@ use crossbeam_utils::CachePadded;
 use super::attendance::{Attendance, Returned};
 use super::builder::Plan;
 use super::ending::CancelledTask;
+use super::keep_alive::KeepAlive;
 use super::room::Room;
 use super::spawn::Spawner;
 use crate::clock::{Deadline, StdClock};
@@ -380,34 +381,4 @@ impl<K: Kind> WorkerKind for Staff<K> {
 /// A broken pool's cause as the engine carries it.
 fn broken(cause: BrokenCause) -> Failure {
     TaskError::Rejected(PoolError::Broken(Arc::new(cause))).into()
-}
-
-/// How long idle workers stay: milliseconds, so that one word holds it on every target.
-#[derive(Debug)]
-pub(super) struct KeepAlive(AtomicUsize);
-
-impl KeepAlive {
-    const FOR_EVER: usize = usize::MAX;
-
-    fn new(time: Option<Duration>) -> Self {
-        Self(AtomicUsize::new(Self::millis(time)))
-    }
-
-    /// Rounded up; more milliseconds than a word holds are for ever.
-    fn millis(time: Option<Duration>) -> usize {
-        time.map_or(Self::FOR_EVER, |time| {
-            usize::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(Self::FOR_EVER)
-        })
-    }
-
-    pub(super) fn get(&self) -> Option<Duration> {
-        // ORDERING: Relaxed: a setting; workers are woken after a change.
-        let millis = self.0.load(Ordering::Relaxed);
-        (millis != Self::FOR_EVER).then(|| Duration::from_millis(millis as u64))
-    }
-
-    pub(super) fn set(&self, time: Option<Duration>) {
-        // ORDERING: Relaxed: as above.
-        self.0.store(Self::millis(time), Ordering::Relaxed);
-    }
 }

@@ -285,6 +285,9 @@ impl<K: Kind> Pool<K> {
 
     /// Submits a call and waits for its result.
     ///
+    /// On a pool of processes the calling thread borrows an idle worker, if there is one and no task is
+    /// pending, and exchanges request and reply itself: no other thread is woken.
+    ///
     /// # Errors
     ///
     /// [`TaskError`], as of [`Handle::collect`]; [`TaskError::Rejected`] if the submit failed.
