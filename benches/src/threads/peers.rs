@@ -10,7 +10,7 @@ use executors::Executor as _;
 use executors::crossbeam_workstealing_pool as workstealing;
 use executors::parker::{SmallThreadData, StaticParker};
 
-use crate::pool::{Pool, Shutdown};
+use super::pool::{Pool, Shutdown};
 
 /// Splits a task into what a worker runs and what its caller waits on.
 fn answered<T, F>(task: F) -> (impl FnOnce() + Send + 'static, oneshot::Receiver<T>)

@@ -1,27 +1,23 @@
-//! The jobs, their columns, and who takes part in them.
-//!
-//! A measurement is one column for one contender, made in a process of its own: what a pool leaves
-//! behind (threads, a fragmented heap) is not there for the next one.
+//! Thread pools and queues: the jobs, and who takes part in them.
 
-mod bare;
-mod heap;
-mod latency;
-mod map;
+mod contenders;
+mod count;
+mod jobs;
+#[cfg(feature = "ours")]
+mod ours;
+mod peers;
+mod pool;
 mod queue;
-mod throughput;
-mod trickle;
 
-use std::sync::mpsc::{Sender, SyncSender};
 use std::time::Duration;
 
-use crossbeam_queue::{ArrayQueue, SegQueue};
+use crate::comparison::{self, Axis, Column, Job, Plot, Scale, Suite};
+use jobs::queue::Ends;
 
-use crate::peers;
-use crate::pool::{Pool, Shutdown};
-use crate::queue::{Concurrent, Heapless, Queue, Std};
-use queue::Ends;
+pub(crate) const SUITE: Suite =
+    Suite { name: "threads", title: "Thread pools", jobs: &JOBS, contenders: contenders::all };
 
-/// What one column of a table measures.
+/// What a column measures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Measure {
     /// Nanoseconds per task, each collected by its handle.
@@ -48,28 +44,11 @@ pub(crate) enum Measure {
     GrowableQueue { ends: Ends },
 }
 
-#[derive(Debug)]
-pub(crate) struct Column {
-    pub(crate) label: &'static str,
-    pub(crate) measure: Measure,
-}
-
-#[derive(Debug)]
-pub(crate) struct Job {
-    /// What `--job` takes.
-    pub(crate) name: &'static str,
-    pub(crate) title: &'static str,
-    pub(crate) unit: &'static str,
-    /// Whether the job counts rather than times, so that the contenders may run at the same time.
-    pub(crate) side_by_side: bool,
-    pub(crate) columns: &'static [Column],
-}
-
 const fn column(label: &'static str, measure: Measure) -> Column {
-    Column { label, measure }
+    Column { label, measure: comparison::Measure::Threads(measure) }
 }
 
-pub(crate) static JOBS: [Job; 10] = [
+static JOBS: [Job; 10] = [
     Job {
         name: "throughput",
         title: "Submit no-op tasks, collect each by its handle",
@@ -81,6 +60,7 @@ pub(crate) static JOBS: [Job; 10] = [
             column("4 workers", Measure::Throughput { workers: 4, producers: 1 }),
             column("2 workers, 4 producers", Measure::Throughput { workers: 2, producers: 4 }),
         ],
+        plot: Plot::None,
     },
     Job {
         name: "fire-and-forget",
@@ -92,6 +72,7 @@ pub(crate) static JOBS: [Job; 10] = [
             column("2 workers", Measure::FireAndForget { workers: 2 }),
             column("4 workers", Measure::FireAndForget { workers: 4 }),
         ],
+        plot: Plot::None,
     },
     Job {
         name: "hot",
@@ -102,6 +83,7 @@ pub(crate) static JOBS: [Job; 10] = [
             column("1 worker", Measure::HotRoundTrip { workers: 1 }),
             column("2 workers", Measure::HotRoundTrip { workers: 2 }),
         ],
+        plot: Plot::None,
     },
     Job {
         name: "idle",
@@ -109,6 +91,7 @@ pub(crate) static JOBS: [Job; 10] = [
         unit: "µs, p50",
         side_by_side: false,
         columns: &[column("1 worker", Measure::IdleRoundTrip)],
+        plot: Plot::None,
     },
     Job {
         name: "cold",
@@ -119,6 +102,7 @@ pub(crate) static JOBS: [Job; 10] = [
             column("at most 1 worker", Measure::ColdStart { workers: 1 }),
             column("at most 4 workers", Measure::ColdStart { workers: 4 }),
         ],
+        plot: Plot::None,
     },
     Job {
         name: "heap",
@@ -129,6 +113,7 @@ pub(crate) static JOBS: [Job; 10] = [
             column("bytes", Measure::PendingBytes),
             column("allocations", Measure::PendingAllocations),
         ],
+        plot: Plot::None,
     },
     Job {
         name: "map",
@@ -139,6 +124,7 @@ pub(crate) static JOBS: [Job; 10] = [
             column("1 worker", Measure::Map { workers: 1 }),
             column("2 workers", Measure::Map { workers: 2 }),
         ],
+        plot: Plot::None,
     },
     Job {
         name: "trickle",
@@ -146,6 +132,7 @@ pub(crate) static JOBS: [Job; 10] = [
         unit: "threads left",
         side_by_side: true,
         columns: &[column("after 4 s", Measure::Trickle)],
+        plot: Plot::None,
     },
     Job {
         name: "bounded-queue",
@@ -158,6 +145,7 @@ pub(crate) static JOBS: [Job; 10] = [
             column("2 × 2", Measure::BoundedQueue { ends: Ends::Threads(2) }),
             column("4 × 4", Measure::BoundedQueue { ends: Ends::Threads(4) }),
         ],
+        plot: Plot::None,
     },
     Job {
         name: "growable-queue",
@@ -170,6 +158,7 @@ pub(crate) static JOBS: [Job; 10] = [
             column("2 × 2", Measure::GrowableQueue { ends: Ends::Threads(2) }),
             column("4 × 4", Measure::GrowableQueue { ends: Ends::Threads(4) }),
         ],
+        plot: Plot::None,
     },
 ];
 
@@ -209,119 +198,4 @@ impl Load {
         items: 100_000,
         ..Self::FULL
     };
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Ours,
-    Peer,
-    /// The same effect without a pool, as a yardstick: no peer, as it serves one job only.
-    Bare,
-}
-
-/// Who is measured.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Contender {
-    pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
-    pub(crate) shutdown: Shutdown,
-    measure: fn(Measure, &Load) -> Option<f64>,
-}
-
-impl Contender {
-    /// Every contender, in the order in which they take turns.
-    pub(crate) fn all() -> Vec<Self> {
-        let mut all = Vec::new();
-        #[cfg(feature = "ours")]
-        all.push(Self::ours());
-        all.extend([
-            Self::pool::<peers::Crossbeam>(Kind::Peer),
-            Self::pool::<peers::Rayon>(Kind::Peer),
-            Self::pool::<peers::Tokio>(Kind::Peer),
-            Self::pool::<peers::Threadpool>(Kind::Peer),
-            Self::pool::<peers::RustyPool>(Kind::Peer),
-            Self::pool::<peers::Blocking>(Kind::Peer),
-            Self::pool::<peers::Executors>(Kind::Peer),
-            Self::queue("crossbeam-queue", |measure, load| {
-                bounded::<ArrayQueue<usize>>(measure, load)
-                    .or_else(|| growable::<SegQueue<usize>>(measure, load))
-            }),
-            Self::queue("concurrent-queue", |measure, load| {
-                bounded::<Concurrent<true>>(measure, load)
-                    .or_else(|| growable::<Concurrent<false>>(measure, load))
-            }),
-            Self::queue("heapless::mpmc", bounded::<Heapless>),
-            Self::queue("std::sync::mpsc", |measure, load| {
-                bounded::<Std<SyncSender<usize>>>(measure, load)
-                    .or_else(|| growable::<Std<Sender<usize>>>(measure, load))
-            }),
-            Self::bare("bare spinning ping-pong", bare::spinning_ping_pong),
-            Self::bare("two bare futex wakes", bare::two_futex_wakes),
-            Self::bare("bare spawn + join", bare::spawn_and_join),
-            Self::bare("serial loop", bare::serial_map),
-            Self::bare("rayon par_iter", bare::par_iter),
-        ]);
-        all
-    }
-
-    const fn pool<P: Pool>(kind: Kind) -> Self {
-        Self { name: P::NAME, kind, shutdown: P::SHUTDOWN, measure: measure_pool::<P> }
-    }
-
-    /// asyncpal does every job.
-    #[cfg(feature = "ours")]
-    const fn ours() -> Self {
-        use crate::ours::{Bounded, Growable, Ours};
-        let measure: fn(Measure, &Load) -> Option<f64> = |measure, load| {
-            measure_pool::<Ours>(measure, load)
-                .or_else(|| bounded::<Bounded>(measure, load))
-                .or_else(|| growable::<Growable>(measure, load))
-        };
-        Self { measure, ..Self::pool::<Ours>(Kind::Ours) }
-    }
-
-    /// A peer that is no pool.
-    const fn queue(name: &'static str, measure: fn(Measure, &Load) -> Option<f64>) -> Self {
-        Self { kind: Kind::Peer, ..Self::bare(name, measure) }
-    }
-
-    const fn bare(name: &'static str, measure: fn(Measure, &Load) -> Option<f64>) -> Self {
-        Self { name, kind: Kind::Bare, shutdown: Shutdown::JoinsThreads, measure }
-    }
-
-    /// Makes one measurement; `None` where the contender cannot do the job.
-    pub(crate) fn measure(&self, measure: Measure, load: &Load) -> Option<f64> {
-        (self.measure)(measure, load)
-    }
-}
-
-fn measure_pool<P: Pool>(measure: Measure, load: &Load) -> Option<f64> {
-    match measure {
-        Measure::Throughput { workers, producers } => {
-            Some(throughput::with_handles::<P>(workers, producers, load.tasks))
-        }
-        Measure::FireAndForget { workers } => {
-            Some(throughput::fire_and_forget::<P>(workers, load.tasks))
-        }
-        Measure::HotRoundTrip { workers } => {
-            Some(latency::hot_round_trip::<P>(workers, load.round_trips))
-        }
-        Measure::IdleRoundTrip => Some(latency::idle_round_trip::<P>(load.pauses)),
-        Measure::ColdStart { workers } => latency::cold_start::<P>(workers, load.starts),
-        Measure::PendingBytes => Some(heap::pending::<P>(load.pending_tasks).bytes),
-        Measure::PendingAllocations => Some(heap::pending::<P>(load.pending_tasks).allocations),
-        Measure::Map { workers } => Some(map::ordered::<P>(workers, load.map_items, load.maps)),
-        Measure::Trickle => trickle::threads_left::<P>(load.trickle),
-        Measure::BoundedQueue { .. } | Measure::GrowableQueue { .. } => None,
-    }
-}
-
-fn bounded<Q: Queue>(measure: Measure, load: &Load) -> Option<f64> {
-    let Measure::BoundedQueue { ends } = measure else { return None };
-    ends.nanos_per_item::<Q>(load.items)
-}
-
-fn growable<Q: Queue>(measure: Measure, load: &Load) -> Option<f64> {
-    let Measure::GrowableQueue { ends } = measure else { return None };
-    ends.nanos_per_item::<Q>(load.items)
 }
