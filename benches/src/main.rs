@@ -9,6 +9,7 @@ mod document;
 mod heap;
 mod machine;
 mod mapping;
+mod plots;
 mod processes;
 mod runner;
 mod table;
@@ -54,7 +55,7 @@ fn compare(plan: &Plan) -> ExitCode {
         for job in &chapter.jobs {
             let rows = runner::run(job, &chapter.contenders, plan);
             complete &= rows.iter().all(table::Row::is_complete);
-            print!("\n{}", table::markdown(job, &rows));
+            print!("\n## {}\n\n{}", table::heading(job), table::markdown(job, &rows));
             document.add(job, rows);
         }
     }

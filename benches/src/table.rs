@@ -83,6 +83,11 @@ impl Row {
     }
 }
 
+/// What stands above the table of a job.
+pub(crate) fn heading(job: &Job) -> String {
+    format!("{}: {} [{}]", job.name, job.title, job.unit)
+}
+
 /// The table of one job, with a line of ratios for the best peer and for each bare yardstick.
 pub(crate) fn markdown(job: &Job, rows: &[Row]) -> String {
     let columns = 0..job.columns.len();
@@ -106,7 +111,7 @@ pub(crate) fn markdown(job: &Job, rows: &[Row]) -> String {
             lines.extend(ratio_line(bare.name, over_bare.collect()));
         }
     }
-    format!("## {}: {} [{}]\n\n{}", job.name, job.title, job.unit, lines.concat())
+    lines.concat()
 }
 
 fn line(head: &str, cells: impl Iterator<Item = String>) -> String {
@@ -146,7 +151,8 @@ fn with_spread(value: Option<f64>, samples: &[f64]) -> Option<String> {
     Some(if least == greatest { shown } else { format!("{shown} ({least}–{greatest})") })
 }
 
-fn three_digits(value: f64) -> String {
+/// Or as few more as the integer part has.
+pub(crate) fn three_digits(value: f64) -> String {
     match value.abs() {
         f64::INFINITY => "∞".to_owned(),
         100.0.. => format!("{value:.0}"),

@@ -1,6 +1,7 @@
 //! Who takes part.
 
 use std::sync::mpsc::{Sender, SyncSender};
+use std::time::Duration;
 
 use crossbeam_queue::{ArrayQueue, SegQueue};
 
@@ -83,9 +84,12 @@ const fn bare(name: &'static str, meter: Meters) -> Contender {
 
 fn measure_pool<P: Pool>(measure: Measure, load: &Load) -> Option<f64> {
     match measure {
+        Measure::Throughput { workers, .. } if workers > P::MAX_WORKERS => None,
         Measure::Throughput { workers, producers } => {
             Some(throughput::with_handles::<P>(workers, producers, load.tasks))
         }
+        Measure::Growth { tasks } if tasks > load.most_tasks => None,
+        Measure::Growth { tasks } => Some(throughput::with_handles::<P>(2, 1, tasks)),
         Measure::FireAndForget { workers } => {
             Some(throughput::fire_and_forget::<P>(workers, load.tasks))
         }
@@ -97,7 +101,7 @@ fn measure_pool<P: Pool>(measure: Measure, load: &Load) -> Option<f64> {
         Measure::PendingBytes => Some(heap::pending::<P>(load.pending_tasks).bytes),
         Measure::PendingAllocations => Some(heap::pending::<P>(load.pending_tasks).allocations),
         Measure::Map { workers } => Some(map::ordered::<P>(workers, load.map_items, load.maps)),
-        Measure::Trickle => trickle::threads_left::<P>(load.trickle),
+        Measure::Trickle { millis } => trickle::threads_left::<P>(Duration::from_millis(millis)),
         Measure::BoundedQueue { .. } | Measure::GrowableQueue { .. } => None,
     }
 }

@@ -9,8 +9,6 @@ mod peers;
 mod pool;
 mod queue;
 
-use std::time::Duration;
-
 use crate::comparison::{self, Axis, Column, Job, Plot, Scale, Suite};
 use jobs::queue::Ends;
 
@@ -22,6 +20,8 @@ pub(crate) const SUITE: Suite =
 pub(crate) enum Measure {
     /// Nanoseconds per task, each collected by its handle.
     Throughput { workers: usize, producers: usize },
+    /// The same with so many tasks on two workers.
+    Growth { tasks: usize },
     /// Nanoseconds per task without a handle.
     FireAndForget { workers: usize },
     /// Median microseconds from submitting to having the result, again and again.
@@ -36,8 +36,8 @@ pub(crate) enum Measure {
     PendingAllocations,
     /// Nanoseconds per item of an ordered map.
     Map { workers: usize },
-    /// Threads left after a burst of work and a trickle after it.
-    Trickle,
+    /// Threads left after a burst of work and a trickle of so many milliseconds after it.
+    Trickle { millis: u64 },
     /// Nanoseconds per item through a bounded queue with so many producers and consumers.
     BoundedQueue { ends: Ends },
     /// The same through a queue that grows.
@@ -48,7 +48,7 @@ const fn column(label: &'static str, measure: Measure) -> Column {
     Column { label, measure: comparison::Measure::Threads(measure) }
 }
 
-static JOBS: [Job; 10] = [
+static JOBS: [Job; 12] = [
     Job {
         name: "throughput",
         title: "Submit no-op tasks, collect each by its handle",
@@ -61,6 +61,44 @@ static JOBS: [Job; 10] = [
             column("2 workers, 4 producers", Measure::Throughput { workers: 2, producers: 4 }),
         ],
         plot: Plot::None,
+    },
+    Job {
+        name: "workers",
+        title: "Submit no-op tasks, collect each by its handle, on so many workers",
+        unit: "ns per task",
+        side_by_side: false,
+        columns: &[
+            column("1", Measure::Throughput { workers: 1, producers: 1 }),
+            column("2", Measure::Throughput { workers: 2, producers: 1 }),
+            column("4", Measure::Throughput { workers: 4, producers: 1 }),
+            column("8", Measure::Throughput { workers: 8, producers: 1 }),
+            column("16", Measure::Throughput { workers: 16, producers: 1 }),
+            column("64", Measure::Throughput { workers: 64, producers: 1 }),
+        ],
+        plot: Plot::Lines {
+            x: Axis {
+                title: "workers",
+                places: &[1.0, 2.0, 4.0, 8.0, 16.0, 64.0],
+                scale: Scale::Logarithmic,
+            },
+            y: Scale::Logarithmic,
+        },
+    },
+    Job {
+        name: "growth",
+        title: "Submit so many no-op tasks, collect each by its handle, on 2 workers",
+        unit: "ns per task",
+        side_by_side: false,
+        columns: &[
+            column("10³", Measure::Growth { tasks: 1_000 }),
+            column("10⁴", Measure::Growth { tasks: 10_000 }),
+            column("10⁵", Measure::Growth { tasks: 100_000 }),
+            column("10⁶", Measure::Growth { tasks: 1_000_000 }),
+        ],
+        plot: Plot::Lines {
+            x: Axis { title: "tasks", places: &[1e3, 1e4, 1e5, 1e6], scale: Scale::Logarithmic },
+            y: Scale::Logarithmic,
+        },
     },
     Job {
         name: "fire-and-forget",
@@ -131,8 +169,24 @@ static JOBS: [Job; 10] = [
         title: "8 workers after a burst, then 20 tiny tasks per second one at a time, idle timeout 1 s",
         unit: "threads left",
         side_by_side: true,
-        columns: &[column("after 4 s", Measure::Trickle)],
-        plot: Plot::None,
+        columns: &[
+            column("0 s", Measure::Trickle { millis: 0 }),
+            column("0.5 s", Measure::Trickle { millis: 500 }),
+            column("0.9 s", Measure::Trickle { millis: 900 }),
+            column("1.1 s", Measure::Trickle { millis: 1_100 }),
+            column("1.5 s", Measure::Trickle { millis: 1_500 }),
+            column("2 s", Measure::Trickle { millis: 2_000 }),
+            column("3 s", Measure::Trickle { millis: 3_000 }),
+            column("4 s", Measure::Trickle { millis: 4_000 }),
+        ],
+        plot: Plot::Lines {
+            x: Axis {
+                title: "seconds after the burst",
+                places: &[0.0, 0.5, 0.9, 1.1, 1.5, 2.0, 3.0, 4.0],
+                scale: Scale::Linear,
+            },
+            y: Scale::Linear,
+        },
     },
     Job {
         name: "bounded-queue",
@@ -166,31 +220,33 @@ static JOBS: [Job; 10] = [
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) tasks: usize,
+    /// Of growth; a job of more is left out.
+    most_tasks: usize,
     pub(crate) pending_tasks: usize,
     pub(crate) round_trips: usize,
     pub(crate) pauses: usize,
     pub(crate) starts: usize,
     pub(crate) map_items: u64,
     pub(crate) maps: usize,
-    pub(crate) trickle: Duration,
     pub(crate) items: usize,
 }
 
 impl Load {
     pub(crate) const FULL: Self = Self {
         tasks: 200_000,
+        most_tasks: 1_000_000,
         pending_tasks: 100_000,
         round_trips: 5_000,
         pauses: 200,
         starts: 200,
         map_items: 1_000_000,
         maps: 15,
-        trickle: Duration::from_secs(4),
         items: 1_000_000,
     };
 
     pub(crate) const QUICK: Self = Self {
         tasks: 20_000,
+        most_tasks: 100_000,
         round_trips: 1_000,
         pauses: 40,
         starts: 40,
