@@ -4,48 +4,72 @@
 //! as much about the machine and its other tenants as about a pool or a queue.
 
 mod arguments;
+mod comparison;
+mod document;
 mod heap;
-mod jobs;
-#[cfg(feature = "ours")]
-mod ours;
-mod peers;
-mod pool;
-mod queue;
+mod machine;
+mod mapping;
+mod plots;
+mod processes;
 mod runner;
-mod stats;
 mod table;
 mod threads;
+mod timing;
 
 use std::process::ExitCode;
-use std::thread;
 
-use crate::arguments::Request;
+use crate::arguments::{Plan, Request};
+use crate::document::Document;
+use crate::machine::Machine;
 
 #[global_allocator]
 static ALLOCATOR: heap::Counting = heap::Counting;
 
 fn main() -> ExitCode {
+    // A worker is this program, started again: here it becomes one.
+    processes::become_worker();
+
     match arguments::parse() {
         Request::Measure { measure, contender, load } => {
             runner::answer(&contender, measure, &load);
             ExitCode::SUCCESS
         }
-        Request::Compare(plan) => {
-            if cfg!(debug_assertions) {
-                eprintln!("warning: a debug build says nothing about speed; add --release");
-            }
-            if cfg!(not(feature = "ours")) {
-                eprintln!("note: asyncpal is not built in and takes no part; add --features ours");
-            }
-            let processors = thread::available_parallelism().map_or(0, usize::from);
-            println!("{processors} processors, {} rounds.", plan.rounds);
-            let mut complete = true;
-            for job in &plan.jobs {
-                let rows = runner::run(job, &plan);
-                complete &= rows.iter().all(table::Row::is_complete);
-                print!("\n{}", table::markdown(job, &rows));
-            }
-            if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        Request::Compare(plan) => compare(&plan),
+    }
+}
+
+fn compare(plan: &Plan) -> ExitCode {
+    if cfg!(debug_assertions) {
+        eprintln!("warning: a debug build says nothing about speed; add --release");
+    }
+    if cfg!(not(feature = "ours")) {
+        eprintln!("note: asyncpal is not built in and takes no part; add --features ours");
+    }
+    let machine = Machine::now();
+    println!("{machine}, {} rounds.", plan.rounds);
+
+    let mut document = Document::default();
+    let mut complete = true;
+    for chapter in &plan.chapters {
+        document.begin(chapter.suite);
+        for job in &chapter.jobs {
+            let rows = runner::run(job, &chapter.contenders, plan);
+            complete &= rows.iter().all(table::Row::is_complete);
+            print!("\n## {}\n\n{}", table::heading(job), table::markdown(job, &rows));
+            document.add(job, rows);
         }
     }
+    println!("\n{}", machine.stolen());
+
+    if let Some(folder) = &plan.write {
+        let caption = format!("{machine}, {}, {} rounds", machine.stolen(), plan.rounds);
+        match document.write(folder, &caption) {
+            Ok(()) => println!("Written to {}.", folder.display()),
+            Err(error) => {
+                eprintln!("error: cannot write to {}: {error}", folder.display());
+                complete = false;
+            }
+        }
+    }
+    if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::arguments::Plan;
-use crate::jobs::{Contender, Job, Load, Measure};
+use crate::comparison::{Contender, Job, Load, Measure};
 use crate::table::{Row, Sample};
 
 /// Far above the longest measurement; a pool that hangs costs its cell and not the run.
@@ -30,38 +30,48 @@ pub(crate) fn answer(contender: &Contender, measure: Measure, load: &Load) {
 }
 
 /// The far end: every contender in turn, round after round.
-pub(crate) fn run(job: &'static Job, plan: &Plan) -> Vec<Row> {
-    let mut rows: Vec<Row> =
-        plan.contenders.iter().map(|contender| Row::new(contender, job.columns.len())).collect();
+pub(crate) fn run(job: &'static Job, contenders: &[Contender], plan: &Plan) -> Vec<Row> {
+    let mut rows: Vec<Row> = contenders.iter().map(|contender| Row::new(contender, job)).collect();
     for _ in 0..plan.rounds {
-        for column in 0..job.columns.len() {
-            let start = |contender| start(job, column, contender, plan);
-            let samples: Vec<Sample> = if job.side_by_side {
-                let children: Vec<Child> = plan.contenders.iter().map(start).collect();
-                children.into_iter().map(finish).collect()
-            } else {
-                plan.contenders.iter().map(|contender| finish(start(contender))).collect()
-            };
-            for (row, sample) in rows.iter_mut().zip(samples) {
-                row.samples[column].push(sample);
+        let columns = 0..job.columns.len();
+        if job.side_by_side {
+            let starts: Vec<Vec<Option<Child>>> = columns
+                .map(|column| rows.iter().map(|row| start(job, column, row, plan)).collect())
+                .collect();
+            for (column, children) in starts.into_iter().enumerate() {
+                for (row, child) in rows.iter_mut().zip(children) {
+                    row.samples[column].push(finish(child));
+                }
+            }
+        } else {
+            for column in columns {
+                for row in &mut rows {
+                    let sample = finish(start(job, column, row, plan));
+                    row.samples[column].push(sample);
+                }
             }
         }
     }
     rows
 }
 
-fn start(job: &Job, column: usize, contender: &Contender, plan: &Plan) -> Child {
+/// `None` of what is not installed.
+fn start(job: &Job, column: usize, row: &Row, plan: &Plan) -> Option<Child> {
+    if !row.is_installed {
+        return None;
+    }
     let program = env::current_exe().expect("the path of this program");
-    Command::new(program)
-        .args(["measure", job.name, &(column + 1).to_string(), contender.name])
+    let child = Command::new(program)
+        .args(["measure", job.name, &(column + 1).to_string(), row.name])
         .args(plan.load.to_arguments())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .spawn()
-        .expect("this program starts again")
+        .spawn();
+    Some(child.expect("this program starts again"))
 }
 
-fn finish(child: Child) -> Sample {
+fn finish(child: Option<Child>) -> Sample {
+    let Some(child) = child else { return Sample::NotApplicable };
     let output = child.wait_with_output().expect("the output of a child");
     let text = String::from_utf8_lossy(&output.stdout);
     match (output.status.success(), text.trim()) {

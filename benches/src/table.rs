@@ -1,8 +1,7 @@
 //! From samples to Markdown: medians, spreads, ratios.
 
-use crate::jobs::{Contender, Job, Kind, Measure};
-use crate::pool::Shutdown;
-use crate::stats::median;
+use crate::comparison::{Contender, Job, Kind};
+use crate::timing::median;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Sample {
@@ -22,17 +21,25 @@ impl Sample {
 
 /// What one contender did in one job.
 pub(crate) struct Row {
-    name: &'static str,
-    kind: Kind,
-    shutdown: Shutdown,
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) is_installed: bool,
+    /// What the contender leaves undone of the job.
+    shortfall: Option<&'static str>,
     /// By column, then by round.
     pub(crate) samples: Vec<Vec<Sample>>,
 }
 
 impl Row {
-    pub(crate) fn new(contender: &Contender, columns: usize) -> Self {
-        let Contender { name, kind, shutdown, .. } = *contender;
-        Self { name, kind, shutdown, samples: vec![Vec::new(); columns] }
+    pub(crate) fn new(contender: &Contender, job: &Job) -> Self {
+        let Contender { name, kind, is_installed, shortfall, .. } = *contender;
+        Self {
+            name,
+            kind,
+            is_installed: is_installed(),
+            shortfall: job.columns.iter().find_map(|column| shortfall(column.measure)),
+            samples: vec![Vec::new(); job.columns.len()],
+        }
     }
 
     /// Whether nothing failed.
@@ -40,19 +47,32 @@ impl Row {
         !self.samples.iter().flatten().any(|sample| *sample == Sample::Failed)
     }
 
-    fn takes_part(&self) -> bool {
-        self.samples.iter().flatten().any(|sample| *sample != Sample::NotApplicable)
+    /// Whether there is anything to show, if only that something is not installed.
+    pub(crate) fn takes_part(&self) -> bool {
+        !self.is_installed
+            || self.samples.iter().flatten().any(|sample| *sample != Sample::NotApplicable)
     }
 
-    fn median(&self, column: usize) -> Option<f64> {
-        median(self.samples[column].iter().filter_map(|sample| sample.value()).collect())
+    pub(crate) fn values(&self, column: usize) -> Vec<f64> {
+        self.samples[column].iter().filter_map(|sample| sample.value()).collect()
+    }
+
+    pub(crate) fn median(&self, column: usize) -> Option<f64> {
+        median(self.values(column))
+    }
+
+    fn label(&self) -> String {
+        match self.shortfall {
+            _ if !self.is_installed => format!("{} (not installed)", self.name),
+            Some(shortfall) => format!("{} ({shortfall})", self.name),
+            None => self.name.to_owned(),
+        }
     }
 
     fn cell(&self, column: usize) -> String {
         let samples = &self.samples[column];
-        let values: Vec<f64> = samples.iter().filter_map(|sample| sample.value()).collect();
         let failed = samples.iter().filter(|sample| **sample == Sample::Failed).count();
-        match (with_spread(self.median(column), &values), failed) {
+        match (with_spread(self.median(column), &self.values(column)), failed) {
             (Some(cell), 0) => cell,
             (None, 0) => "–".to_owned(),
             (cell, _) => {
@@ -61,6 +81,11 @@ impl Row {
             }
         }
     }
+}
+
+/// What stands above the table of a job.
+pub(crate) fn heading(job: &Job) -> String {
+    format!("{}: {} [{}]", job.name, job.title, job.unit)
 }
 
 /// The table of one job, with a line of ratios for the best peer and for each bare yardstick.
@@ -73,12 +98,11 @@ pub(crate) fn markdown(job: &Job, rows: &[Row]) -> String {
         line("---", columns.clone().map(|_| "--:".to_owned())),
     ];
     lines.extend(
-        rows.iter()
-            .map(|row| line(&label(job, row), columns.clone().map(|column| row.cell(column)))),
+        rows.iter().map(|row| line(&row.label(), columns.clone().map(|column| row.cell(column)))),
     );
     if let Some(ours) = rows.iter().find(|row| row.kind == Kind::Ours) {
         let over_best = |column| {
-            let best = best_peer(job, &rows, column)?;
+            let best = best_peer(&rows, column)?;
             Some(format!("{} of {}", ratio(ours, best, column)?, best.name))
         };
         lines.extend(ratio_line("the best peer", columns.clone().map(over_best).collect()));
@@ -87,7 +111,7 @@ pub(crate) fn markdown(job: &Job, rows: &[Row]) -> String {
             lines.extend(ratio_line(bare.name, over_bare.collect()));
         }
     }
-    format!("## {}: {} [{}]\n\n{}", job.name, job.title, job.unit, lines.concat())
+    lines.concat()
 }
 
 fn line(head: &str, cells: impl Iterator<Item = String>) -> String {
@@ -103,24 +127,9 @@ fn ratio_line(other: &str, ratios: Vec<Option<String>>) -> Option<String> {
     })
 }
 
-fn label(job: &Job, row: &Row) -> String {
-    if does_all_of(job, row) {
-        row.name.to_owned()
-    } else {
-        format!("{} (threads not joined)", row.name)
-    }
-}
-
-/// A cold start ends with the threads; a pool that leaves them behind does less.
-fn does_all_of(job: &Job, row: &Row) -> bool {
-    let is_cold_start =
-        job.columns.iter().any(|column| matches!(column.measure, Measure::ColdStart { .. }));
-    !is_cold_start || row.shutdown == Shutdown::JoinsThreads
-}
-
 /// The peer of the least median among those that do all of the job.
-fn best_peer<'a>(job: &Job, rows: &[&'a Row], column: usize) -> Option<&'a Row> {
-    let peers = rows.iter().filter(|row| row.kind == Kind::Peer && does_all_of(job, row));
+fn best_peer<'a>(rows: &[&'a Row], column: usize) -> Option<&'a Row> {
+    let peers = rows.iter().filter(|row| row.kind == Kind::Peer && row.shortfall.is_none());
     let measured = peers.filter_map(|row| Some((row.median(column)?, *row)));
     measured.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, row)| row)
 }
@@ -142,8 +151,10 @@ fn with_spread(value: Option<f64>, samples: &[f64]) -> Option<String> {
     Some(if least == greatest { shown } else { format!("{shown} ({least}–{greatest})") })
 }
 
-fn three_digits(value: f64) -> String {
+/// Or as few more as the integer part has.
+pub(crate) fn three_digits(value: f64) -> String {
     match value.abs() {
+        f64::INFINITY => "∞".to_owned(),
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
         _ => format!("{value:.2}"),
@@ -153,18 +164,23 @@ fn three_digits(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::Column;
+    use crate::comparison::{Column, Measure, Plot};
+    use crate::threads;
 
     const JOB: Job = Job {
         name: "job",
         title: "Title",
         unit: "ns",
         side_by_side: false,
-        columns: &[Column { label: "1 worker", measure: Measure::IdleRoundTrip }],
+        columns: &[Column {
+            label: "1 worker",
+            measure: Measure::Threads(threads::Measure::IdleRoundTrip),
+        }],
+        plot: Plot::None,
     };
 
     fn row(name: &'static str, kind: Kind, samples: &[Sample]) -> Row {
-        Row { name, kind, shutdown: Shutdown::JoinsThreads, samples: vec![samples.to_vec()] }
+        Row { name, kind, is_installed: true, shortfall: None, samples: vec![samples.to_vec()] }
     }
 
     #[test]
@@ -184,20 +200,24 @@ mod tests {
     }
 
     #[test]
-    fn a_pool_that_leaves_its_threads_behind_is_no_measure_for_a_cold_start() {
-        let job = Job {
-            columns: &[Column { label: "cold", measure: Measure::ColdStart { workers: 1 } }],
-            ..JOB
-        };
+    fn who_leaves_a_part_undone_is_no_measure() {
         let mut careless = row("careless", Kind::Peer, &[Sample::Value(1.0)]);
-        careless.shutdown = Shutdown::AwaitsTasks;
+        careless.shortfall = Some("threads not joined");
         let careful = row("careful", Kind::Peer, &[Sample::Value(4.0)]);
         let ours = row("ours", Kind::Ours, &[Sample::Value(2.0)]);
 
-        let table = markdown(&job, &[ours, careless, careful]);
+        let table = markdown(&JOB, &[ours, careless, careful]);
 
         assert!(table.contains("| careless (threads not joined) | 1.00 |"));
         assert!(table.contains("| **0.50 of careful** |"));
+    }
+
+    #[test]
+    fn who_is_not_installed_is_shown_with_dashes() {
+        let mut absent = row("absent", Kind::Peer, &[Sample::NotApplicable]);
+        absent.is_installed = false;
+
+        assert!(markdown(&JOB, &[absent]).contains("| absent (not installed) | – |"));
     }
 
     #[test]

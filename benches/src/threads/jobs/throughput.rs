@@ -3,12 +3,13 @@
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, Thread};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crate::pool::Pool;
+use crate::threads::pool::Pool;
+use crate::timing::Span;
 
 /// Nanoseconds per task.
-pub(super) fn with_handles<P: Pool>(workers: usize, producers: usize, tasks: usize) -> f64 {
+pub(crate) fn with_handles<P: Pool>(workers: usize, producers: usize, tasks: usize) -> f64 {
     let pool = P::new(workers);
     let share = tasks / producers;
     let start = Barrier::new(producers);
@@ -23,28 +24,6 @@ pub(super) fn with_handles<P: Pool>(workers: usize, producers: usize, tasks: usi
 
     pool.shutdown();
     Span::across(&spans).as_nanos() as f64 / (share * producers) as f64
-}
-
-/// When one of several threads was at work.
-pub(super) struct Span {
-    begun: Instant,
-    ended: Instant,
-}
-
-impl Span {
-    /// The span of a job, and what it returns.
-    pub(super) fn of<T>(job: impl FnOnce() -> T) -> (Self, T) {
-        let begun = Instant::now();
-        let outcome = job();
-        (Self { begun, ended: Instant::now() }, outcome)
-    }
-
-    /// From the first beginning to the last end.
-    pub(super) fn across(spans: &[Self]) -> Duration {
-        let begun = spans.iter().map(|span| span.begun).min().expect("a thread");
-        let ended = spans.iter().map(|span| span.ended).max().expect("a thread");
-        ended - begun
-    }
 }
 
 fn produce<P: Pool>(pool: &P, tasks: usize, start: &Barrier) -> Span {
@@ -64,7 +43,7 @@ fn submit_and_collect<P: Pool>(pool: &P, tasks: usize, handles: &mut Vec<P::Hand
 }
 
 /// Nanoseconds per task.
-pub(super) fn fire_and_forget<P: Pool>(workers: usize, tasks: usize) -> f64 {
+pub(crate) fn fire_and_forget<P: Pool>(workers: usize, tasks: usize) -> f64 {
     let pool = P::new(workers);
     fire_and_wait(&pool, tasks);
 

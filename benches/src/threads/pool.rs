@@ -23,6 +23,9 @@ pub(crate) trait Pool: Sync + Sized {
 
     const SHUTDOWN: Shutdown;
 
+    /// Of one pool.
+    const MAX_WORKERS: usize = usize::MAX;
+
     /// The caller's end of a task.
     type Handle<T: Send + 'static>: Send;
 

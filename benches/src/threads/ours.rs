@@ -6,8 +6,8 @@ use std::time::Duration;
 use asyncpal::queue::{GrowableQueue, Pointer};
 use asyncpal::{Handle, ThreadPool};
 
-use crate::pool::{Pool, Shutdown};
-use crate::queue::{CAPACITY, Queue};
+use super::pool::{Pool, Shutdown};
+use super::queue::{CAPACITY, Queue};
 
 pub(crate) struct Ours(ThreadPool);
 

@@ -7,9 +7,11 @@ use std::thread;
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
-use super::latency::{PAUSE, p50, p50_of_starts};
-use super::map::{CHUNK_SIZE, nanos_per_item, trivial};
-use super::{Load, Measure};
+use super::latency::p50_of_starts;
+use super::map::CHUNK_SIZE;
+use crate::mapping::{nanos_per_item, trivial};
+use crate::threads::{Load, Measure};
+use crate::timing::{PAUSE, p50};
 
 /// Tells the other side to end.
 const END: u64 = u64::MAX;
@@ -72,7 +74,7 @@ fn ping_pong(
 }
 
 /// Both threads spin: the least a round trip can take while both have a processor.
-pub(super) fn spinning_ping_pong(measure: Measure, load: &Load) -> Option<f64> {
+pub(crate) fn spinning_ping_pong(measure: Measure, load: &Load) -> Option<f64> {
     let Measure::HotRoundTrip { .. } = measure else { return None };
     // Where the two share a processor for a while, spinning alone would use up its time slices.
     let spin = |pauses| if pauses % 10_000 == 0 { thread::yield_now() } else { spin_loop() };
@@ -80,20 +82,20 @@ pub(super) fn spinning_ping_pong(measure: Measure, load: &Load) -> Option<f64> {
 }
 
 /// Both threads sleep: the least a round trip can take when nobody spins.
-pub(super) fn two_futex_wakes(measure: Measure, load: &Load) -> Option<f64> {
+pub(crate) fn two_futex_wakes(measure: Measure, load: &Load) -> Option<f64> {
     let Measure::IdleRoundTrip = measure else { return None };
     let sleep = || thread::sleep(PAUSE);
     Some(ping_pong(|_| thread::park(), thread::Thread::unpark, |ask| p50(load.pauses, sleep, ask)))
 }
 
-pub(super) fn spawn_and_join(measure: Measure, load: &Load) -> Option<f64> {
+pub(crate) fn spawn_and_join(measure: Measure, load: &Load) -> Option<f64> {
     let Measure::ColdStart { .. } = measure else { return None };
     Some(p50_of_starts(load.starts, |number| {
         thread::spawn(move || number).join().expect("the thread does not panic")
     }))
 }
 
-pub(super) fn serial_map(measure: Measure, load: &Load) -> Option<f64> {
+pub(crate) fn serial_map(measure: Measure, load: &Load) -> Option<f64> {
     let Measure::Map { .. } = measure else { return None };
     Some(nanos_per_item(load.map_items, load.maps, |mut digest| {
         (0..black_box(load.map_items)).map(trivial).for_each(|value| digest.add(value));
@@ -102,7 +104,7 @@ pub(super) fn serial_map(measure: Measure, load: &Load) -> Option<f64> {
 }
 
 /// Splits a range rather than an iterator and writes into one vector: less than the job asks for.
-pub(super) fn par_iter(measure: Measure, load: &Load) -> Option<f64> {
+pub(crate) fn par_iter(measure: Measure, load: &Load) -> Option<f64> {
     let Measure::Map { workers } = measure else { return None };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(workers).build().expect("a valid pool");
     let map = || {

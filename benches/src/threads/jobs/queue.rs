@@ -5,8 +5,8 @@ use std::thread;
 
 use crossbeam_utils::Backoff;
 
-use super::throughput::Span;
-use crate::queue::Queue;
+use crate::threads::queue::Queue;
+use crate::timing::Span;
 
 /// Who pushes and pops.
 #[derive(Clone, Copy, Debug)]
@@ -19,7 +19,7 @@ pub(crate) enum Ends {
 
 impl Ends {
     /// Nanoseconds per item; `None` for a queue that has too few ends.
-    pub(super) fn nanos_per_item<Q: Queue>(self, items: usize) -> Option<f64> {
+    pub(crate) fn nanos_per_item<Q: Queue>(self, items: usize) -> Option<f64> {
         match self {
             Self::Alone => Some(nanos_alone::<Q>(items)),
             Self::Threads(ends) => nanos_per_item::<Q>(ends, items),

@@ -4,16 +4,16 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::pool::Pool;
-use crate::threads;
+use crate::threads::count;
+use crate::threads::pool::Pool;
 
 const WORKERS: usize = 8;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 const BETWEEN_TASKS: Duration = Duration::from_millis(50);
 
 /// `None` for a pool without an idle timeout.
-pub(super) fn threads_left<P: Pool>(trickle: Duration) -> Option<f64> {
-    let before = threads::count();
+pub(crate) fn threads_left<P: Pool>(trickle: Duration) -> Option<f64> {
+    let before = count::threads();
     let pool = P::with_idle_timeout(WORKERS, IDLE_TIMEOUT)?;
 
     let all_busy = Arc::new(Barrier::new(WORKERS));
@@ -26,14 +26,14 @@ pub(super) fn threads_left<P: Pool>(trickle: Duration) -> Option<f64> {
     for handle in burst {
         pool.wait(handle);
     }
-    assert!(threads::count() >= before + WORKERS, "the burst needs every worker");
+    assert!(count::threads() >= before + WORKERS, "the burst needs every worker");
 
     let begun = Instant::now();
     while begun.elapsed() < trickle {
         thread::sleep(BETWEEN_TASKS);
         assert_eq!(pool.run(|| 1), 1);
     }
-    let left = threads::count() - before;
+    let left = count::threads() - before;
     pool.shutdown();
     Some(left as f64)
 }

@@ -3,15 +3,15 @@
 use std::sync::Barrier;
 
 use crate::heap;
-use crate::pool::Pool;
+use crate::threads::pool::Pool;
 
-pub(super) struct PerTask {
-    pub(super) bytes: f64,
-    pub(super) allocations: f64,
+pub(crate) struct PerTask {
+    pub(crate) bytes: f64,
+    pub(crate) allocations: f64,
 }
 
 /// Behind a worker that is held at a gate; the queue grows from nothing and its growth counts.
-pub(super) fn pending<P: Pool>(tasks: usize) -> PerTask {
+pub(crate) fn pending<P: Pool>(tasks: usize) -> PerTask {
     let pool = P::new(1);
     pool.run(|| ());
     let gate: &'static Barrier = Box::leak(Box::new(Barrier::new(2)));

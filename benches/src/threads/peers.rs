@@ -10,7 +10,7 @@ use executors::Executor as _;
 use executors::crossbeam_workstealing_pool as workstealing;
 use executors::parker::{SmallThreadData, StaticParker};
 
-use crate::pool::{Pool, Shutdown};
+use super::pool::{Pool, Shutdown};
 
 /// Splits a task into what a worker runs and what its caller waits on.
 fn answered<T, F>(task: F) -> (impl FnOnce() + Send + 'static, oneshot::Receiver<T>)
@@ -265,6 +265,11 @@ impl Pool for Blocking {
         Self
     }
 
+    /// Whatever it is told, its threads retire after half a second.
+    fn with_idle_timeout(workers: usize, _timeout: Duration) -> Option<Self> {
+        Some(Self::new(workers))
+    }
+
     fn submit<T, F>(&self, task: F) -> blocking::Task<T>
     where
         T: Send + 'static,
@@ -291,6 +296,8 @@ impl Pool for Executors {
     const NAME: &'static str = "executors";
     /// The workers acknowledge that they are about to leave; nobody joins them.
     const SHUTDOWN: Shutdown = Shutdown::AwaitsTasks;
+    /// With a parker of this size.
+    const MAX_WORKERS: usize = 32;
     type Handle<T: Send + 'static> = oneshot::Receiver<T>;
 
     fn new(workers: usize) -> Self {

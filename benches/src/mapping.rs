@@ -1,39 +1,24 @@
-//! An ordered map over an iterator, in chunks.
+//! An ordered map of trivial items: the function, and the evidence that nothing is lost or displaced.
 
-use std::hint::black_box;
 use std::time::Instant;
 
-use crate::pool::Pool;
-use crate::stats::median;
-
-pub(super) const CHUNK_SIZE: usize = 1000;
+use crate::timing::median;
 
 /// Cheap, yet not something the compiler can sum up in a closed form.
-pub(super) fn trivial(item: u64) -> u64 {
+pub(crate) fn trivial(item: u64) -> u64 {
     (item ^ 0x5555).rotate_left(1)
-}
-
-/// Median nanoseconds per item of `repetitions` maps.
-pub(super) fn ordered<P: Pool>(workers: usize, items: u64, repetitions: usize) -> f64 {
-    let pool = P::new(workers);
-    let nanos = nanos_per_item(items, repetitions, |mut digest| {
-        pool.map(0..black_box(items), CHUNK_SIZE, trivial, |value| digest.add(value));
-        digest
-    });
-    pool.shutdown();
-    nanos
 }
 
 /// Depends on every value and on their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Digest {
+pub(crate) struct Digest {
     sum: u64,
     falls: u64,
     last: u64,
 }
 
 impl Digest {
-    pub(super) fn add(&mut self, value: u64) {
+    pub(crate) fn add(&mut self, value: u64) {
         self.sum = self.sum.wrapping_add(value);
         self.falls += u64::from(value < self.last);
         self.last = value;
@@ -41,7 +26,7 @@ impl Digest {
 }
 
 /// Times `map`, which adds every value to the digest that it is given.
-pub(super) fn nanos_per_item(
+pub(crate) fn nanos_per_item(
     items: u64,
     repetitions: usize,
     map: impl Fn(Digest) -> Digest,
