@@ -8,7 +8,7 @@ use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
     Accepts, Chunk, Failure, Kind, OpenError, OpenFailure, Setup, Spread, TakesHook, With,
 };
-use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError, TaskError};
+use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::named::{Named, Signature};
@@ -87,7 +87,7 @@ impl Kind for Commands {
     const LENDS: bool = true;
 
     fn lend(&self, seat: &ProcessSeat, parker: &ProcessParker) -> bool {
-        parker.watch(seat.exit_fd())
+        seat.lend(parker)
     }
 
     fn close(&self, seat: ProcessSeat) -> Result<(), BrokenCause> {
@@ -126,8 +126,7 @@ impl<C, T> NamedJob<C, T> {
 
     fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
         drop(self.call);
-        let bytes = seat.exchange(&self.outbound, this)?;
-        (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
+        Ok(seat.call(&self.outbound, this, self.read)?)
     }
 }
 

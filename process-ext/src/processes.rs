@@ -7,7 +7,7 @@ use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
     Accepts, Chunk, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
 };
-use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError, TaskError};
+use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError};
 
 use crate::error::{DecodeError, EncodeError, LaunchError, UnnamedFunction};
 use crate::options::ProcessOptions;
@@ -98,7 +98,7 @@ impl Kind for Processes {
     const LENDS: bool = true;
 
     fn lend(&self, seat: &ProcessSeat, parker: &ProcessParker) -> bool {
-        parker.watch(seat.exit_fd())
+        seat.lend(parker)
     }
 
     const TAKES_AHEAD: bool = true;
@@ -146,8 +146,7 @@ impl<C, T> ProcessJob<C, T> {
 
     fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
         drop(self.call);
-        let bytes = seat.exchange(&self.outbound, this)?;
-        (self.read)(&bytes).map_err(|error| TaskError::Failed(error.into()).into())
+        Ok(seat.call(&self.outbound, this, self.read)?)
     }
 }
 

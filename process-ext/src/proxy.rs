@@ -12,13 +12,13 @@ mod link;
 mod task;
 
 use core::time::Duration;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::Arc;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
 
 use crate::error::{
     CloseError, HandshakeError, LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost,
 };
+use crate::parker::ProcessParker;
 use crate::remote::FunctionId;
 use crate::supervisor::flight::Flight;
 use crate::supervisor::run_time::RunTime;
@@ -116,9 +116,9 @@ impl Proxy {
         self.child.exit_fd()
     }
 
-    /// The same, for as long as somebody watches.
-    pub(crate) fn shared_exit_fd(&self) -> Arc<OwnedFd> {
-        self.child.shared_exit_fd()
+    /// Lets the parker of the worker's slot watch that descriptor; false if it cannot sleep.
+    pub(crate) fn lend(&self, parker: &ProcessParker) -> bool {
+        parker.watch(self.child.shared_exit_fd())
     }
 
     /// Looks whether the worker has ended while it was idle, and if so reaps it and says how it was lost.

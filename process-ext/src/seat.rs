@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use asyncpal_core::task::Running;
@@ -11,7 +10,8 @@ use asyncpal_std::kind::{OpenError, OpenFailure};
 use asyncpal_std::{BrokenCause, TaskError};
 
 use crate::bell::Bell;
-use crate::error::{CallError, CloseError, LaunchError};
+use crate::error::{CallError, CloseError, DecodeError, LaunchError};
+use crate::parker::ProcessParker;
 use crate::proxy::{Caller, Launch, Proxy, Reply, Terms};
 use crate::remote::FunctionId;
 use crate::starts::{FailedStart, Starts};
@@ -115,9 +115,9 @@ impl ProcessSeat {
         self.proxy.is_alive() && !self.proxy.is_swollen()
     }
 
-    /// Readable once the child has ended.
-    pub(crate) fn exit_fd(&self) -> Arc<OwnedFd> {
-        self.proxy.shared_exit_fd()
+    /// Lets the parker of its worker notice the child's end; false if it cannot sleep.
+    pub(crate) fn lend(&self, parker: &ProcessParker) -> bool {
+        self.proxy.lend(parker)
     }
 
     /// Ends the child.
@@ -164,7 +164,7 @@ impl ProcessSeat {
 
     /// Runs a call. A child that turns out to have died before it read the call is replaced, once:
     /// the call was not started, and has all its time before it.
-    pub(crate) fn exchange(
+    fn exchange(
         &mut self,
         outbound: &Outbound,
         this: Option<&Running<'_>>,
@@ -206,6 +206,19 @@ impl ProcessSeat {
     fn in_flight(&self, outbound: &Outbound) -> Option<u64> {
         let (seat, task_id) = outbound.announced?;
         (seat == self.serial && self.proxy.has_in_flight(task_id)).then_some(task_id)
+    }
+
+    /// Runs a call and reads its result.
+    pub(crate) fn call<T>(
+        &mut self,
+        outbound: &Outbound,
+        this: Option<&Running<'_>>,
+        read: fn(&[u8]) -> Result<T, DecodeError>,
+    ) -> Result<T, TaskError> {
+        let bytes = self.exchange(outbound, this)?;
+        let result = read(&bytes);
+        self.proxy.recycle(bytes);
+        result.map_err(|error| TaskError::Failed(error.into()))
     }
 
     fn next_id(&mut self) -> u64 {

@@ -3,9 +3,6 @@
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
-use std::time::Instant;
-
-use asyncpal_core::park::Unparked;
 
 use crate::bell::Bell;
 use crate::error::{CallError, CloseError, LaunchError};
@@ -14,11 +11,19 @@ use crate::parker::ProcessParker;
 use crate::remote::FunctionId;
 use crate::seat::Request;
 
+/// Who waits for a task.
+pub(crate) trait Caller {
+    fn is_cancelled(&self) -> bool;
+
+    fn give_back(&self, last: usize);
+}
+
 /// How long a task is waited for.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Terms<'t> {
     pub(crate) limit: Option<Duration>,
-    pub(crate) cancel: Option<(&'t Bell, &'t dyn Fn() -> bool)>,
+    pub(crate) bell: Option<&'t Bell>,
+    pub(crate) caller: &'t dyn Caller,
 }
 
 /// A worker that cannot exist here.
@@ -83,7 +88,37 @@ impl Proxy {
     }
 
     /// Never called: there is no proxy.
-    pub fn park(&mut self, _parker: &ProcessParker, _deadline: Option<Instant>) -> Unparked {
+    pub(crate) fn lend(&self, _parker: &ProcessParker) -> bool {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    pub(crate) fn announce(&mut self, _task_id: u64, _request: Request, _payload: &[u8]) -> bool {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    pub(crate) fn is_brief(&self) -> bool {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    pub(crate) fn in_flight(&self) -> usize {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    pub(crate) fn has_in_flight(&self, _task_id: u64) -> bool {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    pub(crate) fn recall(&mut self) {
+        match *self {}
+    }
+
+    /// Never called: there is no proxy.
+    pub(crate) fn recycle(&mut self, _bytes: Vec<u8>) {
         match *self {}
     }
 

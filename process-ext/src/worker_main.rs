@@ -20,7 +20,8 @@ use crate::sys::poll::{self, Watch};
 use crate::sys::{object, pipe, worker};
 use crate::wire::exit;
 use crate::wire::frame::{
-    DEFAULT_MAX_FRAME_BYTES, Decoder, Frame, FrameError, Header, Kind, MIN_FRAME_LIMIT, PANICKED,
+    DEFAULT_MAX_FRAME_BYTES, Decoder, Frame, FrameError, Header, KEPT_BYTES, Kind, MIN_FRAME_LIMIT,
+    PANICKED,
 };
 use crate::wire::message::{Failure, Hello, Init, PROTOCOL_VERSION};
 
@@ -28,9 +29,6 @@ static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
 
 /// How many times the cost of a look at memory is that of a look into a pipe.
 pub(crate) const READ_COSTS_LOOKS: usize = 4;
-
-/// The capacity that the output buffer keeps from one task to the next.
-const KEPT_OUTPUT_BYTES: usize = 1 << 20;
 
 /// Makes this process a worker if a pool started it; otherwise returns at once.
 ///
@@ -149,7 +147,10 @@ fn run(mut link: Link) -> Result<(), Stop> {
     link.send(Header::new(Kind::Ready), &[])?;
     while let Some(frame) = link.receive()? {
         match frame.header.kind {
-            Kind::Task => server.answer(&mut link, &frame)?,
+            Kind::Task => {
+                server.answer(&mut link, &frame)?;
+                link.decoder.recycle(frame.body);
+            }
             Kind::Close => break,
             _ => return Err(out_of_turn(&frame)),
         }
@@ -241,7 +242,7 @@ impl Bench {
     /// Makes a call that writes its result to the output.
     pub(crate) fn run(&mut self, call: impl FnOnce(&mut Vec<u8>) -> Outcome) -> Answer {
         self.output.clear();
-        self.output.shrink_to(KEPT_OUTPUT_BYTES);
+        self.output.shrink_to(KEPT_BYTES);
         let output = &mut self.output;
         let outcome = panics::catch(|| call(output));
         if std::process::id() != self.pid {

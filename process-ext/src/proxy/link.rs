@@ -161,6 +161,11 @@ impl Link {
         self.decoder.is_at_boundary()
     }
 
+    /// Takes the body of a reply back: the next large one may have its buffer.
+    pub(super) fn recycle(&mut self, body: Vec<u8>) {
+        self.decoder.recycle(body);
+    }
+
     /// What was said that is no frame, or none yet; `None` if nothing was said.
     pub(super) fn first_words(&self) -> Option<String> {
         let words = self.decoder.pending();

@@ -77,6 +77,11 @@ impl Proxy {
         self.is_alive() && memory.resident_bytes().is_some_and(|bytes| bytes > *most)
     }
 
+    /// Takes the bytes of a result back: the next large one may have their buffer.
+    pub(crate) fn recycle(&mut self, bytes: Vec<u8>) {
+        self.link.recycle(bytes);
+    }
+
     /// Whether the worker's tasks are over before another could be sent to it.
     pub(crate) fn is_brief(&self) -> bool {
         self.run_time.is_brief()

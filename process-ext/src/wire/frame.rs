@@ -37,6 +37,9 @@ pub const MIN_FRAME_LIMIT: usize = 256 << 10;
 /// The largest step by which a body's buffer grows while its bytes arrive.
 const GROWTH_BYTES: usize = 1 << 20;
 
+/// What a buffer may keep of its capacity from one large body to the next: fresh memory costs a page fault each 4 KiB.
+pub const KEPT_BYTES: usize = 2 << 20;
+
 /// What one read takes in while no body is under way: a small frame arrives in one.
 const INBOX_BYTES: usize = 16 << 10;
 
@@ -205,12 +208,14 @@ pub struct Decoder {
     consumed: usize,
     /// A frame whose body did not fit into the inbox, and the length of that body.
     large: Option<(Frame, usize)>,
+    /// The buffer of an earlier large body, empty.
+    spare: Vec<u8>,
 }
 
 impl Decoder {
     /// A decoder that refuses bodies over `limit` bytes, before it allocates for them.
     pub fn new(limit: usize) -> Self {
-        Self { limit, inbox: Vec::new(), consumed: 0, large: None }
+        Self { limit, inbox: Vec::new(), consumed: 0, large: None, spare: Vec::new() }
     }
 
     /// Changes the limit for the headers that are still to come.
@@ -272,12 +277,21 @@ impl Decoder {
             return Ok(Some(frame));
         }
         if HEADER_BYTES + length > INBOX_BYTES {
-            let mut body = Vec::with_capacity(length.min(rest.len() + GROWTH_BYTES));
+            let mut body = core::mem::take(&mut self.spare);
+            body.reserve_exact(length.min(rest.len() + GROWTH_BYTES));
             body.extend_from_slice(rest);
             self.large = Some((Frame { header, body }, length));
             self.consumed = self.inbox.len();
         }
         Ok(None)
+    }
+
+    /// Takes the body of a frame back that nobody needs any more: the next large one may have its buffer.
+    pub fn recycle(&mut self, mut body: Vec<u8>) {
+        if (self.spare.capacity()..=KEPT_BYTES).contains(&body.capacity()) {
+            body.clear();
+            self.spare = body;
+        }
     }
 
     /// The first bytes behind the last frame, unless they are a large frame's.
