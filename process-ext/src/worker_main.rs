@@ -268,6 +268,8 @@ pub(crate) struct Link {
     requests: File,
     /// Whether a read returns at once, with nothing if there is nothing.
     is_nonblocking: bool,
+    /// Whether the last look found something at once: then the next is worth a system call.
+    finds_at_once: bool,
     /// There if it may look for the next request for a few microseconds before it sleeps.
     credit: Option<Credit>,
     replies: File,
@@ -277,7 +279,14 @@ pub(crate) struct Link {
 impl Link {
     pub(crate) fn new(requests: File, replies: File) -> Self {
         let decoder = Decoder::new(MIN_FRAME_LIMIT);
-        Self { requests, is_nonblocking: false, credit: None, replies, decoder }
+        Self {
+            requests,
+            is_nonblocking: false,
+            finds_at_once: false,
+            credit: None,
+            replies,
+            decoder,
+        }
     }
 
     /// The same, over requests that the parent has made non-blocking.
@@ -338,7 +347,11 @@ impl Link {
     /// Reads if there is something, or comes soon and that has lately paid off.
     fn look(&mut self) -> io::Result<Option<usize>> {
         let looks = self.credit.as_mut().map_or(0, Credit::looks).div_ceil(READ_COSTS_LOOKS);
+        if looks == 0 && !self.finds_at_once {
+            return Ok(None);
+        }
         let mut read = self.read_now()?;
+        self.finds_at_once = read.is_some();
         for _ in 1..looks {
             if read.is_some() {
                 break;

@@ -146,8 +146,8 @@ impl Proxy {
                 .map_err(|what| CallError::Lost(self.expel(what)))?
         };
         let replied = self.await_reply(&mut outgoing, terms);
-        // More than what is behind it: the worker has not taken it in, so it cannot have started it.
-        let was_begun = outgoing.is_sent() && self.is_oldest_read();
+        // If more than what is behind it is unread, the worker has not taken it in, and cannot have started it.
+        let was_begun = replied.is_err() && outgoing.is_sent() && self.is_oldest_read();
         self.flight.pop();
         match replied {
             Ok(Ok(frame)) => self.reply_to(task_id, frame).map_err(CallError::Lost),

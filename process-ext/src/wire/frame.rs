@@ -38,7 +38,7 @@ pub const MIN_FRAME_LIMIT: usize = 256 << 10;
 const GROWTH_BYTES: usize = 1 << 20;
 
 /// What a buffer may keep of its capacity from one large body to the next: fresh memory costs a page fault each 4 KiB.
-pub const KEPT_BYTES: usize = 2 << 20;
+pub const KEPT_BYTES: usize = 8 << 20;
 
 /// What one read takes in while no body is under way: a small frame arrives in one.
 const INBOX_BYTES: usize = 16 << 10;
