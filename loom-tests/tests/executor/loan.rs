@@ -4,10 +4,16 @@ use crate::Lending;
 use crate::kind::Script;
 use crate::observed::{Fate, Pool, Refusal, fate};
 use crate::scenes::{beside, end, join, two_submits};
+use asyncpal_core::sync::stall;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
+use loom::thread;
 use loom_tests::{model, model_bounded};
 use std::sync::Arc;
+
+/// Steps of a borrower until it counts as busy, and of a submit until its task is in the queue.
+const BEHIND_THE_SEAT: usize = 2;
+const BEFORE_THE_FENCE: usize = 4;
 
 /// A pool with an idle worker, or one that is about to be idle.
 fn pool_with_worker(max_workers: usize, script: Script) -> Arc<Pool<Lending>> {
@@ -93,6 +99,51 @@ fn a_borrowed_task_is_not_in_the_way_of_a_submitted_one() {
         let fates = [Fate::Ran, borrowed, join(other)];
         end(pool).with_fates(&fates);
         assert_eq!(fates, [Fate::Ran; 3]);
+    });
+}
+
+/// N9: the same, in the narrow place where the borrower has not counted the pending tasks yet and the submitter
+/// not the workers that look. That takes two preemptions: so both are stopped where they must be. Whoever is
+/// called for takes longer to start than the model: that he was called is what counts.
+#[test]
+fn a_task_submitted_while_a_seat_is_taken_is_not_behind_the_borrower() {
+    let name = "a_task_submitted_while_a_seat_is_taken_is_not_behind_the_borrower";
+    model_bounded(name, Some(0), move || {
+        let pool = pool_with_worker(2, Script { starting_workers: 1, ..Script::default() });
+        let gates = [(); 3].map(|()| loom::sync::Arc::new(Notify::new()));
+        let [at_seat, at_fence, at_work] = gates.clone();
+        let begun = Arc::new(AtomicBool::new(false));
+        let begins = Arc::clone(&begun);
+        let borrower = beside(&pool, move |pool| {
+            stall::arm(BEHIND_THE_SEAT, at_seat);
+            let (fate, _) = pool.run(Some(Box::new(move || {
+                stall::disarm();
+                begins.store(true, Relaxed);
+                at_work.wait();
+            })));
+            stall::disarm();
+            fate
+        });
+        let submitter = beside(&pool, move |pool| {
+            stall::arm(BEFORE_THE_FENCE, at_fence);
+            let submitted = pool.submit();
+            stall::disarm();
+            submitted
+        });
+        for gate in &gates[..2] {
+            thread::yield_now();
+            gate.notify();
+        }
+
+        let submitted = join(submitter);
+        // The first task and the borrower's have begun, and the submitted one has nobody.
+        let is_behind = begun.load(Relaxed) && pool.runs() == 2 && pool.spawns().0 == 1;
+        gates[2].notify();
+        let fates = [Fate::Ran, join(borrower), fate(submitted)];
+
+        end(pool).with_fates(&fates);
+        assert_eq!(fates, [Fate::Ran; 3]);
+        assert!(!is_behind, "nobody was called for the task behind the borrower's");
     });
 }
 

@@ -118,6 +118,11 @@ impl<O: Owner> Pool<O> {
         self.record.join_workers();
     }
 
+    /// How many jobs have begun.
+    pub fn runs(&self) -> usize {
+        self.record.runs.load(Relaxed)
+    }
+
     /// How many workers were spawned, and how many could not be, as the kind knows it.
     pub fn spawns(&self) -> (usize, usize) {
         let Record { spawns, failed_spawns, .. } = &*self.record;
