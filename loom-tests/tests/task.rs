@@ -12,11 +12,14 @@
 //! | O1, O2, O3: callbacks | `a_callback_…`, `callbacks_…`, `an_emptied_place_…` |
 //! | E1: the outcome in its place | `an_outcome_is_looked_at_…` |
 //! | E4: a request to stop | `request::a_request_to_stop_…` |
+//! | T10, E5: a task that a worker gives back | `given_back::…` |
 //! | the home is alive when it is touched | `a_canceller_at_its_accounts_…` |
 #![cfg(asyncpal_loom)]
 
 #[path = "common/ends.rs"]
 mod ends;
+#[path = "task/given_back.rs"]
+mod given_back;
 #[path = "common/job.rs"]
 mod job;
 #[path = "common/memory.rs"]

@@ -86,6 +86,18 @@ pub fn work<E>(entry: TaskRef<(), E>) -> bool {
     }
 }
 
+/// What a worker does with an entry that it takes ahead of its turn and gives back: the entry, and whether
+/// the task was cancelled meanwhile; `None` if it was a stub.
+pub fn give_back<E>(entry: TaskRef<(), E>) -> Option<(TaskRef<(), E>, bool)> {
+    match entry.claim() {
+        Popped::Claimed(mut task) => {
+            task.announce(&mut ());
+            Some(task.give_back())
+        }
+        Popped::Stub => None,
+    }
+}
+
 /// What a shutdown does with an entry. The caller has the home.
 pub fn cancel<E>(entry: TaskRef<(), E>, cause: Option<E>) {
     entry.cancel(cause);

@@ -1,0 +1,55 @@
+//! A task that a worker takes ahead of its turn and gives back (T10): it looks as before, and is not.
+
+use crate::job::{OUTCOME, RUN, Scene, join, play};
+use asyncpal_core::clock::ManualClock;
+use asyncpal_core::error::Outcome;
+use asyncpal_core::task::testing;
+use loom::thread;
+
+/// E5: the canceller may have seen the task pending before the worker had it, and cancels it after.
+#[test]
+fn a_task_that_was_given_back_is_whole_to_its_canceller() {
+    play("a_task_that_was_given_back_is_whole_to_its_canceller", None, |scene| {
+        let Scene { entry, mut handle, ends, home } = scene;
+        let worker = thread::spawn(move || testing::give_back(entry));
+
+        let cancelled = handle.cancel();
+
+        match join(worker) {
+            None => assert!(cancelled, "a stub without a canceller"),
+            Some((entry, true)) => {
+                assert!(!cancelled, "cancelled, and asked to stop");
+                testing::cancel(entry, None);
+            }
+            Some((entry, false)) => assert_ne!(testing::work(entry), cancelled),
+        }
+        let was_cancelled = matches!(handle.take(), Some(Outcome::Cancelled(None)));
+        assert!(was_cancelled || !cancelled);
+        drop(handle);
+        assert_eq!((ends.of(RUN), home.withdrawals()), if was_cancelled { (0, 1) } else { (1, 0) });
+        assert_eq!(ends.of(OUTCOME), ends.of(RUN));
+    });
+}
+
+/// E5: the same with a worker that waits for the task, and runs it inline.
+#[test]
+fn a_task_that_was_given_back_is_whole_to_who_waits_for_it() {
+    play("a_task_that_was_given_back_is_whole_to_who_waits_for_it", None, |scene| {
+        let Scene { entry, mut handle, ends, home } = scene;
+        let worker = thread::spawn(move || testing::give_back(entry));
+
+        // SAFETY: the home has workers with the seat `()`, and this thread stands for one.
+        let inline = unsafe { handle.run_inline(&mut (), &ManualClock::new()) };
+
+        let given_back = join(worker);
+        assert!(inline || given_back.is_some(), "a stub that nobody made");
+        if let Some((entry, asked)) = given_back {
+            assert!(!asked);
+            assert_ne!(testing::work(entry), inline);
+        }
+        assert!(matches!(handle.take(), Some(Outcome::Completed(_))));
+        drop(handle);
+        assert_eq!((ends.of(RUN), ends.of(OUTCOME)), (1, 1));
+        assert_eq!(home.withdrawals(), usize::from(inline));
+    });
+}
