@@ -3,7 +3,5 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod breaker;
-#[cfg(target_os = "linux")]
 pub(crate) mod flight;
-#[cfg(target_os = "linux")]
 pub(crate) mod run_time;
