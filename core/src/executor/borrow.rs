@@ -4,12 +4,42 @@
 #[cfg(doc)]
 use super::kind::Rejected;
 use super::kind::WorkerKind;
+use super::loan::{HOME, LENT, Loan, OFFERED};
 use super::submit::Submitted;
 use super::{Engine, Executor, Heap};
 use crate::clock::Clock;
 use crate::park::Park;
 use crate::sync::{Ordering, fence};
 use crate::task::{Clocked, Job, Popped};
+
+/// The borrower's transitions.
+impl Loan {
+    /// N5.
+    fn take(&self) -> Option<*mut ()> {
+        // ORDERING: Acquire, N8. Relaxed on failure: nothing is read.
+        let taken = self.word.compare_exchange(OFFERED, LENT, Ordering::Acquire, Ordering::Relaxed);
+        // ORDERING: Relaxed: N8 is behind.
+        taken.is_ok().then(|| self.seat.load(Ordering::Relaxed))
+    }
+
+    /// N6. True if the worker waits for it, and must be woken.
+    fn give_back(&self) -> bool {
+        // ORDERING: Release, N8. Relaxed on failure: nothing is read.
+        let back = self.word.compare_exchange(LENT, OFFERED, Ordering::Release, Ordering::Relaxed);
+        if back.is_err() {
+            // ORDERING: Release, N8. The worker waits: nobody else changes the word.
+            self.word.store(HOME, Ordering::Release);
+        }
+        back.is_err()
+    }
+
+    /// One more was; how many that makes.
+    fn count_task(&self) -> usize {
+        let tasks = self.tasks() + 1;
+        self.note_tasks(tasks);
+        tasks
+    }
+}
 
 /// A seat in the hands of a caller. Dropped, it is given back, whatever has happened.
 struct Borrowed<'e, K: WorkerKind<Memory = Heap>> {

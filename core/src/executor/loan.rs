@@ -50,16 +50,16 @@ use crate::clock::Instant;
 use crate::park::{Park, Unparked};
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering, constructor};
 
-const HOME: usize = 0;
-const OFFERED: usize = 1;
-const LENT: usize = 2;
+pub(super) const HOME: usize = 0;
+pub(super) const OFFERED: usize = 1;
+pub(super) const LENT: usize = 2;
 const WANTED: usize = 3;
 
 /// The loan of one slot.
 pub(super) struct Loan {
-    word: AtomicUsize,
+    pub(super) word: AtomicUsize,
     /// Where the seat is. The worker writes it while the word says `HOME`.
-    seat: AtomicPtr<()>,
+    pub(super) seat: AtomicPtr<()>,
     /// Tasks that the worker has run, and borrowers on its seat. N1.
     tasks: AtomicUsize,
 }
@@ -82,25 +82,6 @@ impl Loan {
         self.seat.store(seat, Ordering::Relaxed);
         // ORDERING: Release, N8.
         self.word.store(OFFERED, Ordering::Release);
-    }
-
-    /// N5.
-    pub(super) fn take(&self) -> Option<*mut ()> {
-        // ORDERING: Acquire, N8. Relaxed on failure: nothing is read.
-        let taken = self.word.compare_exchange(OFFERED, LENT, Ordering::Acquire, Ordering::Relaxed);
-        // ORDERING: Relaxed: N8 is behind.
-        taken.is_ok().then(|| self.seat.load(Ordering::Relaxed))
-    }
-
-    /// N6. True if the worker waits for it, and must be woken.
-    pub(super) fn give_back(&self) -> bool {
-        // ORDERING: Release, N8. Relaxed on failure: nothing is read.
-        let back = self.word.compare_exchange(LENT, OFFERED, Ordering::Release, Ordering::Relaxed);
-        if back.is_err() {
-            // ORDERING: Release, N8. The worker waits: nobody else changes the word.
-            self.word.store(HOME, Ordering::Release);
-        }
-        back.is_err()
     }
 
     /// N7. True if the seat is the worker's again; else a wake will come when it is.
@@ -128,14 +109,7 @@ impl Loan {
         self.tasks.load(Ordering::Relaxed)
     }
 
-    /// One more was; how many that makes.
-    pub(super) fn count_task(&self) -> usize {
-        let tasks = self.tasks() + 1;
-        self.note_tasks(tasks);
-        tasks
-    }
-
-    fn note_tasks(&self, tasks: usize) {
+    pub(super) fn note_tasks(&self, tasks: usize) {
         // ORDERING: Relaxed: as above.
         self.tasks.store(tasks, Ordering::Relaxed);
     }
