@@ -29,6 +29,8 @@
 //!   whose claim is counted (X3): who counts that claim sees that somebody holds an older entry, or
 //!   what became of it.
 //! - **D7** lowering `held` (Release) / reading it (Acquire): who finds it lowered sees what was put back.
+//!   The slots are read one after the other: a task that passes from one worker's hands through those of the
+//!   store into another's meanwhile may be missed. See decision 45.
 //! - D5 is followed by a call for a worker, as a push is (F1), and by a look at the phase (L4).
 //!
 //! # Progress
