@@ -53,3 +53,21 @@ fn a_task_that_was_given_back_is_whole_to_who_waits_for_it() {
         assert_eq!(home.withdrawals(), usize::from(inline));
     });
 }
+
+/// S4: a handle that goes meanwhile is not forgotten, so the outcome has its end.
+#[test]
+fn a_handle_dropped_beside_the_giving_back_leaves_the_outcome_to_the_worker() {
+    let name = "a_handle_dropped_beside_the_giving_back_leaves_the_outcome_to_the_worker";
+    play(name, None, |scene| {
+        let Scene { entry, handle, ends, .. } = scene;
+        let worker = thread::spawn(move || {
+            let (entry, asked) = testing::give_back(entry).expect("nobody cancels it");
+            assert!(!asked && testing::work(entry));
+        });
+
+        drop(handle);
+
+        join(worker);
+        assert_eq!((ends.of(RUN), ends.of(OUTCOME)), (1, 1));
+    });
+}
