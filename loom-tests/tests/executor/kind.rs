@@ -7,6 +7,7 @@
 #![allow(dead_code, reason = "each of two test files uses a part")]
 
 use super::park::ModelPark;
+use super::scenes::Signal;
 use asyncpal_core::clock::{Clock, Instant};
 use asyncpal_core::executor::{Heap, OpenError, Shared, Static, WorkerKind, forsake, work};
 use asyncpal_core::park::{Park, Unparked};
@@ -43,12 +44,20 @@ pub struct Script {
     pub ahead: usize,
     /// Whether a task gives back what was taken ahead behind it.
     pub recalls: bool,
+    /// Whether a seat that is busy takes no announcement.
+    pub refuses: bool,
+    /// Both wait for this before they give back.
+    pub gives_back: Option<Signal>,
+    /// So many announced tasks the seat of a worker that leaves has begun.
+    pub begun: usize,
     /// The result of the initializer, by how many were called before.
     pub opening: Opening,
     /// What a worker does before it is gone.
     pub finalizer: Option<Box<dyn Fn() + Send + Sync>>,
     /// A new thread may take arbitrarily long to start: all but so many take longer than the model.
     pub starting_workers: usize,
+    /// The first workers start when these are given.
+    pub starts: Vec<Signal>,
 }
 
 impl Default for Script {
@@ -62,9 +71,13 @@ impl Default for Script {
             tasks_per_worker: usize::MAX,
             ahead: 1,
             recalls: false,
+            refuses: false,
+            gives_back: None,
+            begun: 0,
             opening: |_| Ok(()),
             finalizer: None,
             starting_workers: usize::MAX,
+            starts: Vec::new(),
         }
     }
 }
@@ -142,11 +155,22 @@ pub struct HeapLending;
 pub struct Desk {
     announced: usize,
     recalls: bool,
+    refuses: bool,
+    gives_back: Option<Signal>,
+    /// Another one when it has given tasks back.
+    number: usize,
+    is_left: bool,
     /// One thread at a time uses it: the checker watches.
     used: UnsafeCell<usize>,
 }
 
 impl Desk {
+    fn wait_to_give_back(&mut self) {
+        if let Some(signal) = self.gives_back.take() {
+            signal.wait();
+        }
+    }
+
     fn use_it(&self) {
         // SAFETY: who has the desk is alone with it; the checker reports it if not.
         self.used.with_mut(|used| unsafe { *used += 1 });
@@ -191,9 +215,15 @@ macro_rules! workers_of {
                 }
                 let engine = engine.clone();
                 let forsaken = before < self.script.forsaken_spawns;
-                let thread = thread::spawn(move || match forsaken {
-                    false => work::<Self>(&engine, slot),
-                    true => forsake::<Self>(&engine, slot, &Cause::Spawn),
+                let start = self.script.starts.get(before).cloned();
+                let thread = thread::spawn(move || {
+                    if let Some(start) = start {
+                        start.wait();
+                    }
+                    match forsaken {
+                        false => work::<Self>(&engine, slot),
+                        true => forsake::<Self>(&engine, slot, &Cause::Spawn),
+                    }
                 });
                 self.record.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
                 Ok(())
@@ -201,7 +231,10 @@ macro_rules! workers_of {
 
             fn open(&self, _: usize) -> Result<Desk, OpenError<Cause>> {
                 (self.script.opening)(self.record.opened.fetch_add(1, Relaxed))?;
-                Ok(Desk { recalls: self.script.recalls, ..Desk::default() })
+                let number = self.record.opened.load(Relaxed) * 100;
+                let Script { recalls, refuses, ref gives_back, .. } = self.script;
+                let gives_back = gives_back.clone();
+                Ok(Desk { recalls, refuses, gives_back, number, ..Desk::default() })
             }
 
             fn may_go_on(&self, desk: &Desk, tasks: usize) -> bool {
@@ -210,12 +243,13 @@ macro_rules! workers_of {
             }
 
             fn may_take_ahead(&self, desk: &Desk, _: usize) -> bool {
-                desk.announced <= self.script.ahead
+                !desk.is_left && desk.announced <= self.script.ahead
             }
 
             fn recall(&self, desk: &mut Desk) -> usize {
-                desk.announced = 0;
-                0
+                desk.is_left = true;
+                desk.announced = desk.announced.min(self.script.begun);
+                desk.announced
             }
 
             fn keep_alive(&self, _slot: usize) -> Option<Duration> {
@@ -276,13 +310,14 @@ pub const BYTES: usize = size_of::<Errand>();
 pub struct Errand {
     record: Arc<Record>,
     work: Option<Box<dyn FnOnce() + Send>>,
-    is_announced: bool,
+    /// To the desk of this number.
+    announced_to: Option<usize>,
 }
 
 impl Errand {
     pub fn new(record: &Arc<Record>, work: Option<Box<dyn FnOnce() + Send>>) -> Self {
         record.jobs.fetch_add(1, Relaxed);
-        Self { record: Arc::clone(record), work, is_announced: false }
+        Self { record: Arc::clone(record), work, announced_to: None }
     }
 }
 
@@ -290,15 +325,21 @@ impl Job<Desk, Cause> for Errand {
     type Output = ();
 
     fn announce(&mut self, desk: &mut Desk) -> bool {
-        desk.announced += usize::from(!self.is_announced);
-        self.is_announced = true;
+        if desk.refuses && desk.announced > 0 {
+            desk.wait_to_give_back();
+            return false;
+        }
+        let before = self.announced_to.replace(desk.number);
+        desk.announced += usize::from(before != Some(desk.number));
         true
     }
 
     fn run_as(self, desk: &mut Desk, this: &Running<'_>) -> Result<(), Cause> {
         // This one is begun.
-        desk.announced = desk.announced.saturating_sub(1);
-        if desk.recalls {
+        desk.announced -= usize::from(self.announced_to == Some(desk.number));
+        if desk.recalls && desk.announced > 0 {
+            desk.wait_to_give_back();
+            desk.number += 1;
             this.give_back(core::mem::take(&mut desk.announced));
         }
         self.run(desk)

@@ -4,9 +4,38 @@
 use crate::kind::{Script, TaskHandle};
 use crate::observed::{Ended, Fate, Pool, Refusal, fate};
 use crate::owner::Owner;
+use crate::park::ModelPark;
 use asyncpal_core::lifecycle::Phase;
+use asyncpal_core::park::Park as _;
+use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::thread::{self, JoinHandle};
 use std::sync::Arc;
+
+/// What one thread does and another one waits for. Cheaper than the checker's `Notify`, which may wake too
+/// early, so that every wait has two ends.
+#[derive(Clone)]
+pub struct Signal(Arc<(ModelPark, AtomicBool)>);
+
+impl Signal {
+    pub fn new() -> Self {
+        Self(Arc::new((ModelPark::new(), AtomicBool::new(false))))
+    }
+
+    pub fn give(&self) {
+        self.0.1.store(true, Relaxed);
+        self.0.0.unpark();
+    }
+
+    /// For one thread, once.
+    pub fn wait(&self) {
+        self.0.0.wait();
+    }
+
+    /// To the checker that is no step, and orders nothing.
+    pub fn is_given(&self) -> bool {
+        self.0.1.load(Relaxed)
+    }
+}
 
 /// Calls `f` with the pool, on another thread.
 pub fn beside<O: Owner, T: 'static>(
