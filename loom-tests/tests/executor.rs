@@ -7,7 +7,8 @@
 //! - A caller that waits before it submits again finds the worker free; a task that waits for a
 //!   later one is not in its way while a slot is free (`growth`).
 //! - **X1**, **X3**, **C8**: the pending tasks are never counted too low (`counts`).
-//! - **D1** to **D7**: what a worker has taken ahead runs once, there or elsewhere, or is cancelled; a task
+//! - **U1** to **U5**: what is out of its turn has not passed, wherever it is (`ahead`, `stubs`).
+//! - **D1** to **D6**: what a worker has taken ahead runs once, there or elsewhere, or is cancelled; a task
 //!   that gives back what is behind it may wait for it (`ahead`).
 //! - **N1** to **N9**: a seat is in one thread's hands; callers that borrow one, submitters, and what a
 //!   worker was about to do leave no task behind (`loan`).

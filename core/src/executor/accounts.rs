@@ -13,8 +13,6 @@ pub struct Seat {
     /// The generation of the slot's worker: that in which it was called for. Written by whoever
     /// claimed the free slot, read by the worker that was spawned for it.
     pub(super) born: AtomicUsize,
-    /// Entries that the worker may have in its hands; see `ahead`.
-    pub(super) held: AtomicUsize,
     pub(super) loan: Loan,
     pub(super) tally: Tally,
 }
@@ -26,7 +24,6 @@ impl Seat {
             Self {
                 ticks: Ticks(AtomicUsize::new(0)),
                 born: AtomicUsize::new(0),
-                held: AtomicUsize::new(0),
                 loan: Loan::new(),
                 tally: Tally::new(),
             }
@@ -171,10 +168,9 @@ impl<K: WorkerKind> Engine<K> {
         }
         let claims =
             self.seats().iter().fold(0_usize, |sum, seat| sum.wrapping_add(seat.ticks.read().0));
-        // An older task may be set aside, or held by a worker, while later ones are claimed.
+        // Read after the claims, U4.
         claims.wrapping_sub(mark.0) & Ticks::CLAIMS <= Ticks::CLAIMS / 2
-            && !self.is_any_held()
-            && !self.store.has_set_aside()
+            && !self.store.aside().is_any()
     }
 
     /// The policy of growth: one more worker is wanted if more tasks are pending than workers are

@@ -9,13 +9,14 @@
 //! | field | meaning |
 //! |---|---|
 //! | `ring` | claimed tasks, announced to the seat, oldest first; the worker's own |
-//! | `held` of the slot | how many entries the worker has, or may have, in its hands: in the ring, or on their way into it or back |
 //!
 //! # Invariants
 //! - **D1** A task in the ring runs (T1), and counts as pending in the accounts (X1): its claim is counted
 //!   when its turn comes. So whoever asks for a worker because of it is right, and giving it back changes
 //!   no account.
 //! - **D2** A worker does not sleep and does not leave while its ring holds tasks.
+//! - **D6** While the ring holds a task, or one is on its way into it or back, the worker has a hold
+//!   on entries out of their turn (U1 of `aside`). One that was put back has its own.
 //!
 //! # Transitions
 //! | name | change | by |
@@ -25,12 +26,8 @@
 //! | D5 `give_back` | the last are taken out, pending again (T10), and put before the queue | the worker, in a task or before it leaves |
 //!
 //! # Edges
-//! - **D6** fence after `held` was raised (Release) / pop of a later entry (Q2 of the queue, Acquire),
-//!   whose claim is counted (X3): who counts that claim sees that somebody holds an older entry, or
-//!   what became of it.
-//! - **D7** lowering `held` (Release) / reading it (Acquire): who finds it lowered sees what was put back.
-//!   The slots are read one after the other: a task that passes from one worker's hands through those of the
-//!   store into another's meanwhile may be missed. See decision 45.
+//! - U4, U5 of `aside`: who counts the claim of a later task sees that a worker holds an older one, or what
+//!   became of that.
 //! - D5 is followed by a call for a worker, as a push is (F1), and by a look at the phase (L4).
 //!
 //! # Progress
@@ -41,10 +38,10 @@
 
 use core::cell::Cell;
 
+use super::Engine;
+use super::aside::Aside;
 use super::kind::WorkerKind;
 use super::memory::{Shared, Store};
-use super::{Engine, Seat};
-use crate::sync::{Ordering, fence};
 use crate::task::{Behind, Claimed};
 
 /// The most tasks that one worker takes ahead.
@@ -96,26 +93,25 @@ impl<K: WorkerKind> Ahead<K> {
 pub(super) struct Hands<'w, K: WorkerKind> {
     pub(super) engine: &'w Shared<K>,
     pub(super) ahead: &'w Ahead<K>,
-    pub(super) slot: usize,
 }
 
 impl<K: WorkerKind> Hands<'_, K> {
-    fn seat(&self) -> &Seat {
-        &self.engine.seats()[self.slot]
+    fn aside(&self) -> &Aside {
+        self.engine.store.aside()
     }
 
-    /// D3, before the entry is popped.
+    /// D6, before D3 pops an entry.
     pub(super) fn reach(&self) {
-        // ORDERING: Relaxed: D6 follows.
-        self.seat().held.store(self.ahead.count() + 1, Ordering::Relaxed);
-        // ORDERING: Release, D6.
-        fence(Ordering::Release);
+        if self.ahead.count() == 0 {
+            self.aside().raise();
+        }
     }
 
-    /// Only what is in the ring is in the worker's hands.
+    /// D6: what is not in the ring any more is in other hands, or about to run.
     pub(super) fn settle(&self) {
-        // ORDERING: Release, D7.
-        self.seat().held.store(self.ahead.count(), Ordering::Release);
+        if self.ahead.count() == 0 {
+            self.aside().lower();
+        }
     }
 
     /// D4.
@@ -164,13 +160,5 @@ impl<K: WorkerKind> Behind for Hands<'_, K> {
         }
         self.ahead.count.set(stays);
         self.call();
-    }
-}
-
-impl<K: WorkerKind> Engine<K> {
-    /// Whether a worker may hold an entry that is older than some whose claims are counted.
-    pub(super) fn is_any_held(&self) -> bool {
-        // ORDERING: Acquire, D7.
-        K::TAKES_AHEAD && self.seats().iter().any(|seat| seat.held.load(Ordering::Acquire) > 0)
     }
 }

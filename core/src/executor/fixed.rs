@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `arena` | the slots of the tasks |
 //! | `ready` | the indices of the slots whose tasks wait for a worker, oldest first; and of stubs |
+//! | `aside` | whether an entry was ever put back, behind later ones |
 //!
 //! # Invariants
 //! - **T1** An index is in `ready` at most once: a slot is freed only when its entry was popped. So
@@ -26,6 +27,7 @@ use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
+use super::aside::Aside;
 use super::call::{Call, CallWithSeat};
 use super::kind::{Rejected, WorkerKind};
 use super::memory::{AfterClearing, Consume, Made, Memory, Store};
@@ -113,6 +115,7 @@ where
                     ready: Ring::new(),
                     entries: PhantomData,
                     inlined: AtomicUsize::new(0),
+                    aside: Aside::new(),
                 };
             let banks = array![CachePadded::new(AtomicUsize::new(0)); BANKS];
             let seats = array![CachePadded::new(Seat::new()); WORKERS];
@@ -251,6 +254,7 @@ pub struct StaticStore<K: WorkerKind, const TASKS: usize, const BYTES: usize> {
     entries: PhantomData<fn(Entry<K>)>,
     /// Tasks that were ever run inline.
     inlined: AtomicUsize,
+    aside: Aside,
 }
 
 impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> StaticStore<K, TASKS, BYTES> {
@@ -310,6 +314,8 @@ impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Store<K>
     }
 
     fn put_back(&self, entry: Entry<K>) {
+        // For good: behind later entries nobody knows its turn.
+        self.aside.raise();
         // T1: it was popped. It waits once more.
         self.push(entry);
     }
@@ -330,9 +336,8 @@ impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Store<K>
         self.inlined.load(Ordering::Relaxed)
     }
 
-    fn has_set_aside(&self) -> bool {
-        // A pending entry is not taken to be put back.
-        false
+    fn aside(&self) -> &Aside {
+        &self.aside
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `clearing` | somebody clears stubs, and alone may fill `front` |
 //! | `inlined` | tasks that were ever run inline by workers that wait for them |
 //! | `returned` | entries of tasks that workers have given back, older than all in the queue |
+//! | `aside` | how many entries are out of their turn: in `front`, returned, or in somebody's hands |
 //! | `unqueued` | tasks that were ever run by their submitters: they leave no stubs |
 //!
 //! # Invariants
@@ -26,8 +27,8 @@
 //!   one left in `front`.
 //! - Who fills `front` had an entry in its hands, so that a worker may have found nothing and gone to
 //!   sleep: the clearer calls for a worker afterwards, as after a push (F1 of the census).
-//! - **H5** fence before a clearer's pops (Release) / pop of a later entry (Q2 of the queue, Acquire),
-//!   whose claim is counted (X3): who counts it sees that somebody clears, or what became of that.
+//! - U4, U5 of `aside`: who counts the claim of a later entry sees that somebody clears, or what became of
+//!   that.
 //!
 //! # Progress
 //! Lock-free: a thread that stops in the middle takes at most one entry along, and nobody clears
@@ -41,13 +42,14 @@ use core::ptr::{self, NonNull};
 
 use crossbeam_utils::CachePadded;
 
+use super::aside::Aside;
 use super::kind::WorkerKind;
 use super::memory::{AfterClearing, Consume, Made, Memory, Store};
 use super::{Engine, Entry, Seat};
 use crate::census::{Bank, Census, banks_for};
 use crate::clock::Instant;
 use crate::queue::{Consumer, GrowableQueue, Pointer};
-use crate::sync::{Arc, AtomicPtr, AtomicUsize, BLOCK_SLOTS, LastUse, Ordering, STUBS, fence};
+use crate::sync::{Arc, AtomicPtr, AtomicUsize, BLOCK_SLOTS, LastUse, Ordering, STUBS};
 use crate::task::{self, Job};
 
 /// Engine and tasks on the heap.
@@ -95,6 +97,7 @@ impl<K: WorkerKind<Memory = Heap>> Engine<K> {
             clearing: AtomicUsize::new(0),
             inlined: AtomicUsize::new(0),
             unqueued: AtomicUsize::new(0),
+            aside: CachePadded::new(Aside::new()),
         };
         Self::of(kind, store, Census::new(banks, max_workers), seats)
     }
@@ -108,6 +111,8 @@ pub struct HeapStore<K: WorkerKind> {
     clearing: AtomicUsize,
     inlined: AtomicUsize,
     unqueued: AtomicUsize,
+    /// Read and written for every task that is taken ahead: not beside what every pop reads.
+    aside: CachePadded<Aside>,
 }
 
 impl<K: WorkerKind> HeapStore<K> {
@@ -133,13 +138,16 @@ impl<K: WorkerKind> HeapStore<K> {
     /// Clears until the queue is empty or `front` is filled. The caller is the clearer.
     fn clear(&self) -> AfterClearing {
         let mut consumer = self.consumer();
+        self.aside.raise();
         while let Some(entry) = consumer.pop() {
             if entry.is_pending() {
+                // U1: the hold is the entry's from here on.
                 // ORDERING: Release, H3.
                 self.front.store(entry.into_raw().as_ptr(), Ordering::Release);
                 return AfterClearing::Call;
             }
         }
+        self.aside.lower();
         AfterClearing::Leave
     }
 }
@@ -172,6 +180,7 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
 
     fn put_back(&self, entry: Entry<K>) {
         let returned = self.returned.as_ref().expect("its kind takes tasks ahead");
+        self.aside.raise();
         returned.push(entry);
     }
 
@@ -193,22 +202,14 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
         if self.clearing.swap(1, Ordering::Acquire) == 1 {
             return AfterClearing::Leave;
         }
-        // ORDERING: Release, H5.
-        fence(Ordering::Release);
         let then = self.clear();
         // ORDERING: Release, H4.
         self.clearing.store(0, Ordering::Release);
         then
     }
 
-    fn has_set_aside(&self) -> bool {
-        // ORDERING: Acquire, H4: what a clearer that is through has left in front; it is seen by H5.
-        let clearing = self.clearing.load(Ordering::Acquire) == 1;
-        // ORDERING: Relaxed: only whether.
-        clearing
-            || !self.front.load(Ordering::Relaxed).is_null()
-            // D7 of `ahead` is behind: what was put back is seen.
-            || self.returned.as_ref().is_some_and(|returned| !returned.consumer().is_empty())
+    fn aside(&self) -> &Aside {
+        &self.aside
     }
 
     fn inlined(&self) -> usize {
@@ -243,10 +244,13 @@ pub struct HeapConsumer<'s, K: WorkerKind> {
 
 impl<K: WorkerKind> Consume<K> for HeapConsumer<'_, K> {
     fn pop(&mut self) -> Option<Entry<K>> {
-        self.store
+        let out_of_turn = self
+            .store
             .take_front()
             .or_else(|| self.returned.as_mut().and_then(Consumer::pop_at_once))
-            .or_else(|| self.queue.pop_at_once())
+            // U3: who sets it aside again has a hold already.
+            .inspect(|_| self.store.aside.lower());
+        out_of_turn.or_else(|| self.queue.pop_at_once())
     }
 
     fn is_empty(&self) -> bool {

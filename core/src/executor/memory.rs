@@ -8,6 +8,7 @@ use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
+use super::aside::Aside;
 use super::kind::WorkerKind;
 use super::{Engine, Entry, Seat};
 use crate::census::Bank;
@@ -96,7 +97,8 @@ pub trait Store<K: WorkerKind>: Send + Sync {
     fn push(&self, entry: Entry<K>);
 
     /// Puts back the entry of a task that was popped and given back: before those that were pushed, if
-    /// the store can. Only for kinds that take tasks ahead.
+    /// the store can. It has a hold of its own (U1) until it is popped. Only for kinds that take tasks
+    /// ahead.
     fn put_back(&self, entry: Entry<K>);
 
     /// A consuming end.
@@ -106,9 +108,8 @@ pub trait Store<K: WorkerKind>: Send + Sync {
     /// may be many.
     fn clear_stubs(&self) -> AfterClearing;
 
-    /// Whether somebody who clears stubs may have taken an entry out of its turn that is pending
-    /// still. The caller knows of claims; of a later entry's, if there is such an entry.
-    fn has_set_aside(&self) -> bool;
+    /// How many entries are out of their turn.
+    fn aside(&self) -> &Aside;
 
     /// How many tasks were claimed by those who wait for them: a snapshot.
     fn inlined(&self) -> usize;

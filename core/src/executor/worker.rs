@@ -276,7 +276,7 @@ where
     }
 
     fn hands(&self) -> Hands<'_, K> {
-        Hands { engine: self.engine, ahead: &self.ahead, slot: self.slot }
+        Hands { engine: self.engine, ahead: &self.ahead }
     }
 
     /// D3: announces further tasks to the seat, as many as the kind wants.
@@ -284,6 +284,9 @@ where
         while self.ahead.has_room()
             && self.engine.kind.may_take_ahead(seat, self.tasks + 1 + self.ahead.count())
         {
+            if self.consumer.is_empty() {
+                return;
+            }
             self.hands().reach();
             let Some(mut task) = self.pop() else { return self.hands().settle() };
             if task.announce(seat) {

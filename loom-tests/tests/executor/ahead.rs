@@ -213,7 +213,7 @@ impl Drop for GivesWhenDropped {
     }
 }
 
-/// D6: a worker is at the first task and has taken the second ahead, while another one has run the third: as
+/// U4: a worker is at the first task and has taken the second ahead, while another one has run the third: as
 /// many claims are counted as there were submits before the mark.
 #[test]
 fn a_task_in_a_worker_s_hands_has_not_passed() {
@@ -222,7 +222,7 @@ fn a_task_in_a_worker_s_hands_has_not_passed() {
     });
 }
 
-/// D7: the worker goes on to the second task.
+/// U5: the worker goes on to the second task, and only the count of what is out of its turn says so.
 #[test]
 fn a_task_that_has_passed_is_seen_in_the_hands_that_run_it() {
     model_bounded("a_task_that_has_passed_is_seen_in_the_hands_that_run_it", Some(0), || {
@@ -267,4 +267,28 @@ fn held_ahead(goes_on: bool) {
     [first, second, third].iter().for_each(|long| long.gate.give());
     drop((handles, last));
     end(pool);
+}
+
+/// What was out of its turn is not for ever: the worker is at the third task, and holds nothing.
+#[test]
+fn tasks_that_ran_have_passed_whatever_is_pending_now() {
+    for recalls in [false, true] {
+        let name = "tasks_that_ran_have_passed_whatever_is_pending_now";
+        model_bounded(name, Some(0), move || {
+            let pool = Pool::<Ahead>::new(1, Script { recalls, ..Script::default() });
+            let long = Long::new();
+            let [first, second] = [pool.submit(), pool.submit()];
+            let mark = pool.executor.engine().mark();
+            let third = long.submit(&pool);
+            long.busy.wait();
+            let last = pool.submit();
+
+            assert!(pool.executor.engine().has_passed(mark));
+
+            long.gate.give();
+            let fates = [first, second, third, last].map(fate);
+            pool.end().with_fates(&fates);
+            assert_eq!(fates, [Fate::Ran; 4]);
+        });
+    }
 }
