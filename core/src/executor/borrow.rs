@@ -10,7 +10,7 @@ use super::{Engine, Executor, Heap};
 use crate::clock::Clock;
 use crate::park::Park;
 use crate::sync::{Ordering, fence};
-use crate::task::{Clocked, Job, Popped};
+use crate::task::{Clocked, Home as _, Job, Popped};
 
 /// The borrower's transitions.
 impl Loan {
@@ -124,9 +124,9 @@ impl<K: WorkerKind<Memory = Heap, Seat: Send>> Executor<K> {
         let engine = self.shared();
         let (entry, handle) = Engine::<K>::admit(engine, job)?;
         let Popped::Claimed(task) = entry.claim() else { return Ok(handle) };
-        let seat = &engine.seats()[borrowed.slot];
-        seat.ticks.claim();
-        engine.kind.left_queue();
+        // N10.
+        engine.store.note_unqueued();
+        engine.withdrawn();
         // Unless it returns: nobody knows in what state it has left the seat.
         borrowed.fit = false;
         let clock = engine.kind.clock();
@@ -135,7 +135,8 @@ impl<K: WorkerKind<Memory = Heap, Seat: Send>> Executor<K> {
         let finished = task.run(borrowed.seat(), &clocked);
         finished.ran(started, clocked.ended(clock));
         drop(finished);
-        borrowed.fit = engine.kind.may_go_on(borrowed.seat(), seat.loan.count_task());
+        let tasks = engine.seats()[borrowed.slot].loan.count_task();
+        borrowed.fit = engine.kind.may_go_on(borrowed.seat(), tasks);
         Ok(handle)
     }
 }

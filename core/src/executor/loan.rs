@@ -19,6 +19,8 @@
 //! - **N2** Who clears an idle bit in order to borrow gives the bit back, or owes the worker a wake.
 //! - **N3** A borrower counts as busy (X2) before it counts the pending tasks (X1), and borrows only if there
 //!   are none: so it goes before no task, and who submits meanwhile sees that this worker is taken.
+//! - **N10** A borrower's task counts as withdrawn (X1), not as a claim: it never came into the queue, and must
+//!   not be taken for one that did.
 //!
 //! # Transitions
 //! | name | change | by | when |

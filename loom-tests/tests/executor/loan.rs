@@ -2,9 +2,10 @@
 
 use crate::Lending;
 use crate::kind::Script;
-use crate::observed::{Fate, Pool, Refusal, fate};
-use crate::scenes::{beside, end, join, two_submits};
+use crate::observed::{Fate, Pool, Refusal, fate, wait};
+use crate::scenes::{beside, end, join, taken, two_submits};
 use asyncpal_core::sync::stall;
+use asyncpal_core::task::Status;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
 use loom::thread;
@@ -145,6 +146,41 @@ fn a_task_submitted_while_a_seat_is_taken_is_not_behind_the_borrower() {
         assert_eq!(fates, [Fate::Ran; 3]);
         assert!(!is_behind, "nobody was called for the task behind the borrower's");
     });
+}
+
+/// N10: the submit and the mark come while the borrower has counted what is pending and is about to make its task,
+/// which is not over when somebody asks.
+#[test]
+fn a_borrower_s_task_is_not_taken_for_an_older_one() {
+    for stop in 14..=16 {
+        model_bounded("a_borrower_s_task_is_not_taken_for_an_older_one", Some(0), move || {
+            let pool = pool_with_worker(1, Script::default());
+            let gates = [(); 2].map(|()| loom::sync::Arc::new(Notify::new()));
+            let [at_seat, at_work] = gates.clone();
+            let borrower = beside(&pool, move |pool| {
+                stall::arm(stop, at_seat);
+                let (fate, _) = pool.run(Some(Box::new(move || {
+                    stall::disarm();
+                    at_work.wait();
+                })));
+                stall::disarm();
+                fate
+            });
+            thread::yield_now();
+            let submitted = taken(pool.submit());
+            let mark = pool.executor.engine().mark();
+            gates[0].notify();
+            thread::yield_now();
+
+            let has_passed = pool.executor.engine().has_passed(mark);
+
+            assert!(!has_passed || submitted.status() != Status::Pending, "it has not begun");
+            gates[1].notify();
+            let fates = [Fate::Ran, join(borrower), wait(submitted)];
+            end(pool).with_fates(&fates);
+            assert_eq!(fates, [Fate::Ran; 3]);
+        });
+    }
 }
 
 #[test]

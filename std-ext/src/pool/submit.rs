@@ -151,7 +151,10 @@ impl<K: Kind> Inner<K> {
         let observer = &self.staff().terms.observer;
         let _post = running::take_post(observer.clone(), running::worker_of(observer));
         match self.executor.run_on_idle(Tracked(job)) {
-            Ok(ran) => Ok(ran.map(Handle::new).map_err(|rejected| self.refusal(rejected.reason))),
+            Ok(ran) => {
+                let ran = ran.inspect(|_| running::note_inlined());
+                Ok(ran.map(Handle::new).map_err(|rejected| self.refusal(rejected.reason)))
+            }
             Err(Tracked(job)) => {
                 self.staff().left_queue();
                 Err(job)
