@@ -207,10 +207,13 @@ fn a_join_ends_although_others_go_on_submitting() {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
+            let mut before = Vec::new();
             // ORDERING: Relaxed: nothing else is read by it.
             while !over.load(Ordering::Relaxed) {
-                let tasks: Vec<_> = (0..MANY).map(|n| brief(&pool, n)).collect();
-                tasks[0].wait();
+                // Some are always pending.
+                let tasks: Vec<_> = (0..50 * MANY).map(|n| brief(&pool, n)).collect();
+                before.iter().for_each(Handle::wait);
+                before = tasks;
             }
         });
         let ended = pool.join_timeout(Duration::from_secs(60));
