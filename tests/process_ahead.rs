@@ -2,10 +2,9 @@
 //! no task waits behind a long one, is lost with a worker that did not begin it, or runs twice. The workers are this
 //! test program, so its `main` calls `init` first, and the tests run one at a time.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::thread::{self, sleep};
+use std::thread::sleep;
 use std::time::Instant;
 
 use asyncpal::process::{LostCause, ProcessOptions, WorkerLost};
@@ -38,7 +37,6 @@ trials! {
     a_cancel_that_kills_meets_no_task_but_its_own
     a_task_with_a_limit_of_its_own_has_all_of_it_however_early_it_was_sent
     a_join_and_a_shutdown_leave_no_brief_task_behind
-    a_join_ends_although_others_go_on_submitting
     arguments_of_every_size_find_their_way_between_brief_tasks
 }
 
@@ -199,28 +197,6 @@ fn a_join_and_a_shutdown_leave_no_brief_task_behind() {
     pool.shutdown();
 
     assert!(tasks.iter().all(|task| task.is_completed() || task.is_cancelled()));
-}
-
-/// What was given back was looked for by somebody who was never sure that there was nothing.
-fn a_join_ends_although_others_go_on_submitting() {
-    let pool = pool(2);
-    let over = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut before = Vec::new();
-            // ORDERING: Relaxed: nothing else is read by it.
-            while !over.load(Ordering::Relaxed) {
-                // Some are always pending.
-                let tasks: Vec<_> = (0..50 * MANY).map(|n| brief(&pool, n)).collect();
-                before.iter().for_each(Handle::wait);
-                before = tasks;
-            }
-        });
-        let ended = pool.join_timeout(Duration::from_secs(60));
-        // ORDERING: Relaxed: see above.
-        over.store(true, Ordering::Relaxed);
-        assert!(ended, "a join waits for what was submitted before it");
-    });
 }
 
 fn arguments_of_every_size_find_their_way_between_brief_tasks() {
