@@ -5,8 +5,12 @@
 //! maximum uses a slot for longer than its item is there. At every point of the search the next
 //! moment may be that of any call which began before every unfinished call ended; each thread's
 //! calls follow one another, so that a point is a place in the list of each.
+//!
+//! Without `Pops` a wrong order of two pushes would be found out at their pops, and everything in
+//! between searched again and again: a thread that loses its processor within a push made that
+//! gigabytes.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 /// What a call did and was answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +41,19 @@ struct Point {
     used: usize,
 }
 
+/// When the items were popped, which says in which order they were pushed.
+struct Pops {
+    /// The call that popped an item: when it began, when it ended.
+    by_item: HashMap<usize, (u64, u64)>,
+    /// By thread and number of finished calls: when the first was over of the pops of those items
+    /// that the thread pushes later.
+    first_of_later: Vec<Vec<u64>>,
+}
+
 /// Whether a sequential queue of at most `capacity` items answers so; each thread's calls by
 /// themselves.
 pub fn explain(history: &[Vec<Call>], capacity: Option<usize>) -> bool {
+    let pops = Pops::of(history);
     let threads = vec![(0, false); history.len()];
     let mut open = vec![Point { threads, items: VecDeque::new(), used: 0 }];
     let mut seen = HashSet::new();
@@ -59,11 +73,45 @@ pub fn explain(history: &[Vec<Call>], capacity: Option<usize>) -> bool {
         for (thread, call) in next_calls {
             if call.began < first_end {
                 let next = point.after(thread, call.what, capacity);
+                let next =
+                    next.filter(|next| next.threads[thread].1 || pops.allow(call.what, next));
                 open.extend(next.filter(|next| seen.insert(next.clone())));
             }
         }
     }
     false
+}
+
+impl Pops {
+    fn of(history: &[Vec<Call>]) -> Self {
+        let pop = |call: &Call| match call.what {
+            What::Pop(item) => Some((item, (call.began, call.ended))),
+            _ => None,
+        };
+        let by_item: HashMap<_, _> = history.iter().flatten().filter_map(pop).collect();
+        let end = |what| match what {
+            What::Push(item) => by_item.get(&item).map_or(u64::MAX, |&(_, ended)| ended),
+            _ => u64::MAX,
+        };
+        let first_of_later = |calls: &Vec<Call>| {
+            let mut first = vec![u64::MAX; calls.len() + 1];
+            for (index, call) in calls.iter().enumerate().rev() {
+                first[index] = first[index + 1].min(end(call.what));
+            }
+            first
+        };
+        let first_of_later = history.iter().map(first_of_later).collect();
+        Self { by_item, first_of_later }
+    }
+
+    /// Whether first in, first out may still hold if `next` is the point after a call: what is not
+    /// yet pushed must not be popped before what the call has pushed.
+    fn allow(&self, what: What, next: &Point) -> bool {
+        let What::Push(item) = what else { return true };
+        let began = self.by_item.get(&item).map_or(u64::MAX, |&(began, _)| began);
+        let mut later = self.first_of_later.iter().zip(&next.threads);
+        later.all(|(first, &(finished, _))| began <= first[finished as usize])
+    }
 }
 
 impl Point {
