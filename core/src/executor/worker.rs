@@ -6,18 +6,17 @@
 //! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
 
+mod rest;
+
 use super::ahead::{Ahead, Hands};
 use super::growth::Verdict;
 use super::kind::{Departure, OpenError, WorkerKind};
-use super::loan::Lender;
 use super::memory::{Consume, Shared, Store};
 use super::tally::{Item, Tally};
 use super::{Engine, StoreOf, Ticks};
-use crate::census::Leaving;
 use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
-use crate::park::Unparked;
-use crate::sync::{LOOKS, Ordering, fence, spin_loop};
+use crate::sync::Ordering;
 use crate::task::{Behind as _, Claimed, Clocked, Finished, Popped};
 
 /// Works in `slot` until there is no more to do there. Called once per successful
@@ -199,18 +198,6 @@ where
         }
     }
 
-    /// Looks for a task for a few microseconds: a caller that did not sleep is likely to submit the
-    /// next one at once.
-    fn linger(&mut self) -> Option<Claimed<K::Seat, K::Failure>> {
-        if !self.engine.kind.may_spin() {
-            return None;
-        }
-        (0..LOOKS).find_map(|_| {
-            spin_loop();
-            self.pop()
-        })
-    }
-
     /// The next pending task. Stubs are discarded; so is everything once the pool is not open.
     fn pop(&mut self) -> Option<Claimed<K::Seat, K::Failure>> {
         loop {
@@ -311,80 +298,8 @@ where
         self.ticks().set_leaving();
     }
 
-    /// Sleeps until there may be something to do; or says why the worker must leave.
-    fn sleep(&mut self, seat: &mut K::Seat) -> Option<Departure> {
-        let Engine { kind, census, lifecycle, .. } = &**self.engine;
-        let mut idle_since = kind.clock().now();
-        loop {
-            let deadline = kind.keep_alive(self.slot).and_then(|time| idle_since.after(time));
-            self.tally().count(Item::Slept);
-            let why = match self.lender().park(seat, deadline) {
-                // C4.
-                Unparked::Woken if !census.is_idle(self.slot) => break,
-                // A stale token, or a new keep-alive.
-                Unparked::Woken if !lifecycle.wants_rid_of(self.born) => continue,
-                Unparked::Woken => Departure::Dismissed,
-                Unparked::TimedOut => Departure::Idle,
-                Unparked::SeatLost => Departure::SeatLost,
-            };
-            match census.after_timeout(self.slot) {
-                Leaving::Left => {
-                    let was_borrowed = self.reclaim();
-                    // Then its time begins anew.
-                    let stays = was_borrowed && why == Departure::Idle;
-                    return (!stays && self.take_leave()).then_some(why);
-                }
-                Leaving::Claimed if why == Departure::Idle && self.lender().is_lent() => {
-                    idle_since = kind.clock().now();
-                }
-                Leaving::Claimed => break,
-            }
-        }
-        self.reclaim();
-        self.tally().count(Item::Called);
-        None
-    }
-
-    /// C3; true if somebody has claimed the worker.
-    fn leave_idle(&self) -> bool {
-        let claimed = self.engine.census.leave_idle(self.slot) == Leaving::Claimed;
-        if claimed {
-            self.tally().count(Item::Called);
-        }
-        claimed
-    }
-
-    fn lender(&self) -> Lender<'e, K> {
-        Lender { engine: self.engine, slot: self.slot }
-    }
-
-    /// Whether a borrower has spoilt the seat, or run the worker's last task.
-    fn is_spent(&self, seat: &K::Seat) -> bool {
-        K::LENDS && !self.engine.kind.may_go_on(seat, self.tasks)
-    }
-
-    /// N7; true if somebody has borrowed the seat since it was lent.
-    fn reclaim(&mut self) -> bool {
-        let tasks = self.lender().reclaim(self.tasks, self.ticks());
-        core::mem::replace(&mut self.tasks, tasks) != tasks
-    }
-
     fn tally(&self) -> &Tally {
         &self.engine.seats()[self.slot].tally
-    }
-
-    /// Announces this worker busy, for good, so that nobody counts on it while its finalizer runs;
-    /// false if a task came meanwhile, whose submitter may have counted on it.
-    fn take_leave(&self) -> bool {
-        self.ticks().set_leaving();
-        // ORDERING: SeqCst, X4: a submitter sees that this worker is busy, or this worker sees its
-        // task.
-        fence(Ordering::SeqCst);
-        let leaves = self.consumer.is_empty();
-        if !leaves {
-            self.ticks().set_looking();
-        }
-        leaves
     }
 
     /// C9.
