@@ -1,11 +1,13 @@
-//! Models of the census alone, with a queue that is a number.
+//! Models of the census alone, with a queue that is two numbers.
 //!
 //! # Claims
 //! - **I2**: no task is left behind while its worker goes idle (C2, C3), retires (C5), leaves (C9)
 //!   or could not be spawned (C6). A task that is left behind is reported as a deadlock.
-//! - **F1 ↔ F2**, **F1 ↔ F3**: the number is Relaxed, so nothing but the fences orders it against
+//! - **F1 ↔ F2**, **F1 ↔ F3**: the numbers are Relaxed, so nothing but the fences orders them against
 //!   the word.
 //! - **I3**: a wake that is owed to a worker which retires is not lost.
+//! - **I5**, **F1 ↔ F4**: a task whose submitter relied on a worker that is about to look is not stuck behind
+//!   the task which that look finds.
 //! - **C8**: who counts a worker counts the task for which it was called.
 //! - **I4**, **C7**: a slot's fields are its worker's alone, and pass from worker to worker.
 #![cfg(asyncpal_loom)]
@@ -29,14 +31,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// and order nothing.
 struct Toy {
     census: Census<[Bank; 1]>,
-    queue: AtomicUsize,
+    pushed: AtomicUsize,
+    popped: AtomicUsize,
     seats: Vec<Seat>,
     /// Tasks that have not run.
     left: Uncounted,
     all_ran: ModelPark,
+    /// Whether the task that starts first waits for the second, and where it does.
+    first_waits: Option<ModelPark>,
+    started: Uncounted,
     stop: AtomicUsize,
     timeouts: Uncounted,
     failing_spawns: Uncounted,
+    looks_out: bool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -52,9 +59,12 @@ struct Setting {
     slots: usize,
     timeouts: usize,
     failing_spawns: usize,
+    first_waits: bool,
+    looks_out: bool,
 }
 
-const CALM: Setting = Setting { slots: 1, timeouts: 0, failing_spawns: 0 };
+const CALM: Setting =
+    Setting { slots: 1, timeouts: 0, failing_spawns: 0, first_waits: false, looks_out: false };
 
 impl Toy {
     fn live(&self) -> usize {
@@ -70,10 +80,14 @@ impl Toy {
         let seat = || Seat { parker: ModelPark::new(), fields: UnsafeCell::new(()) };
         Arc::new(Self {
             census: Census::new([bank], setting.slots),
-            queue: AtomicUsize::new(0),
+            pushed: AtomicUsize::new(0),
+            popped: AtomicUsize::new(0),
             seats: (0..setting.slots).map(|_| seat()).collect(),
             left: Uncounted::new(tasks),
             all_ran: ModelPark::new(),
+            first_waits: setting.first_waits.then(ModelPark::new),
+            started: Uncounted::new(0),
+            looks_out: setting.looks_out,
             stop: AtomicUsize::new(0),
             timeouts: Uncounted::new(setting.timeouts),
             failing_spawns: Uncounted::new(setting.failing_spawns),
@@ -82,20 +96,20 @@ impl Toy {
     }
 
     fn submit(self: &Arc<Self>) {
-        self.queue.fetch_add(1, Relaxed);
+        self.pushed.fetch_add(1, Relaxed);
         self.call_for_worker();
     }
 
     /// As the engine's; a submitter here never gives up.
     fn call_for_worker(self: &Arc<Self>) {
         loop {
-            let wanted = || self.queue.load(Relaxed) > self.live();
+            let wanted = || self.pending() > self.live();
             match self.census.after_push(wanted) {
                 AfterPush::Leave => return,
                 AfterPush::Wake(slot) => return self.seats[slot].parker.unpark(),
                 AfterPush::Spawn(slot) if spend(&self.failing_spawns) => {
                     self.census.leave(slot);
-                    if self.queue.load(Relaxed) == 0 {
+                    if self.pending() == 0 {
                         return;
                     }
                 }
@@ -111,31 +125,50 @@ impl Toy {
 
     fn work(self: &Arc<Self>, slot: usize) {
         self.seats[slot].fields.with_mut(|_| ());
-        self.serve(slot);
+        self.serve(slot, false);
         self.seats[slot].fields.with_mut(|_| ());
         self.census.leave(slot);
-        if self.queue.load(Relaxed) > 0 {
+        if self.pending() > 0 {
             self.call_for_worker();
         }
     }
 
-    fn serve(&self, slot: usize) {
+    /// As the engine's worker.
+    fn serve(self: &Arc<Self>, slot: usize, mut relied_upon: bool) {
         loop {
-            if self.run_one() {
+            if self.take_one() {
+                self.run(&mut relied_upon);
                 continue;
+            }
+            if self.looks_out && self.census.look_out(slot) {
+                let took = self.take_one();
+                self.answer(slot, &mut relied_upon);
+                if took {
+                    self.run(&mut relied_upon);
+                    continue;
+                }
             }
             if self.stop.load(Relaxed) > 0 {
                 return;
             }
             self.census.go_idle(slot);
-            if self.run_one() {
-                let _ = self.census.leave_idle(slot);
+            if self.take_one() {
+                if self.census.leave_idle(slot) == Leaving::Claimed {
+                    self.answer(slot, &mut relied_upon);
+                }
+                self.run(&mut relied_upon);
                 continue;
             }
             if !self.sleep(slot) {
                 return;
             }
+            self.answer(slot, &mut relied_upon);
         }
+    }
+
+    fn answer(&self, slot: usize, relied_upon: &mut bool) {
+        self.census.answer(slot);
+        *relied_upon = true;
     }
 
     /// False if the worker leaves.
@@ -150,20 +183,35 @@ impl Toy {
         }
     }
 
-    fn run_one(&self) -> bool {
-        let mut seen = self.queue.load(Relaxed);
-        while seen > 0 {
-            match self.queue.compare_exchange(seen, seen - 1, Relaxed, Relaxed) {
-                Ok(_) => {
-                    if self.left.fetch_sub(1, Relaxed) == 1 {
-                        self.all_ran.unpark();
-                    }
-                    return true;
-                }
-                Err(now) => seen = now,
+    fn take_one(&self) -> bool {
+        let mut popped = self.popped.load(Relaxed);
+        while popped < self.pushed.load(Relaxed) {
+            match self.popped.compare_exchange(popped, popped + 1, Relaxed, Relaxed) {
+                Ok(_) => return true,
+                Err(now) => popped = now,
             }
         }
         false
+    }
+
+    fn pending(&self) -> usize {
+        let popped = self.popped.load(Relaxed);
+        self.pushed.load(Relaxed).saturating_sub(popped)
+    }
+
+    fn run(self: &Arc<Self>, relied_upon: &mut bool) {
+        if core::mem::take(relied_upon) && self.pending() > 0 {
+            self.call_for_worker();
+        }
+        if let Some(second) = &self.first_waits {
+            match self.started.fetch_add(1, Relaxed) {
+                0 => second.wait(),
+                _ => second.unpark(),
+            }
+        }
+        if self.left.fetch_sub(1, Relaxed) == 1 {
+            self.all_ran.unpark();
+        }
     }
 
     fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
@@ -233,6 +281,50 @@ fn no_task_of_two_submitters_is_left_behind_by_two_workers() {
     });
 }
 
+/// Two workers sleep, or the first is awake and looks out; the task that starts first waits for the second,
+/// whose submitter may find somebody called.
+fn a_task_waits_for_another_submitters(looks_out: bool) {
+    let toy = Toy::new(Setting { slots: 2, first_waits: true, looks_out, ..CALM }, 2);
+    for slot in 0..2 {
+        assert_eq!(toy.census.hire(), Some(slot));
+        let sleeps = slot > 0 || !looks_out;
+        if sleeps {
+            toy.census.go_idle(slot);
+        }
+        let worker = Arc::clone(&toy);
+        let thread = thread::spawn(move || {
+            if !sleeps || worker.sleep(slot) {
+                worker.census.answer(slot);
+                worker.serve(slot, true);
+            }
+            worker.census.leave(slot);
+        });
+        toy.threads().push(thread);
+    }
+    let other = {
+        let toy = Arc::clone(&toy);
+        thread::spawn(move || toy.submit())
+    };
+
+    toy.submit();
+
+    other.join().expect("no submitter panics");
+    toy.end();
+}
+
+#[test]
+fn no_task_is_left_behind_one_that_waits_for_it() {
+    model_bounded("no_task_is_left_behind_one_that_waits_for_it", Some(2), || {
+        a_task_waits_for_another_submitters(false);
+    });
+}
+
+#[test]
+fn no_task_that_a_worker_finds_while_it_looks_out_leaves_another_behind() {
+    let name = "no_task_that_a_worker_finds_while_it_looks_out_leaves_another_behind";
+    model_bounded(name, Some(1), || a_task_waits_for_another_submitters(true));
+}
+
 #[test]
 fn a_retiring_worker_takes_the_wake_it_is_owed_or_leaves_its_slot_to_another() {
     model("a_retiring_worker_takes_the_wake_it_is_owed_or_leaves_its_slot_to_another", || {
@@ -285,13 +377,13 @@ fn a_count_beside_a_call(was_idle: bool) {
     let caller = {
         let toy = Arc::clone(&toy);
         thread::spawn(move || {
-            toy.queue.fetch_add(1, Relaxed);
+            toy.pushed.fetch_add(1, Relaxed);
             toy.census.after_push(|| true)
         })
     };
 
     if toy.census.idle() == 0 && toy.census.is_live(0) {
-        assert_eq!(toy.queue.load(Relaxed), 1, "the worker is counted and its task is not");
+        assert_eq!(toy.pending(), 1, "the worker is counted and its task is not");
     }
 
     let called = if was_idle { AfterPush::Wake(0) } else { AfterPush::Spawn(0) };
@@ -318,13 +410,13 @@ fn a_worker_that_goes_idle_and_comes_back_is_reckoned_with() {
             let toy = Arc::clone(&toy);
             thread::spawn(move || {
                 toy.census.go_idle(0);
-                let found = toy.queue.load(Relaxed) > 0;
+                let found = toy.pending() > 0;
                 let _ = if found { Some(toy.census.leave_idle(0)) } else { None };
             })
         };
 
-        toy.queue.fetch_add(1, Relaxed);
-        let called = toy.census.after_push(|| toy.queue.load(Relaxed) > toy.live());
+        toy.pushed.fetch_add(1, Relaxed);
+        let called = toy.census.after_push(|| toy.pending() > toy.live());
         worker.join().expect("no worker panics");
 
         assert_ne!(called, AfterPush::Spawn(1), "the only worker looks, or is woken");

@@ -7,6 +7,8 @@
 //! - A caller that waits before it submits again finds the worker free; a task that waits for a
 //!   later one is not in its way while a slot is free (`growth`).
 //! - **X1**, **X3**, **C8**: the pending tasks are never counted too low (`counts`).
+//! - **I5** of the census: a task whose submitter relied on a worker that is about to look is not stuck
+//!   behind what that worker finds (`called`).
 //! - **U1** to **U5**: what is out of its turn has not passed, wherever it is (`ahead`, `stubs`).
 //! - **D1** to **D6**: what a worker has taken ahead runs once, there or elsewhere, or is cancelled; a task
 //!   that gives back what is behind it may wait for it (`ahead`).
@@ -26,6 +28,8 @@
 
 #[path = "executor/ahead.rs"]
 mod ahead;
+#[path = "executor/called.rs"]
+mod called;
 #[path = "executor/counts.rs"]
 mod counts;
 #[path = "executor/ending.rs"]

@@ -7,8 +7,9 @@
 //!
 //! | bits (64-bit) | field | meaning |
 //! |---|---|---|
-//! | 0..32 | `live` | slot i has a worker, or one is being spawned for it |
-//! | 32..64 | `idle` | worker i sleeps or is about to, and nobody has claimed it |
+//! | 0..31 | `live` | slot i has a worker, or one is being spawned for it |
+//! | 31..62 | `idle` | worker i sleeps or is about to, and nobody has claimed it |
+//! | 62 | `called` | some worker is about to look, and clears this before it does |
 //!
 //! # Invariants
 //! - **I1** `idle ⊆ live`.
@@ -17,17 +18,22 @@
 //!   Wakes are tokens; a worker tolerates one that comes late.
 //! - **I4** A slot is claimed by one spawner at a time and is free again when its worker is gone
 //!   for good, finalizer and all.
+//! - **I5** Whoever finds `called` set after its push may rely on it: a worker clears it, looks at the queue
+//!   afterwards, and when that look finds a task and there is another, calls for somebody before it runs the
+//!   first. So one wake is under way at a time, and whom it wakes sees to the next.
 //!
 //! # Transitions
 //! | name | change | by | when |
 //! |---|---|---|---|
-//! | C1 `after_push` | clear the lowest idle bit, or set the lowest free live bit, or nothing | submitter | after its push |
+//! | C1 `after_push` | clear the lowest idle bit and set `called`, or set the lowest free live bit, or nothing | submitter | after its push |
 //! | C2 `go_idle` | set own idle bit | worker | it found the queue empty; it looks once more afterwards |
 //! | C3 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something |
 //! | C5 `after_timeout` | the same | worker | its keep-alive elapsed |
 //! | C6, C9 `leave` | clear own live bit | spawner that failed; worker that is gone | it looks at the queue once more afterwards |
 //! | C11 `claim_idle` | clear the lowest idle bit, or nothing | borrower of a seat | the queue is empty |
 //! | C12 `go_idle` | set that bit again | borrower | its task is over; it looks at the queue afterwards |
+//! | C13 `look_out` | set `called` | worker that is awake, and looks for a while | somebody else is idle |
+//! | C14 `answer` | clear `called` | worker that was called, or has looked out | it looks at the queue afterwards |
 //! | C10 `hire` | set the lowest free live bit, or nothing | anybody | a worker is wanted, whatever is in the queue |
 //!
 //! A woken worker (C4) does nothing: the claimer has cleared its bit. A worker that retires clears
@@ -39,6 +45,8 @@
 //!   sleeper sees the task.
 //! - **F1 ↔ F3** fence in `after_push` / fence in `leave`: the submitter sees that nobody lives, or
 //!   the leaver sees the task.
+//! - **F1 ↔ F4** fence in `after_push` / fence in `answer`: the submitter sees that nobody is called, or the
+//!   worker sees the task (I5).
 //! - **C7** `leave` (Release) / claiming the free slot (Acquire): the slot's fields pass to the
 //!   next worker.
 //! - **C8** F1, then calling for a worker / `is_live` (Acquire): who counts a worker counts the task
@@ -62,7 +70,7 @@ use crossbeam_utils::CachePadded;
 use self::policy::{BANK, Word};
 use crate::sync::{AtomicUsize, Ordering, fence};
 
-/// Storage for one word: that of 32 slots (16 on targets with 32-bit words).
+/// Storage for one word: that of 31 slots (15 on targets with 32-bit words).
 pub type Bank = CachePadded<AtomicUsize>;
 
 /// What a submitter must do after its push.
@@ -140,10 +148,15 @@ impl<B: AsRef<[Bank]>> Census<B> {
         loop {
             let mut free = None;
             let mut somebody_lives = false;
+            let mut somebody_is_called = self.words().any(|(_, _, word)| word.is_called());
             for (base, bank, mut word) in self.words() {
-                while let Some((slot, without)) = word.claim_idle() {
+                while let Some((slot, called)) = word.call_idle() {
+                    somebody_is_called |= word.is_called();
+                    if somebody_is_called {
+                        return AfterPush::Leave;
+                    }
                     // ORDERING: Relaxed: I3 needs only atomicity; F1 is C8's release.
-                    match exchange(bank, word, without, Ordering::Relaxed) {
+                    match exchange(bank, word, called, Ordering::Relaxed) {
                         Ok(()) => return AfterPush::Wake(base + slot),
                         Err(now) => word = now,
                     }
@@ -199,6 +212,27 @@ impl<B: AsRef<[Bank]>> Census<B> {
         // ORDERING: Relaxed: F2 follows.
         bank.fetch_or(Word::idle_bit(slot), Ordering::Relaxed);
         // ORDERING: SeqCst, F2.
+        fence(Ordering::SeqCst);
+    }
+
+    /// C13, by a worker that is not idle and is about to look for a while: meanwhile nobody else is woken.
+    /// True if it must [`answer`](Self::answer) afterwards.
+    pub fn look_out(&self, slot: usize) -> bool {
+        // Else nobody could be woken, and the word stays as it is in the caches of submitters.
+        let is_of_use = self.words().any(|(_, _, word)| word.idle() != 0);
+        if is_of_use {
+            // ORDERING: Relaxed: the worker looks in any case; C14 is what counts.
+            self.bank(slot).0.fetch_or(Word::CALLED, Ordering::Relaxed);
+        }
+        is_of_use
+    }
+
+    /// C14, by a worker that was claimed, or has looked out. The caller looks at the queue once more
+    /// afterwards, and calls for somebody if it finds more than it takes (I5).
+    pub fn answer(&self, slot: usize) {
+        // ORDERING: Relaxed: F4 follows.
+        self.bank(slot).0.fetch_and(!Word::CALLED, Ordering::Relaxed);
+        // ORDERING: SeqCst, F4.
         fence(Ordering::SeqCst);
     }
 

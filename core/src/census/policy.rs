@@ -1,7 +1,7 @@
 //! What a word says: pure arithmetic on one bank.
 
-/// Workers per bank: half a word lives, half is idle.
-pub(super) const BANK: usize = usize::BITS as usize / 2;
+/// Workers per bank: two bits for each, and one for all.
+pub(super) const BANK: usize = usize::BITS as usize / 2 - 1;
 
 const LIVE: usize = (1 << BANK) - 1;
 
@@ -10,6 +10,9 @@ const LIVE: usize = (1 << BANK) - 1;
 pub(super) struct Word(pub(super) usize);
 
 impl Word {
+    /// Somebody is about to look.
+    pub(super) const CALLED: usize = 1 << (2 * BANK);
+
     pub(super) const fn live_bit(slot: usize) -> usize {
         1 << slot
     }
@@ -23,7 +26,17 @@ impl Word {
     }
 
     pub(super) const fn idle(self) -> usize {
-        self.0 >> BANK
+        self.0 >> BANK & LIVE
+    }
+
+    pub(super) const fn is_called(self) -> bool {
+        self.0 & Self::CALLED != 0
+    }
+
+    /// The lowest idle worker, and the word after it is called.
+    pub(super) fn call_idle(self) -> Option<(usize, Self)> {
+        let (slot, claimed) = self.claim_idle()?;
+        Some((slot, Self(claimed.0 | Self::CALLED)))
     }
 
     /// The lowest idle worker, and the word without its idle bit.
@@ -53,7 +66,7 @@ mod tests {
         Word(live | (idle << BANK))
     }
 
-    /// One word, and its distance from its neighbours, for each 32 workers (16 with 32-bit words).
+    /// One word, and its distance from its neighbours, for each 31 workers (15 with 32-bit words).
     #[test]
     fn a_bank_counts_half_a_word_of_workers_in_one_word() {
         assert_eq!(banks_for(BANK), 1);
@@ -66,6 +79,15 @@ mod tests {
     fn the_lowest_idle_worker_is_claimed() {
         assert_eq!(word(0b1111, 0b1010).claim_idle(), Some((1, word(0b1111, 0b1000))));
         assert_eq!(word(0b1111, 0).claim_idle(), None);
+    }
+
+    #[test]
+    fn an_idle_worker_that_is_called_leaves_a_mark_beside_all_workers() {
+        let (slot, called) = word(LIVE, LIVE).call_idle().expect("all are idle");
+
+        assert_eq!((slot, called.is_called()), (0, true));
+        assert_eq!((called.live(), called.idle()), (LIVE, LIVE & !1));
+        assert!(!word(LIVE, LIVE).is_called());
     }
 
     #[test]

@@ -46,7 +46,7 @@ use crate::task::{Arena, Handle, Job, TaskRef, Vacancy};
 ///
 /// At most `TASKS` tasks that are pending, running, or over with their handle still there; closure,
 /// result and failure of each at most `BYTES` bytes, aligned to at most 8; at most `WORKERS` workers.
-/// `BANKS` is one for every 32 workers (16 on targets with 32-bit words).
+/// `BANKS` is one for every 31 workers (15 on targets with 32-bit words).
 #[derive(Clone, Copy, Debug)]
 pub struct Static<
     const TASKS: usize,

@@ -98,8 +98,8 @@ where
     ended: Option<Instant>,
     tasks: usize,
     ahead: Ahead<K>,
-    /// Somebody claimed this worker while it was idle, and it found a task by itself.
-    claimed: bool,
+    /// I5: submitters may rely on this worker for more than it takes from the queue next.
+    relied_upon: bool,
 }
 
 impl<'e, K: WorkerKind + 'e> Worker<'e, K>
@@ -117,7 +117,7 @@ where
             ended: None,
             tasks: 0,
             ahead: Ahead::new(),
-            claimed: false,
+            relied_upon: false,
         }
     }
 
@@ -145,12 +145,12 @@ where
                         break why;
                     }
                     if self.is_spent(seat) {
-                        break Departure::Recycled;
+                        break self.resign();
                     }
                 }
                 Next::Look => {
                     if self.is_spent(seat) {
-                        break Departure::Recycled;
+                        break self.resign();
                     }
                 }
                 Next::Leave => break Departure::Dismissed,
@@ -184,14 +184,14 @@ where
                 return Next::Sleep;
             }
             // Without the seat nothing can be run, so nothing is popped.
-            self.claimed = self.leave_idle();
+            self.leave_idle();
             self.reclaim();
             return Next::Look;
         }
         match self.pop() {
             Some(task) => {
                 // The wake itself comes later, as a stale token.
-                self.claimed = self.leave_idle();
+                self.leave_idle();
                 Next::Run(task)
             }
             None => Next::Sleep,
@@ -225,11 +225,8 @@ where
         self.ticks().claim();
         self.engine.kind.left_queue();
         self.publish();
-        if core::mem::take(&mut self.claimed) {
-            // A submitter claimed this worker for a task that may be another one than this: the
-            // wake goes on to somebody else, or that task is stuck behind this one. It cannot fail
-            // for want of a live worker: this one lives.
-            let _ = Engine::<K>::call_for_worker(self.engine);
+        if core::mem::take(&mut self.relied_upon) {
+            self.hand_on();
         }
         let clock = self.engine.kind.clock();
         let started = self.ended.take().unwrap_or_else(|| clock.now());

@@ -1,4 +1,5 @@
-//! The census, one operation after the other, is two sets: who lives, and who of them is idle.
+//! The census, one operation after the other, is three sets: who lives, who of them is idle, and which
+//! banks have a call that is not answered.
 
 use super::{Code, choose};
 use asyncpal_core::census::{AfterPush, Bank, Census, Leaving, banks_for};
@@ -9,8 +10,9 @@ use std::collections::BTreeSet;
 /// What submitters and workers do. A number chooses among the workers that may do it.
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
-    /// C1, so often; whether one more worker is wanted while somebody is awake.
-    AfterPush { times: u8, wants_worker: bool },
+    /// C1, so often; whether one more worker is wanted while somebody is awake, and whether who is woken
+    /// answers (C14).
+    AfterPush { times: u8, wants_worker: bool, answers: bool },
     /// C2, by so many workers that are awake.
     GoIdle { worker: u8, times: u8 },
     /// C3, by a worker that went idle, whether it was claimed or not.
@@ -19,27 +21,35 @@ pub enum Op {
     AfterTimeout(u8),
     /// C6 and C9, by a worker that is awake.
     Leave(u8),
+    /// C13, by such a worker.
+    LookOut(u8),
+    /// C14, by such a worker.
+    Answer(u8),
 }
 
 impl From<Code> for Op {
     fn from([which, worker, times, flag]: Code) -> Self {
         // Mostly one at a time, sometimes more than a bank holds.
         let times = if times < 200 { 1 } else { times - 200 };
-        match which % 8 {
-            0..=2 => Self::AfterPush { times, wants_worker: flag % 2 == 0 },
+        match which % 10 {
+            0..=2 => Self::AfterPush { times, wants_worker: flag % 2 == 0, answers: flag % 4 < 2 },
             3 | 4 => Self::GoIdle { worker, times },
             5 => Self::LeaveIdle(worker),
             6 => Self::AfterTimeout(worker),
+            7 => Self::LookOut(worker),
+            8 => Self::Answer(worker),
             _ => Self::Leave(worker),
         }
     }
 }
 
+/// How many workers share a word.
+const BANK: usize = usize::BITS as usize / 2 - 1;
+
 /// The maximum of workers that a number stands for: a few, or about as many as fill one bank or
 /// two.
 pub fn slots(number: u8) -> usize {
-    let bank = usize::BITS as usize / 2;
-    let full = [bank - 1, bank, bank + 1, 2 * bank, 2 * bank + 1];
+    let full = [BANK - 1, BANK, BANK + 1, 2 * BANK, 2 * BANK + 1];
     let number = usize::from(number);
     if number < 128 { 1 + number % 5 } else { full[number % full.len()] }
 }
@@ -51,6 +61,8 @@ struct Reference {
     idle: BTreeSet<usize>,
     /// Workers that went idle and have not come back, claimed or not.
     asleep: BTreeSet<usize>,
+    /// Banks.
+    called: BTreeSet<usize>,
 }
 
 impl Reference {
@@ -60,7 +72,12 @@ impl Reference {
 
     /// With it, whether the submitter must be asked about one more worker.
     fn after_push(&mut self, slots: usize, wants_worker: bool) -> (AfterPush, bool) {
-        if let Some(lowest) = self.idle.pop_first() {
+        if let Some(&lowest) = self.idle.first() {
+            if !self.called.is_empty() {
+                return (AfterPush::Leave, false);
+            }
+            self.idle.remove(&lowest);
+            self.called.insert(lowest / BANK);
             return (AfterPush::Wake(lowest), false);
         }
         let Some(free) = (0..slots).find(|slot| !self.live.contains(slot)) else {
@@ -102,7 +119,7 @@ pub fn check(slots: usize, ops: &[Op]) {
 
 fn apply(census: &Census<Box<[Bank]>>, reference: &mut Reference, op: Op) {
     match op {
-        Op::AfterPush { times, wants_worker } => {
+        Op::AfterPush { times, wants_worker, answers } => {
             for _ in 0..times {
                 let asked = Cell::new(false);
                 let answer = census.after_push(|| {
@@ -111,6 +128,10 @@ fn apply(census: &Census<Box<[Bank]>>, reference: &mut Reference, op: Op) {
                 });
                 let expected = reference.after_push(census.slots(), wants_worker);
                 assert_eq!((answer, asked.get()), expected);
+                if let (AfterPush::Wake(worker), true) = (answer, answers) {
+                    census.answer(worker);
+                    reference.called.remove(&(worker / BANK));
+                }
             }
         }
         Op::GoIdle { worker, times } => {
@@ -133,6 +154,17 @@ fn apply(census: &Census<Box<[Bank]>>, reference: &mut Reference, op: Op) {
             let Some(worker) = choose(reference.awake(), worker) else { return };
             census.leave(worker);
             reference.live.remove(&worker);
+        }
+        Op::LookOut(worker) => {
+            let Some(worker) = choose(reference.awake(), worker) else { return };
+            let is_of_use = !reference.idle.is_empty();
+            assert_eq!(census.look_out(worker), is_of_use);
+            reference.called.extend(is_of_use.then_some(worker / BANK));
+        }
+        Op::Answer(worker) => {
+            let Some(worker) = choose(reference.awake(), worker) else { return };
+            census.answer(worker);
+            reference.called.remove(&(worker / BANK));
         }
     }
 }

@@ -54,6 +54,8 @@ pub struct Script {
     pub opening: Opening,
     /// What a worker does before it is gone.
     pub finalizer: Option<Box<dyn Fn() + Send + Sync>>,
+    /// Whether workers look a little longer before they sleep.
+    pub spins: bool,
     /// A new thread may take arbitrarily long to start: all but so many take longer than the model.
     pub starting_workers: usize,
     /// The first workers start when these are given.
@@ -76,6 +78,7 @@ impl Default for Script {
             begun: 0,
             opening: |_| Ok(()),
             finalizer: None,
+            spins: false,
             starting_workers: usize::MAX,
             starts: Vec::new(),
         }
@@ -255,6 +258,10 @@ macro_rules! workers_of {
             fn keep_alive(&self, _slot: usize) -> Option<Duration> {
                 let left = self.record.timeouts.load(Relaxed) < self.script.timeouts;
                 left.then_some(Duration::ZERO)
+            }
+
+            fn may_spin(&self) -> bool {
+                self.script.spins
             }
 
             fn park(

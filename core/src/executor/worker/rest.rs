@@ -22,10 +22,15 @@ where
         if !self.engine.kind.may_spin() {
             return None;
         }
-        (0..LOOKS).find_map(|_| {
+        let looks_out = self.engine.census.look_out(self.slot);
+        let task = (0..LOOKS).find_map(|_| {
             spin_loop();
             self.pop()
-        })
+        });
+        if looks_out {
+            self.answer();
+        }
+        task
     }
 
     /// Sleeps until there may be something to do; or says why the worker must leave.
@@ -58,17 +63,34 @@ where
             }
         }
         self.reclaim();
-        self.tally().count(Item::Called);
+        self.called();
         None
     }
 
-    /// C3; true if somebody has claimed the worker.
-    pub(super) fn leave_idle(&self) -> bool {
-        let claimed = self.engine.census.leave_idle(self.slot) == Leaving::Claimed;
-        if claimed {
-            self.tally().count(Item::Called);
+    /// C3. The wake of a claimer comes later, as a stale token.
+    pub(super) fn leave_idle(&mut self) {
+        if self.engine.census.leave_idle(self.slot) == Leaving::Claimed {
+            self.called();
         }
-        claimed
+    }
+
+    fn called(&mut self) {
+        self.tally().count(Item::Called);
+        self.answer();
+    }
+
+    /// C14.
+    fn answer(&mut self) {
+        self.engine.census.answer(self.slot);
+        self.relied_upon = true;
+    }
+
+    /// I5: this worker is about to be busy. If there is one task more, somebody else is called; that cannot
+    /// fail for want of a live worker, since this one lives.
+    pub(super) fn hand_on(&self) {
+        if !self.consumer.is_empty() {
+            let _ = Engine::<K>::call_for_worker(self.engine);
+        }
     }
 
     pub(super) fn lender(&self) -> Lender<'e, K> {
@@ -84,6 +106,15 @@ where
     pub(super) fn reclaim(&mut self) -> bool {
         let tasks = self.lender().reclaim(self.tasks, self.ticks());
         core::mem::replace(&mut self.tasks, tasks) != tasks
+    }
+
+    /// The same for a worker whose seat is spent: tasks that rely on it go to others.
+    pub(super) fn resign(&self) -> Departure {
+        if !self.take_leave() {
+            self.ticks().set_leaving();
+            let _ = Engine::<K>::call_for_worker(self.engine);
+        }
+        Departure::Recycled
     }
 
     /// Announces this worker busy, for good, so that nobody counts on it while its finalizer runs;
