@@ -3,7 +3,8 @@
 //! Looking for a few microseconds saves two context switches if the outcome is about to come, and is
 //! wasted if it is not. So it is done on credit: full after a hit, one less with every miss. Without
 //! credit every 32nd wait is a *trial*, long enough for a worker that must be woken first: after it
-//! caller and worker are both awake, and each finds the other by short looks.
+//! caller and worker are both awake, and each finds the other by short looks: twice as long as has lately been
+//! enough, within limits.
 
 use crate::sync::LOOKS;
 
@@ -13,23 +14,36 @@ pub struct Credit {
     left: u8,
     /// Waits until the next trial, if there is no credit.
     until_trial: u8,
+    /// How many looks hits have lately taken.
+    needed: usize,
+    /// Hits in a row.
+    run: u8,
+    /// The last wait was a miss after a long run of hits: everybody has fallen asleep, perhaps only for once.
+    was_disturbed: bool,
 }
 
 impl Credit {
     const FULL: u8 = 8;
+    const AFTER_WAKE: u8 = 2;
     const TRIAL_EVERY: u8 = 32;
-    /// A halted processor takes tens of microseconds to wake.
-    const TRIAL_LOOKS: usize = 40 * LOOKS;
+    const LONG_RUN: u8 = 16;
+    /// A halted processor takes tens of microseconds to wake, and more than one may have to.
+    const TRIAL_LOOKS: usize = 100 * LOOKS;
+    /// As much as two switches of context may cost.
+    const MOST_LOOKS: usize = 25 * LOOKS;
 
     /// No credit; the first wait is a trial.
     pub const fn new() -> Self {
-        Self { left: 0, until_trial: 0 }
+        Self { left: 0, until_trial: 0, needed: 0, run: 0, was_disturbed: false }
     }
 
     /// How often to look before this wait.
     pub fn looks(&mut self) -> usize {
+        if self.was_disturbed {
+            return Self::TRIAL_LOOKS;
+        }
         if self.left > 0 {
-            return LOOKS;
+            return (2 * self.needed).clamp(LOOKS, Self::MOST_LOOKS);
         }
         if self.until_trial > 0 {
             self.until_trial -= 1;
@@ -38,10 +52,21 @@ impl Credit {
         Self::TRIAL_LOOKS
     }
 
-    /// What came of it, if there was a look.
-    pub fn settle(&mut self, paid_off: bool) {
-        self.left = if paid_off { Self::FULL } else { self.left.saturating_sub(1) };
+    /// What came of it, if there was a look: after how many looks it paid off.
+    pub fn settle(&mut self, hit: Option<usize>) {
         self.until_trial = Self::TRIAL_EVERY - 1;
+        let Some(looks) = hit else {
+            self.left = self.left.saturating_sub(1);
+            self.was_disturbed = self.run >= Self::LONG_RUN;
+            self.run = 0;
+            return;
+        };
+        // More is the wake of somebody who will be awake the next time: how long that takes is not known.
+        let was_wake = looks > Self::MOST_LOOKS;
+        self.left = if was_wake { Self::AFTER_WAKE } else { Self::FULL };
+        self.needed = looks.min(Self::MOST_LOOKS).max(self.needed - self.needed / 8);
+        self.run = self.run.saturating_add(1);
+        self.was_disturbed = false;
     }
 }
 
@@ -49,12 +74,12 @@ impl Credit {
 mod tests {
     use super::*;
 
-    /// The looks of so many waits, each of which ends as said.
-    fn waits(credit: &mut Credit, count: usize, pays_off: bool) -> Vec<usize> {
+    /// The looks of so many waits, each of which ends as said if it looks for as long as that.
+    fn waits(credit: &mut Credit, count: usize, hit: Option<usize>) -> Vec<usize> {
         let wait = |_| {
             let looks = credit.looks();
             if looks > 0 {
-                credit.settle(pays_off);
+                credit.settle(hit.filter(|&hit| hit <= looks));
             }
             looks
         };
@@ -63,7 +88,7 @@ mod tests {
 
     #[test]
     fn without_credit_every_32nd_wait_is_a_long_trial() {
-        let looks = waits(&mut Credit::new(), 64, false);
+        let looks = waits(&mut Credit::new(), 64, None);
 
         let tried: Vec<_> = (0..64).filter(|&n| looks[n] > 0).collect();
         assert_eq!(tried, [0, 32]);
@@ -73,12 +98,30 @@ mod tests {
     #[test]
     fn a_hit_gives_credit_for_eight_short_misses() {
         let mut credit = Credit::new();
-        waits(&mut credit, 1, true);
+        waits(&mut credit, 1, Some(1));
 
-        let looks = waits(&mut credit, 9, false);
+        let looks = waits(&mut credit, 9, None);
 
         assert_eq!(looks[..8], [LOOKS; 8]);
         assert_eq!(looks[8], 0);
+    }
+
+    #[test]
+    fn hits_that_take_longer_are_waited_for_twice_as_long() {
+        let mut credit = Credit::new();
+
+        let looks = waits(&mut credit, 3, Some(3 * LOOKS));
+
+        assert_eq!(looks, [Credit::TRIAL_LOOKS, 6 * LOOKS, 6 * LOOKS]);
+        let looks = waits(&mut credit, 40, Some(1));
+        assert!(looks.is_sorted_by(|before, after| before >= after) && looks[39] == LOOKS);
+    }
+
+    #[test]
+    fn a_hit_that_took_a_wake_is_followed_by_two_long_looks() {
+        let looks = waits(&mut Credit::new(), 4, Some(Credit::TRIAL_LOOKS));
+
+        assert_eq!(looks, [Credit::TRIAL_LOOKS, Credit::MOST_LOOKS, Credit::MOST_LOOKS, 0]);
     }
 
     use std::vec::Vec;

@@ -10,11 +10,10 @@ use std::io::{self, IoSlice, Write as _};
 use std::os::fd::AsFd as _;
 use std::time::Instant;
 
-use asyncpal_core::spin::Credit;
-
 use crate::error::DecodeError;
 use crate::panics;
 use crate::remote::{Outcome, SameBuild};
+use crate::search::Search;
 use crate::sync::{AtomicBool, Ordering};
 use crate::sys::poll::{self, Watch};
 use crate::sys::{object, pipe, worker};
@@ -26,9 +25,6 @@ use crate::wire::frame::{
 use crate::wire::message::{Failure, Hello, Init, PROTOCOL_VERSION};
 
 static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
-
-/// How many times the cost of a look at memory is that of a look into a pipe.
-pub(crate) const READ_COSTS_LOOKS: usize = 4;
 
 /// Makes this process a worker if a pool started it; otherwise returns at once.
 ///
@@ -134,7 +130,7 @@ fn run(mut link: Link) -> Result<(), Stop> {
         return Err(Stop::Protocol(String::from("the parent is another build of this program")));
     };
     worker::set_process_name(&init.name);
-    link.credit = (frame.header.aux == 1).then(Credit::new);
+    link.search = (frame.header.aux == 1).then(Search::new);
     let limit = link.set_limit(init.max_frame_bytes);
     let mut server = Server { build, bench: Bench::new(limit) };
 
@@ -271,7 +267,7 @@ pub(crate) struct Link {
     /// Whether the last look found something at once: then the next is worth a system call.
     finds_at_once: bool,
     /// There if it may look for the next request for a few microseconds before it sleeps.
-    credit: Option<Credit>,
+    search: Option<Search>,
     replies: File,
     decoder: Decoder,
 }
@@ -283,7 +279,7 @@ impl Link {
             requests,
             is_nonblocking: false,
             finds_at_once: false,
-            credit: None,
+            search: None,
             replies,
             decoder,
         }
@@ -346,21 +342,15 @@ impl Link {
 
     /// Reads if there is something, or comes soon and that has lately paid off.
     fn look(&mut self) -> io::Result<Option<usize>> {
-        let looks = self.credit.as_mut().map_or(0, Credit::looks).div_ceil(READ_COSTS_LOOKS);
-        if looks == 0 && !self.finds_at_once {
-            return Ok(None);
-        }
-        let mut read = self.read_now()?;
-        self.finds_at_once = read.is_some();
-        for _ in 1..looks {
-            if read.is_some() {
-                break;
-            }
+        let mut read = None;
+        if self.finds_at_once {
             read = self.read_now()?;
         }
-        if let Some(credit) = self.credit.as_mut().filter(|_| looks > 0) {
-            credit.settle(read.is_some());
+        if let (None, Some(mut search)) = (read, self.search) {
+            read = search.search(|| self.read_now())?;
+            self.search = Some(search);
         }
+        self.finds_at_once = read.is_some();
         Ok(read)
     }
 

@@ -154,13 +154,13 @@ pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
     if looks == 0 {
         return false;
     }
-    let paid_off = (0..looks).any(|_| {
+    let hit = (1..=looks).find(|_| {
         core::hint::spin_loop();
         done()
     });
-    credit.settle(paid_off);
+    credit.settle(hit);
     CREDIT.with(|place| place.set(credit));
-    paid_off
+    hit.is_some()
 }
 
 /// A calling thread that waits for tasks.

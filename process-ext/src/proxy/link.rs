@@ -5,13 +5,11 @@ use std::io::{self, IoSlice, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-use asyncpal_core::spin::Credit;
-
+use crate::search::Search;
 use crate::sys::lifeline::Lifeline;
 use crate::sys::pipe::{self, Pipe};
 use crate::sys::poll::{self, Watch};
 use crate::wire::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header};
-use crate::worker_main::READ_COSTS_LOOKS;
 
 /// How much of what is no frame is told.
 const SHOWN_BYTES: usize = 80;
@@ -57,7 +55,7 @@ pub(super) struct Link {
     replies: File,
     decoder: Decoder,
     packets: Packets,
-    credit: Credit,
+    search: Search,
     /// With a read end of our own a write to a dead worker raises no SIGPIPE, and what it left unread can be counted.
     unread: OwnedFd,
     /// Kept open for as long as the worker may live.
@@ -113,7 +111,7 @@ impl Link {
             replies: File::from(replies.reader),
             decoder: Decoder::new(limit),
             packets: Packets::Never,
-            credit: Credit::new(),
+            search: Search::new(),
             unread: requests.reader,
             _lifeline: lifeline,
         };
@@ -200,7 +198,7 @@ impl Link {
             }
             outgoing.send(&self.requests).map_err(|error| format!("no request fits: {error}"))?;
             if wait.may_spin && outgoing.is_sent() {
-                match self.spin()? {
+                match self.search()? {
                     Read::Some => continue,
                     Read::Nothing => {}
                     Read::End => return Ok(Event::HungUp),
@@ -235,19 +233,14 @@ impl Link {
     }
 
     /// Looks for words for a few microseconds, if that has lately paid off.
-    fn spin(&mut self) -> Result<Read, String> {
-        let looks = self.credit.looks().div_ceil(READ_COSTS_LOOKS);
-        let mut read = Read::Nothing;
-        for _ in 0..looks {
-            read = self.read()?;
-            if !matches!(read, Read::Nothing) {
-                break;
-            }
-        }
-        if looks > 0 {
-            self.credit.settle(matches!(read, Read::Some));
-        }
-        Ok(read)
+    fn search(&mut self) -> Result<Read, String> {
+        let mut search = self.search;
+        let found = search.search(|| match self.read()? {
+            Read::Nothing => Ok(None),
+            read => Ok::<_, String>(Some(read)),
+        });
+        self.search = search;
+        Ok(found?.unwrap_or(Read::Nothing))
     }
 
     /// Reads what a dead worker has left. A reply that was written whole is not lost.
