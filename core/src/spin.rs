@@ -1,10 +1,11 @@
 //! How long a caller looks for its outcome before it sleeps.
 //!
 //! Looking for a few microseconds saves two context switches if the outcome is about to come, and is
-//! wasted if it is not. So it is done on credit: full after a hit, one less with every miss. Without
-//! credit every 32nd wait is a *trial*, long enough for a worker that must be woken first: after it
-//! caller and worker are both awake, and each finds the other by short looks: twice as long as has lately been
-//! enough, within limits.
+//! wasted if it is not. So it is done on credit: every hit pays for two misses, up to eight. It lasts
+//! twice as long as has lately been enough, within limits. Without credit every 32nd wait is a *trial*,
+//! long enough for a worker that must be woken first: after it caller and worker are both awake, and
+//! each finds the other soon. So is the first wait after a miss that ends a long run of hits: one
+//! disturbance puts everybody to sleep.
 
 use crate::sync::LOOKS;
 
@@ -24,12 +25,13 @@ pub struct Credit {
 
 impl Credit {
     const FULL: u8 = 8;
-    const AFTER_WAKE: u8 = 2;
+    /// So many misses are paid for by a hit: it pays off while one look in three does.
+    const PER_HIT: u8 = 2;
     const TRIAL_EVERY: u8 = 32;
     const LONG_RUN: u8 = 16;
     /// A halted processor takes tens of microseconds to wake, and more than one may have to.
     const TRIAL_LOOKS: usize = 100 * LOOKS;
-    /// As much as two switches of context may cost.
+    /// Some tens of microseconds: as much as it may cost to wake a processor.
     const MOST_LOOKS: usize = 25 * LOOKS;
 
     /// No credit; the first wait is a trial.
@@ -61,9 +63,7 @@ impl Credit {
             self.run = 0;
             return;
         };
-        // More is the wake of somebody who will be awake the next time: how long that takes is not known.
-        let was_wake = looks > Self::MOST_LOOKS;
-        self.left = if was_wake { Self::AFTER_WAKE } else { Self::FULL };
+        self.left = Self::FULL.min(self.left + Self::PER_HIT);
         self.needed = looks.min(Self::MOST_LOOKS).max(self.needed - self.needed / 8);
         self.run = self.run.saturating_add(1);
         self.was_disturbed = false;
@@ -96,14 +96,26 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_gives_credit_for_eight_short_misses() {
+    fn a_hit_pays_for_two_short_misses_and_several_for_eight() {
+        for (hits, misses) in [(1, 2), (3, 6), (10, 8)] {
+            let mut credit = Credit::new();
+            waits(&mut credit, hits, Some(1));
+
+            let looks = waits(&mut credit, misses + 1, None);
+
+            assert_eq!(looks[..misses], vec![LOOKS; misses]);
+            assert_eq!(looks[misses], 0);
+        }
+    }
+
+    #[test]
+    fn a_miss_after_a_long_run_of_hits_is_followed_by_one_trial() {
         let mut credit = Credit::new();
-        waits(&mut credit, 1, Some(1));
+        waits(&mut credit, Credit::LONG_RUN.into(), Some(1));
 
-        let looks = waits(&mut credit, 9, None);
+        let looks = waits(&mut credit, 3, None);
 
-        assert_eq!(looks[..8], [LOOKS; 8]);
-        assert_eq!(looks[8], 0);
+        assert_eq!(looks, [LOOKS, Credit::TRIAL_LOOKS, LOOKS]);
     }
 
     #[test]
@@ -118,11 +130,11 @@ mod tests {
     }
 
     #[test]
-    fn a_hit_that_took_a_wake_is_followed_by_two_long_looks() {
+    fn a_hit_in_a_trial_is_followed_by_two_long_looks() {
         let looks = waits(&mut Credit::new(), 4, Some(Credit::TRIAL_LOOKS));
 
         assert_eq!(looks, [Credit::TRIAL_LOOKS, Credit::MOST_LOOKS, Credit::MOST_LOOKS, 0]);
     }
 
-    use std::vec::Vec;
+    use std::{vec, vec::Vec};
 }
