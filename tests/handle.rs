@@ -117,6 +117,44 @@ fn durations_tell_waiting_from_running() {
     assert!(durations.running >= Duration::from_millis(20), "{durations:?}");
 }
 
+/// Whether a worker runs it, a waiter inside another task, or nobody.
+#[test]
+fn a_pool_that_does_not_time_its_tasks_knows_no_durations() {
+    let pool = ThreadPool::builder().max_workers(1).time_tasks(false).build().expect("a pool");
+    let pool = Arc::new(pool);
+    let nested = {
+        let pool = Arc::clone(&pool);
+        move || {
+            let inner = pool.submit(|| ()).expect("open");
+            inner.wait();
+            inner.durations()
+        }
+    };
+
+    let outer = pool.submit(nested).expect("open");
+    outer.wait();
+    let (gate, closed) = mpsc::channel::<()>();
+    let busy = pool.submit(move || closed.recv().is_err()).expect("open");
+    let cancelled = pool.submit(|| ()).expect("open");
+    assert!(cancelled.cancel());
+    drop(gate);
+    busy.wait();
+
+    assert_eq!((busy.durations(), cancelled.durations()), (None, None));
+    assert_eq!(outer.durations(), None);
+    assert_eq!(outer.collect().expect("it ran"), None);
+}
+
+#[test]
+fn an_event_hook_has_tasks_timed_in_any_case() {
+    let pool = ThreadPool::builder().time_tasks(false).on_event(|_| ()).build().expect("a pool");
+
+    let handle = pool.submit(|| ()).expect("open");
+    handle.wait();
+
+    assert!(handle.durations().is_some());
+}
+
 #[test]
 fn callbacks_are_called_in_order_with_the_final_status() {
     let (pool, gate) = busy_pool();

@@ -55,6 +55,10 @@ impl Credit {
     }
 
     /// What came of it, if there was a look: after how many looks it paid off.
+    #[cfg_attr(
+        asyncpal_loom,
+        expect(clippy::unnecessary_min_or_max, reason = "in a model nobody looks twice")
+    )]
     pub fn settle(&mut self, hit: Option<usize>) {
         self.until_trial = Self::TRIAL_EVERY - 1;
         let Some(looks) = hit else {

@@ -29,7 +29,6 @@ mod parker;
 #[path = "task/request.rs"]
 mod request;
 
-use asyncpal_core::clock::ManualClock;
 use asyncpal_core::error::Outcome;
 use asyncpal_core::task::Registration;
 use asyncpal_core::task::testing;
@@ -195,9 +194,9 @@ fn a_worker_a_canceller_and_an_inline_claimer_end_a_task_once() {
         let handle = Rc::new(handle);
         let worker = thread::spawn(move || testing::work(entry));
         let inline = {
-            let (handle, clock) = (handle.clone(), ManualClock::new());
+            let handle = handle.clone();
             // SAFETY: the home has workers with the seat `()`, and this thread stands for one.
-            thread::spawn(move || unsafe { handle.run_inline(&mut (), &clock) })
+            thread::spawn(move || unsafe { handle.run_inline(&mut ()) })
         };
 
         let cancelled = handle.cancel();

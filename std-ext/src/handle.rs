@@ -255,7 +255,8 @@ impl<T> Handle<T> {
         self.core.is_done()
     }
 
-    /// How long the task waited for a worker, and how long it ran; `None` before it is over.
+    /// How long the task waited for a worker, and how long it ran; `None` before it is over, and of a
+    /// pool that does not [time its tasks](crate::Builder::time_tasks).
     #[doc(alias = "duration")]
     pub fn durations(&self) -> Option<Durations> {
         self.core.durations()

@@ -4,7 +4,6 @@ use core::cell::Cell;
 
 use asyncpal_core::task::Handle;
 
-use crate::clock::StdClock;
 use crate::failure::Failure;
 use crate::running;
 use crate::sync::thread_local;
@@ -60,7 +59,7 @@ pub(crate) fn run_here<T>(handle: &Handle<T, Failure>) -> bool {
     }
     // SAFETY: this thread is a worker of the task's engine, and `inline` says that its kind's seat
     // is a `ThreadSeat`.
-    let ran = unsafe { handle.run_inline(&mut ThreadSeat::new(), &StdClock) };
+    let ran = unsafe { handle.run_inline(&mut ThreadSeat::new()) };
     if ran {
         running::note_inlined();
     }

@@ -129,11 +129,11 @@ impl<K: WorkerKind<Memory = Heap, Seat: Send>> Executor<K> {
         engine.withdrawn();
         // Unless it returns: nobody knows in what state it has left the seat.
         borrowed.fit = false;
-        let clock = engine.kind.clock();
+        let clock = engine.stopwatch();
         let started = clock.now();
         let clocked = Clocked::new(started);
         let finished = task.run(borrowed.seat(), &clocked);
-        finished.ran(started, clocked.ended(clock));
+        finished.ran(started, clocked.ended(|| clock.now()));
         drop(finished);
         let tasks = engine.seats()[borrowed.slot].loan.count_task();
         borrowed.fit = engine.kind.may_go_on(borrowed.seat(), tasks);

@@ -182,7 +182,7 @@ where
         if core::ptr::addr_eq(handle.home(), &raw const self.engine) {
             // SAFETY: the task is this engine's, so that its seat's type is `K::Seat`, and the engine
             // lives for ever.
-            let _ = unsafe { handle.run_inline(seat, self.engine.kind().clock()) };
+            let _ = unsafe { handle.run_inline(seat) };
         }
         handle.join(parker)
     }

@@ -101,6 +101,12 @@ pub trait WorkerKind: Send + Sync + Sized {
         false
     }
 
+    /// Whether tasks are timed: if not, the clock is not read for them, and
+    /// [`Handle::durations`](crate::task::Handle::durations) has nothing to tell.
+    fn times_tasks(&self) -> bool {
+        true
+    }
+
     /// Whether running tasks should end: what they see in
     /// [`Running::is_cancel_requested`](crate::task::Running::is_cancel_requested) beside their own
     /// cancellation.

@@ -71,7 +71,7 @@ use self::accounts::{Seat, Ticks};
 use self::growth::Growth;
 use self::memory::{AfterClearing, Consume, Store};
 use crate::census::Census;
-use crate::clock::{Clock, Instant};
+use crate::clock::{Clock, Instant, Stopwatch};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::park::Park;
 use crate::sync::{AtomicUsize, Ordering, constructor, fence};
@@ -116,6 +116,11 @@ impl<K: WorkerKind> Engine<K> {
     /// The kind of workers.
     pub fn kind(&self) -> &K {
         &self.kind
+    }
+
+    /// The clock for tasks.
+    pub fn stopwatch(&self) -> Stopwatch<'_, K::Clock> {
+        Stopwatch::new(self.kind.clock(), self.kind.times_tasks())
     }
 
     /// How far the pool is in its life.
@@ -249,7 +254,7 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
     }
 
     fn now(&self) -> Instant {
-        self.kind.clock().now()
+        self.stopwatch().now()
     }
 
     unsafe fn retain(this: *const Self) {

@@ -103,11 +103,11 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         if let Popped::Claimed(task) = entry.claim() {
             self.engine.store.note_unqueued();
             self.engine.withdrawn();
-            let clock = self.engine.kind.clock();
+            let clock = self.engine.stopwatch();
             let started = clock.now();
             let clocked = Clocked::new(started);
             let finished = task.run(seat, &clocked);
-            finished.ran(started, clocked.ended(clock));
+            finished.ran(started, clocked.ended(|| clock.now()));
             drop(finished);
         }
         Ok(handle)

@@ -228,7 +228,7 @@ where
         if core::mem::take(&mut self.relied_upon) {
             self.hand_on();
         }
-        let clock = self.engine.kind.clock();
+        let clock = self.engine.stopwatch();
         let started = self.ended.take().unwrap_or_else(|| clock.now());
         if K::TAKES_AHEAD && task.announce(seat) {
             self.take_ahead(seat);
@@ -237,7 +237,7 @@ where
         let clocked =
             if K::TAKES_AHEAD { Clocked::before(&hands, started) } else { Clocked::new(started) };
         let finished = task.run(seat, &clocked);
-        let ended = clocked.ended(clock);
+        let ended = clocked.ended(|| clock.now());
         finished.ran(started, ended);
         // Callbacks run, and outcomes nobody waits for are dropped, while this worker is still busy:
         // no task counts on it meanwhile.
@@ -251,7 +251,7 @@ where
             if self.engine.growth.is_owed() {
                 // A spawn takes its time: whoever waits for the outcome does not wait for that, too.
                 self.finished = None;
-                Engine::<K>::resume_growth(self.engine, ended);
+                Engine::<K>::resume_growth(self.engine, self.engine.kind.clock().now());
             }
         } else {
             self.ticks().set_leaving();

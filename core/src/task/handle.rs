@@ -16,7 +16,7 @@ use super::running::Clocked;
 use super::running::Running;
 use super::state::{Arm, Disarm, End};
 use super::{Durations, Status};
-use crate::clock::{Clock, Instant};
+use crate::clock::Instant;
 use crate::error::Outcome;
 use crate::park::{Park, Unparked, waker};
 use crate::sync::spin_loop;
@@ -75,12 +75,13 @@ impl<T, E> Handle<T, E> {
         self.task.header().state.get().is_taken()
     }
 
-    /// How long the task waited and ran; `None` before it is over.
+    /// How long the task waited and ran; `None` before it is over, and if it was
+    /// [not timed](crate::executor::WorkerKind::times_tasks).
     pub fn durations(&self) -> Option<Durations> {
         if !self.is_done() {
             return None;
         }
-        let [pending, running] = self.task.durations();
+        let [pending, running] = self.task.durations()?;
         Some(Durations { pending, running })
     }
 
@@ -121,17 +122,17 @@ impl<T, E> Handle<T, E> {
     /// # Safety
     ///
     /// The caller keeps the engine [`home`](Self::home), and `S` is its kind's seat.
-    pub unsafe fn run_inline<S>(&self, seat: &mut S, clock: &impl Clock) -> bool {
+    pub unsafe fn run_inline<S>(&self, seat: &mut S) -> bool {
         if !self.task.header().state.claim_inline() {
             return false;
         }
         self.task.claimed_inline();
-        let started = clock.now();
+        let started = self.task.now();
         let clocked = Clocked::new(started);
         // SAFETY: the caller vouches for the seat's type.
         let end = unsafe { self.task.run(seat, &clocked) };
         let finished = Finished::new(self.task, end);
-        finished.ran(started, clocked.ended(clock));
+        finished.ran(started, clocked.ended(|| self.task.now()));
         drop(finished);
         true
     }

@@ -75,21 +75,26 @@ impl Live {
         Some(unsafe { &*label })
     }
 
-    /// Writes the durations of a task that ran. The caller is its resolver.
+    /// Writes the durations of a task that ran, if they are known. The caller is its resolver.
     pub(super) fn ran(self, started: Instant, ended: Instant) {
         self.header().times.with_mut(|times| {
             // SAFETY: S1: the resolver alone touches the cell.
             let times = unsafe { &mut *times };
-            let pending = started.since(Instant::from_nanos(times[0]));
+            let submitted = Instant::from_nanos(times[0]);
+            if submitted == Instant::UNKNOWN {
+                return;
+            }
+            let pending = started.since(submitted);
             *times = [as_nanos(pending), as_nanos(ended.since(started))];
         });
     }
 
-    /// The two durations. The caller saw an end.
-    pub(super) fn durations(self) -> [Duration; 2] {
+    /// The two durations, if the task was timed. The caller saw an end.
+    pub(super) fn durations(self) -> Option<[Duration; 2]> {
         // SAFETY: after the publication nobody writes them.
         let times = self.header().times.with(|times| unsafe { *times });
-        times.map(Duration::from_nanos)
+        let is_timed = times[0] != Instant::UNKNOWN.as_nanos();
+        is_timed.then(|| times.map(Duration::from_nanos))
     }
 
     /// T3: cancels a pending task: drops its job, or gives it to `with_job`; false if the task is

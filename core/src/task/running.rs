@@ -7,7 +7,7 @@ use core::time::Duration;
 #[cfg(feature = "alloc")]
 use super::job::Label;
 use super::live::Live;
-use crate::clock::{Clock, Instant};
+use crate::clock::Instant;
 
 /// When a task started, and when it ended if somebody has looked: one reading of the clock serves
 /// all who want to know.
@@ -34,8 +34,8 @@ impl<'w> Clocked<'w> {
     }
 
     /// The end of the task, which is over.
-    pub(crate) fn ended(&self, clock: &impl Clock) -> Instant {
-        self.ended.get().unwrap_or_else(|| clock.now())
+    pub(crate) fn ended(&self, now: impl FnOnce() -> Instant) -> Instant {
+        self.ended.get().unwrap_or_else(now)
     }
 }
 

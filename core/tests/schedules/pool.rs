@@ -150,7 +150,7 @@ impl Pool {
         let fate = match submitted {
             Ok(handle) => {
                 // SAFETY: the caller is a task that a worker of this engine runs on its seat.
-                unsafe { handle.run_inline(seat, self.executor.engine().kind()) };
+                unsafe { handle.run_inline(seat) };
                 poll(handle)
             }
             Err(reason) => Fate::GivenBack(reason),

@@ -45,7 +45,7 @@ macro_rules! owner_of {
                 bed: &'static ModelPark,
             ) -> Outcome<(), Cause> {
                 // SAFETY: the caller is one of this engine's workers, or has the engine as one has.
-                unsafe { handle.run_inline(&mut Desk::default(), self.engine().kind()) };
+                unsafe { handle.run_inline(&mut Desk::default()) };
                 handle.join(bed)
             }
 

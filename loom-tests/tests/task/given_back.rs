@@ -1,7 +1,6 @@
 //! A task that a worker takes ahead of its turn and gives back (T10): it looks as before, and is not.
 
 use crate::job::{OUTCOME, RUN, Scene, join, play};
-use asyncpal_core::clock::ManualClock;
 use asyncpal_core::error::Outcome;
 use asyncpal_core::task::testing;
 use loom::thread;
@@ -39,7 +38,7 @@ fn a_task_that_was_given_back_is_whole_to_who_waits_for_it() {
         let worker = thread::spawn(move || testing::give_back(entry));
 
         // SAFETY: the home has workers with the seat `()`, and this thread stands for one.
-        let inline = unsafe { handle.run_inline(&mut (), &ManualClock::new()) };
+        let inline = unsafe { handle.run_inline(&mut ()) };
 
         let given_back = join(worker);
         assert!(inline || given_back.is_some(), "a stub that nobody made");

@@ -55,6 +55,7 @@ pub struct Builder<K: Kind> {
     on_uncollected: Option<ReportHook>,
     on_event: Option<EventHook>,
     measure_times: bool,
+    time_tasks: bool,
     options: K::Options,
 }
 
@@ -78,6 +79,7 @@ impl<K: Kind> Builder<K> {
             on_uncollected: None,
             on_event: None,
             measure_times: false,
+            time_tasks: true,
             options,
         }
     }
@@ -263,6 +265,15 @@ impl<K: Kind> Builder<K> {
         self
     }
 
+    /// Whether the clock is read for tasks, at their submit and at their end: about a fifth of what a brief task
+    /// costs. Without, [`Handle::durations`](crate::Handle::durations) is `None`. Who [measures
+    /// times](Self::measure_times) or [listens to events](Self::on_event) needs it; then this has no effect.
+    /// Default: yes.
+    pub fn time_tasks(mut self, time: bool) -> Self {
+        self.time_tasks = time;
+        self
+    }
+
     /// Builds the pool. It has no worker until it has a task.
     ///
     /// # Errors
@@ -300,13 +311,15 @@ impl<K: Kind> Builder<K> {
             spin,
             options: self.options,
         };
+        let observer = Arc::new(Observer::new(
+            name.clone(),
+            self.on_uncollected,
+            self.on_event,
+            self.measure_times.then_some(max_workers),
+        ));
         let terms = Terms {
-            observer: Arc::new(Observer::new(
-                name.clone(),
-                self.on_uncollected,
-                self.on_event,
-                self.measure_times.then_some(max_workers),
-            )),
+            time_tasks: self.time_tasks || observer.is_wanted(),
+            observer,
             name,
             min_workers: self.min_workers,
             stack_size: self.stack_size,

@@ -39,6 +39,8 @@ pub(super) struct Terms {
     pub(super) keep_cancelled_tasks: bool,
     /// Whether workers may spin before they sleep.
     pub(super) spin: bool,
+    /// Whether the clock is read for tasks.
+    pub(super) time_tasks: bool,
     /// Hears of what happens.
     pub(super) observer: Arc<Observer>,
 }
@@ -290,6 +292,10 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn may_spin(&self) -> bool {
         self.terms.spin
+    }
+
+    fn times_tasks(&self) -> bool {
+        self.terms.time_tasks
     }
 
     fn keep_alive(&self, slot: usize) -> Option<Duration> {

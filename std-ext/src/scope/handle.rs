@@ -129,7 +129,8 @@ impl<'scope, T> ScopedHandle<'scope, T> {
         self.task.is_done()
     }
 
-    /// How long the task waited for a worker, and how long it ran; `None` before it is over.
+    /// How long the task waited for a worker, and how long it ran; `None` before it is over, and of a
+    /// pool that does not [time its tasks](crate::Builder::time_tasks).
     pub fn durations(&self) -> Option<Durations> {
         self.task.durations()
     }

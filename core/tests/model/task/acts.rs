@@ -65,9 +65,9 @@ impl Scene {
                 let claims = state.reference.is_claimable(task);
                 state.inline = claims.then_some(task);
                 drop(state);
-                let (clock, mut seat) = (self.clone(), Seat { tasks: 0, finalizer_fails: false });
+                let mut seat = Seat { tasks: 0, finalizer_fails: false };
                 // SAFETY: the engine lives as long as its owner, and `Seat` is its kind's.
-                let ran = unsafe { handle.run_inline(&mut seat, &clock) };
+                let ran = unsafe { handle.run_inline(&mut seat) };
                 assert_eq!(ran, claims);
             }
             Inner::Observe => self.observe(task, &handle),
