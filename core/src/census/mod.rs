@@ -148,11 +148,9 @@ impl<B: AsRef<[Bank]>> Census<B> {
         loop {
             let mut free = None;
             let mut somebody_lives = false;
-            let mut somebody_is_called = self.words().any(|(_, _, word)| word.is_called());
             for (base, bank, mut word) in self.words() {
                 while let Some((slot, called)) = word.call_idle() {
-                    somebody_is_called |= word.is_called();
-                    if somebody_is_called {
+                    if word.is_called() || self.somebody_is_called() {
                         return AfterPush::Leave;
                     }
                     // ORDERING: Relaxed: I3 needs only atomicity; F1 is C8's release.
@@ -176,6 +174,10 @@ impl<B: AsRef<[Bank]>> Census<B> {
                 return AfterPush::Spawn(slot);
             }
         }
+    }
+
+    fn somebody_is_called(&self) -> bool {
+        self.words().any(|(_, _, word)| word.is_called())
     }
 
     /// C10: a free slot for a worker that nobody's task asked for; `None` if there is none.
