@@ -67,9 +67,8 @@ impl Kind for Commands {
             return Err(BuildError::Unsupported);
         }
         let Setup { options: command, initializer, finalizer, .. } = setup;
-        let foreign = Arc::new(Foreign { command, initializer, finalizer });
-        // A launcher may fail for as long as a host is away: no number of failed starts is too many.
-        Ok(Self { foreign, starts: Arc::new(Starts::new(None)) })
+        let starts = Arc::new(Starts::new(command.crash_loop));
+        Ok(Self { foreign: Arc::new(Foreign { command, initializer, finalizer }), starts })
     }
 
     fn parker(&self) -> ProcessParker {

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use core::num::NonZeroU32;
 use core::time::Duration;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub struct WorkerCommand {
     pub(crate) handshake_timeout: Duration,
     pub(crate) patience: Patience,
     pub(crate) max_frame_bytes: usize,
+    pub(crate) crash_loop: Option<NonZeroU32>,
 }
 
 /// A pool whose workers are processes of this command, found as the shell finds it.
@@ -53,6 +55,7 @@ pub fn worker_command(program: impl AsRef<OsStr>) -> WorkerCommand {
         handshake_timeout: Duration::from_secs(30),
         patience: Patience::default(),
         max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
+        crash_loop: None,
     }
 }
 
@@ -124,6 +127,14 @@ impl WorkerCommand {
     /// is what it needs to pass them on, if it does.
     pub fn kill_grace(mut self, grace: Duration) -> Self {
         self.patience.kill_grace = grace;
+        self
+    }
+
+    /// So many commands in a row that end, or have to be given up, before they are ready break the pool, with
+    /// [`BrokenCause::CrashLoop`](asyncpal_std::BrokenCause::CrashLoop). Default: zero, it goes on trying, for a host
+    /// may be away for long.
+    pub fn crash_loop(mut self, starts: u32) -> Self {
+        self.crash_loop = NonZeroU32::new(starts);
         self
     }
 

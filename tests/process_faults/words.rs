@@ -19,6 +19,7 @@ use crate::tasks::{
 
 faults![
     a_reply_to_another_task_is_refused,
+    a_goodbye_in_the_place_of_a_reply_is_told_as_such,
     a_kind_that_no_frame_has_is_refused,
     words_that_are_no_frame_are_refused,
     a_claim_of_the_largest_length_is_refused_before_memory_is,
@@ -86,6 +87,18 @@ fn a_reply_to_another_task_is_refused() {
     });
 
     assert_eq!(what, "it replied to task 99 instead of 1");
+}
+
+fn a_goodbye_in_the_place_of_a_reply_is_told_as_such() {
+    let what = protocol(|pool| {
+        let task = || {
+            reply(&header(Kind::Bye, 0, 0));
+            sleep_long();
+        };
+        pool.run(task).expect_err("it is no reply")
+    });
+
+    assert_eq!(what, "it sent Bye out of turn");
 }
 
 fn a_kind_that_no_frame_has_is_refused() {

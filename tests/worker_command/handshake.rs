@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::time::Instant;
 
 use asyncpal::process::{LostCause, WorkerCommand, worker_command};
+use asyncpal::{BrokenCause, PoolError};
 
 use crate::worker::*;
 use crate::{lost, told};
@@ -19,12 +20,32 @@ crate::trials! {
     a_program_that_is_not_there_is_named
     a_worker_of_another_version_is_told_with_it
     a_worker_that_claims_two_gigabytes_is_refused
+    launchers_that_die_break_the_pool_if_that_is_asked_for
 }
 
 /// What the first task of a pool of such workers fails with.
 fn failure(command: WorkerCommand) -> asyncpal::TaskError {
     let pool = command.pool().max_workers(1).build().expect("valid");
     pool.submit_with(SQUARE, (12,)).expect("open").collect().expect_err("there is no worker")
+}
+
+fn launchers_that_die_break_the_pool_if_that_is_asked_for() {
+    let pool = |starts| {
+        let command = worker_command("false").crash_loop(starts);
+        command.pool().max_workers(1).build().expect("valid")
+    };
+    let (trying, breaking) = (pool(0), pool(3));
+
+    for pool in [&trying, &breaking] {
+        for _ in 0..2 {
+            let submitted = pool.submit_with(SQUARE, (12,));
+            drop(submitted.map(|handle| handle.collect().expect_err("there is no worker")));
+        }
+    }
+
+    assert!(trying.check().is_ok(), "the host may come back");
+    let Err(PoolError::Broken(cause)) = breaking.check() else { panic!("{breaking:?}") };
+    let BrokenCause::CrashLoop { starts: 3, .. } = &*cause else { panic!("{cause:?}") };
 }
 
 fn protocol_error(command: WorkerCommand) -> String {

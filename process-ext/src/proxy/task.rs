@@ -221,14 +221,16 @@ impl Proxy {
 
     fn reply_to(&mut self, task_id: u64, frame: Frame) -> Result<Reply, WorkerLost> {
         let Header { kind, task_id: found, aux, .. } = frame.header;
+        if !matches!(kind, Kind::Result | Kind::Error | Kind::Panic) {
+            return Err(self.expel_for(&frame));
+        }
         if found != task_id {
             return Err(self.expel(format!("it replied to task {found} instead of {task_id}")));
         }
         let reply = match kind {
             Kind::Result => Reply::Result(frame.body),
-            Kind::Error => Reply::Error(self.remote_error(&frame)?),
             Kind::Panic => Reply::Panic(self.remote_error(&frame)?),
-            _ => return Err(self.expel_for(&frame)),
+            _ => Reply::Error(self.remote_error(&frame)?),
         };
         self.run_time.note(Duration::from_nanos(aux));
         Ok(reply)
