@@ -68,10 +68,12 @@ debian_cargo() {
     RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 /usr/bin/cargo "$@"
 }
 
-# cargo_install NAME VERSION: installs `cargo NAME` unless it is there in this version.
+# cargo_install CRATE VERSION: installs its program unless it is there in this version.
 cargo_install() {
-    if [[ $(cargo "$1" --version 2>/dev/null) != "cargo-$1 $2" ]]; then
-        CARGO_TARGET_DIR=$target/ci/tools cargo install --quiet --locked "cargo-$1@$2"
+    local command
+    read -ra command <<<"${1/#cargo-/cargo }"
+    if [[ $("${command[@]}" --version 2>/dev/null) != "$1 $2" ]]; then
+        CARGO_TARGET_DIR=$target/ci/tools cargo install --quiet --locked "$1@$2"
     fi
 }
 
@@ -79,8 +81,8 @@ tools() {
     apt_install build-essential procps
     rustup toolchain list | grep -q '^nightly' || rustup toolchain install --profile minimal nightly
     rustup component add clippy rustfmt
-    cargo_install fuzz "$CARGO_FUZZ"
-    cargo_install hack "$CARGO_HACK"
+    cargo_install cargo-fuzz "$CARGO_FUZZ"
+    cargo_install cargo-hack "$CARGO_HACK"
     rustc --version
     rustc +nightly --version
 }
