@@ -37,6 +37,8 @@ enum Beside {
     BestPeer,
     /// A peer or a bare yardstick, by its name.
     Row(&'static str),
+    /// A bare yardstick that nobody outdoes: if a peer did, something disturbed it and it is no measure.
+    Floor(&'static str),
     /// What the job takes if nothing is lost, in the job's unit.
     Ideal(f64),
     /// Nothing: the bound is in the job's unit.
@@ -45,6 +47,7 @@ enum Beside {
 
 /// What a run says of a target in a column.
 struct Finding {
+    /// The job and its column: two cells.
     subject: String,
     target: String,
     /// Or why there is none.
@@ -76,8 +79,8 @@ pub(crate) fn markdown(run: &[(&Job, &[Row])]) -> Option<String> {
     let lines: String = findings.iter().map(Finding::line).collect();
     Some(format!(
         "{met} met, {missed} missed, {unknown} not evaluated.\n\n\
-        | job: column [unit] | ours | beside | ratio | target | |\n\
-        | --- | --: | --: | --: | --- | --- |\n\
+        | job | column | ours | beside | ratio | target | |\n\
+        | --- | --- | --: | --: | --: | --- | --- |\n\
         {lines}"
     ))
 }
@@ -96,14 +99,14 @@ impl Target {
     fn findings(&self, job: &Job, rows: &[Row]) -> Option<Vec<Finding>> {
         let ours = rows.iter().find(|row| row.kind == Kind::Ours)?;
         let finding = |column: &str, target, comparison| Finding {
-            subject: format!("{}: {column} [{}]", job.title, job.unit),
+            subject: format!("{} | {column}", table::heading(job)),
             target,
             comparison,
         };
         Some(match self.claim {
             Claim::Flat { at_most } => {
                 let target = format!("dearest ≤ {at_most} × cheapest");
-                vec![finding("all columns", target, flatness(job, ours, at_most))]
+                vec![finding("all", target, flatness(job, ours, at_most))]
             }
             Claim::Bounded { columns, by } => {
                 let target = by.iter().map(Bound::to_string).collect::<Vec<_>>().join(", or ");
@@ -171,14 +174,21 @@ impl Bound {
         let of_row = |row: &Row| {
             Ok::<_, String>(Figure { value: result(row, column)?, of: Some(row.name.to_owned()) })
         };
+        let of_name = |name: &str| {
+            let row = rows.iter().find(|row| row.name == name);
+            of_row(row.ok_or_else(|| format!("{name} took no part"))?)
+        };
+        let best_peer = || table::best_peer(&rows.iter().collect::<Vec<_>>(), column);
         let beside = match self.times {
-            Beside::BestPeer => {
-                let rows: Vec<&Row> = rows.iter().collect();
-                Some(of_row(table::best_peer(&rows, column).ok_or("no peer took part")?)?)
-            }
-            Beside::Row(name) => {
-                let row = rows.iter().find(|row| row.name == name);
-                Some(of_row(row.ok_or_else(|| format!("{name} took no part"))?)?)
+            Beside::BestPeer => Some(of_row(best_peer().ok_or("no peer took part")?)?),
+            Beside::Row(name) => Some(of_name(name)?),
+            Beside::Floor(name) => {
+                let floor = of_name(name)?;
+                let beats_it = |peer: &Row| peer.median(column).is_some_and(|p| p < floor.value);
+                if let Some(peer) = best_peer().filter(|peer| beats_it(peer)) {
+                    return Err(format!("{name} was disturbed, {} is faster", peer.name));
+                }
+                Some(floor)
             }
             Beside::Ideal(value) => Some(Figure { value, of: Some("ideal".to_owned()) }),
             Beside::Unit => None,
@@ -192,7 +202,7 @@ impl fmt::Display for Bound {
         let at_most = self.at_most;
         match self.times {
             Beside::BestPeer => write!(f, "≤ {at_most} × the best peer"),
-            Beside::Row(name) => write!(f, "≤ {at_most} × {name}"),
+            Beside::Row(name) | Beside::Floor(name) => write!(f, "≤ {at_most} × {name}"),
             Beside::Ideal(_) => write!(f, "≤ {at_most} × the ideal"),
             Beside::Unit => write!(f, "≤ {at_most}"),
         }

@@ -38,7 +38,7 @@ const FEW_OR: Claim = Claim::Bounded {
     columns: &["few"],
     by: &[
         Bound { at_most: 0.5, times: Beside::BestPeer },
-        Bound { at_most: 1.3, times: Beside::Row("bare") },
+        Bound { at_most: 1.3, times: Beside::Floor("bare") },
     ],
 };
 
@@ -53,8 +53,10 @@ fn each_column_is_held_against_its_best_peer() {
     assert_eq!(
         lines,
         [
-            format!("| Title: few [ns] | 15.0 | 30.0 (fast) | 0.50 | {target} | met |\n"),
-            format!("| Title: many [ns] | 15.0 | 20.0 (slow) | 0.75 | {target} | **missed** |\n"),
+            format!("| job: Title [ns] | few | 15.0 | 30.0 (fast) | 0.50 | {target} | met |\n"),
+            format!(
+                "| job: Title [ns] | many | 15.0 | 20.0 (slow) | 0.75 | {target} | **missed** |\n"
+            ),
         ]
     );
 }
@@ -69,11 +71,13 @@ fn one_bound_of_several_is_enough_and_is_the_one_that_is_shown() {
     let target = "≤ 0.5 × the best peer, or ≤ 1.3 × bare";
     assert_eq!(
         lines(FEW_OR, &rows(12.0)),
-        [format!("| Title: few [ns] | 12.0 | 10.0 (bare) | 1.20 | {target} | met |\n")]
+        [format!("| job: Title [ns] | few | 12.0 | 10.0 (bare) | 1.20 | {target} | met |\n")]
     );
     assert_eq!(
         lines(FEW_OR, &rows(15.0)),
-        [format!("| Title: few [ns] | 15.0 | 10.0 (bare) | 1.50 | {target} | **missed** |\n")]
+        [format!(
+            "| job: Title [ns] | few | 15.0 | 10.0 (bare) | 1.50 | {target} | **missed** |\n"
+        )]
     );
 }
 
@@ -89,6 +93,18 @@ fn a_bound_that_could_not_be_evaluated_may_be_met() {
     assert!(line.ends_with("| met |\n"), "{line}");
     let [line] = &lines(FEW_OR, &[ours([15.0, 15.0])])[..] else { panic!() };
     assert!(line.ends_with("| not evaluated: no peer took part |\n"), "{line}");
+}
+
+/// Two threads that spin need two processors: without them a ping-pong took a hundred times as long as a peer, and
+/// a bound of 1.3 times that was met by anybody.
+#[test]
+fn a_floor_that_a_peer_outdoes_is_no_measure() {
+    let peer = row("peer", Kind::Peer, [9.0, 9.0]);
+    let disturbed = row("bare", Kind::Bare, [500.0, 500.0]);
+
+    let [line] = &lines(FEW_OR, &[ours([8.0, 8.0]), peer, disturbed])[..] else { panic!() };
+
+    assert!(line.ends_with("| not evaluated: bare was disturbed, peer is faster |\n"), "{line}");
 }
 
 #[test]
@@ -111,11 +127,13 @@ fn a_fixed_bound_needs_nobody_beside_ours_and_an_ideal_is_a_number() {
 
     assert_eq!(
         lines(fixed, &[ours([96.0, 0.0])]),
-        ["| Title: few [ns] | 96.0 | – | – | ≤ 96 | met |\n"]
+        ["| job: Title [ns] | few | 96.0 | – | – | ≤ 96 | met |\n"]
     );
     assert_eq!(
         lines(ideal, &[ours([704.0, 0.0])]),
-        ["| Title: few [ns] | 704 | 640 (ideal) | 1.10 | ≤ 1.05 × the ideal | **missed** |\n"]
+        [
+            "| job: Title [ns] | few | 704 | 640 (ideal) | 1.10 | ≤ 1.05 × the ideal | **missed** |\n"
+        ]
     );
 }
 
@@ -126,7 +144,7 @@ fn what_never_ends_meets_nothing() {
 
     let lines = lines(fixed, &[ours([f64::INFINITY, 0.0])]);
 
-    assert_eq!(lines, ["| Title: few [ns] | ∞ | – | – | ≤ 5 | **missed** |\n"]);
+    assert_eq!(lines, ["| job: Title [ns] | few | ∞ | – | – | ≤ 5 | **missed** |\n"]);
 }
 
 #[test]
@@ -137,7 +155,7 @@ fn the_dearest_column_is_held_against_the_cheapest() {
     assert_eq!(
         lines(flat(), &[ours([20.0, 10.0])]),
         [format!(
-            "| Title: all columns [ns] | 20.0 (few) | 10.0 (many) | 2.00 | {target} | **missed** |\n"
+            "| job: Title [ns] | all | 20.0 (few) | 10.0 (many) | 2.00 | {target} | **missed** |\n"
         )]
     );
     let mut quick = ours([20.0, 10.0]);
@@ -168,7 +186,7 @@ fn targets_name_jobs_columns_and_contenders_that_there_are() {
             assert!(column_of(job, label).is_some(), "{}: no column {label}", job.name);
         }
         for bound in by {
-            let Beside::Row(name) = bound.times else { continue };
+            let (Beside::Row(name) | Beside::Floor(name)) = bound.times else { continue };
             assert!(contenders.iter().any(|one| one.name == name), "{}: no {name}", job.name);
         }
     }
