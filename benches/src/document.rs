@@ -5,8 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::comparison::{Job, Suite};
-use crate::plots;
 use crate::table::{self, Row};
+use crate::targets::SHOWN_ELSEWHERE;
+use crate::{plots, targets};
 
 /// The folder beside the page.
 const PLOTS: &str = "benchmarks";
@@ -19,6 +20,12 @@ An absolute time proves nothing: it changes with the machine and its other tenan
 end of a table, between contenders who took turns in one run. A cell is the median over the rounds, with the least
 and the greatest in parentheses; a whisker in a plot spans the same. Less is better everywhere. *Bare* lines are no
 peers but yardsticks: the same effect without a pool.
+";
+
+const TARGETS: &str = "\
+What asyncpal is to reach, and what this run says. A ratio is one of medians, ours ÷ what stands beside it: the best
+peer that does all of the job, a yardstick, or what the job would take if nothing were lost. All of it comes from the
+tables below.
 ";
 
 /// The documentation of the library that this package is a part of.
@@ -46,6 +53,15 @@ impl Document {
         self.sections.push(Section::Job(job, rows));
     }
 
+    /// The table of targets; `None` if the run has to do with none.
+    pub(crate) fn targets(&self) -> Option<String> {
+        let jobs = self.sections.iter().filter_map(|section| match section {
+            Section::Suite(_) => None,
+            Section::Job(job, rows) => Some((*job, rows.as_slice())),
+        });
+        targets::markdown(&jobs.collect::<Vec<_>>())
+    }
+
     /// Writes `benchmarks.md` and, beside it, the folder of plots.
     ///
     /// # Errors
@@ -55,6 +71,9 @@ impl Document {
         let plots = folder.join(PLOTS);
         fs::create_dir_all(&plots)?;
         let mut page = format!("# Benchmarks\n\n{INTRODUCTION}\n{caption}.\n");
+        if let Some(targets) = self.targets() {
+            page += &format!("\n## Targets\n\n{TARGETS}\n{targets}\n{SHOWN_ELSEWHERE}");
+        }
         for section in &self.sections {
             match section {
                 Section::Suite(suite) => page += &format!("\n## {}\n", suite.title),

@@ -13,6 +13,7 @@ mod plots;
 mod processes;
 mod runner;
 mod table;
+mod targets;
 mod threads;
 mod timing;
 
@@ -58,6 +59,9 @@ fn compare(plan: &Plan) -> ExitCode {
             print!("\n## {}\n\n{}", table::heading(job), table::markdown(job, &rows));
             document.add(job, rows);
         }
+    }
+    if let Some(targets) = document.targets() {
+        print!("\n## Targets\n\n{targets}");
     }
     println!("\n{}", machine.stolen());
 

@@ -42,6 +42,12 @@ impl Row {
         }
     }
 
+    /// As if a run had taken them, by column, then by round.
+    #[cfg(test)]
+    pub(crate) fn of_samples(name: &'static str, kind: Kind, samples: Vec<Vec<Sample>>) -> Self {
+        Self { name, kind, is_installed: true, shortfall: None, samples }
+    }
+
     /// Whether nothing failed.
     pub(crate) fn is_complete(&self) -> bool {
         !self.samples.iter().flatten().any(|sample| *sample == Sample::Failed)
@@ -128,7 +134,7 @@ fn ratio_line(other: &str, ratios: Vec<Option<String>>) -> Option<String> {
 }
 
 /// The peer of the least median among those that do all of the job.
-fn best_peer<'a>(rows: &[&'a Row], column: usize) -> Option<&'a Row> {
+pub(crate) fn best_peer<'a>(rows: &[&'a Row], column: usize) -> Option<&'a Row> {
     let peers = rows.iter().filter(|row| row.kind == Kind::Peer && row.shortfall.is_none());
     let measured = peers.filter_map(|row| Some((row.median(column)?, *row)));
     measured.min_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, row)| row)
@@ -180,7 +186,7 @@ mod tests {
     };
 
     fn row(name: &'static str, kind: Kind, samples: &[Sample]) -> Row {
-        Row { name, kind, is_installed: true, shortfall: None, samples: vec![samples.to_vec()] }
+        Row::of_samples(name, kind, vec![samples.to_vec()])
     }
 
     #[test]

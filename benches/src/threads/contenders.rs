@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crossbeam_queue::{ArrayQueue, SegQueue};
 
-use super::jobs::{bare, heap, latency, map, throughput, trickle};
+use super::jobs::{bare, fan_out, heap, latency, map, revival, sequential, throughput, trickle};
 use super::pool::{Pool, Shutdown};
 use super::queue::{Concurrent, Heapless, Queue, Std};
 use super::{Load, Measure, peers};
@@ -98,6 +98,10 @@ fn measure_pool<P: Pool>(measure: Measure, load: &Load) -> Option<f64> {
         }
         Measure::IdleRoundTrip => Some(latency::idle_round_trip::<P>(load.pauses)),
         Measure::ColdStart { workers } => latency::cold_start::<P>(workers, load.starts),
+        Measure::Pools { pools } => latency::many_pools::<P>(pools, load.starts),
+        Measure::Revival => revival::micros::<P>(load.starts),
+        Measure::FanOut => Some(fan_out::micros::<P>(load.fans)),
+        Measure::Sequential => Some(sequential::threads_after::<P>(load.sequence)),
         Measure::PendingBytes => Some(heap::pending::<P>(load.pending_tasks).bytes),
         Measure::PendingAllocations => Some(heap::pending::<P>(load.pending_tasks).allocations),
         Measure::Map { workers } => Some(map::ordered::<P>(workers, load.map_items, load.maps)),

@@ -30,6 +30,14 @@ pub(crate) enum Measure {
     IdleRoundTrip,
     /// Median microseconds to build a pool, run one task and end the pool.
     ColdStart { workers: usize },
+    /// Median microseconds per pool to build so many pools, each for one task, and to end them.
+    Pools { pools: usize },
+    /// Median microseconds from submitting to a pool without workers until the task begins.
+    Revival,
+    /// Median microseconds for tasks that last a little, on two workers.
+    FanOut,
+    /// Threads after many tasks one at a time.
+    Sequential,
     /// Live heap bytes per task that waits in the queue.
     PendingBytes,
     /// Allocations per task that waits in the queue.
@@ -48,7 +56,7 @@ const fn column(label: &'static str, measure: Measure) -> Column {
     Column { label, measure: comparison::Measure::Threads(measure) }
 }
 
-static JOBS: [Job; 12] = [
+static JOBS: [Job; 17] = [
     Job {
         name: "throughput",
         title: "Submit no-op tasks, collect each by its handle",
@@ -79,6 +87,27 @@ static JOBS: [Job; 12] = [
             x: Axis {
                 title: "workers",
                 places: &[1.0, 2.0, 4.0, 8.0, 16.0, 64.0],
+                scale: Scale::Logarithmic,
+            },
+            y: Scale::Logarithmic,
+        },
+    },
+    Job {
+        name: "producers",
+        title: "Submit no-op tasks to 2 workers, collect each by its handle, by so many producers",
+        unit: "ns per task",
+        side_by_side: false,
+        columns: &[
+            column("1", Measure::Throughput { workers: 2, producers: 1 }),
+            column("2", Measure::Throughput { workers: 2, producers: 2 }),
+            column("4", Measure::Throughput { workers: 2, producers: 4 }),
+            column("8", Measure::Throughput { workers: 2, producers: 8 }),
+            column("16", Measure::Throughput { workers: 2, producers: 16 }),
+        ],
+        plot: Plot::Lines {
+            x: Axis {
+                title: "producers",
+                places: &[1.0, 2.0, 4.0, 8.0, 16.0],
                 scale: Scale::Logarithmic,
             },
             y: Scale::Logarithmic,
@@ -143,6 +172,38 @@ static JOBS: [Job; 12] = [
         plot: Plot::None,
     },
     Job {
+        name: "pools",
+        title: "Build so many pools, run one task on each, end them all",
+        unit: "µs per pool",
+        side_by_side: false,
+        columns: &[
+            column("1", Measure::Pools { pools: 1 }),
+            column("10", Measure::Pools { pools: 10 }),
+            column("100", Measure::Pools { pools: 100 }),
+            column("1000", Measure::Pools { pools: 1000 }),
+        ],
+        plot: Plot::Lines {
+            x: Axis { title: "pools", places: &[1.0, 1e1, 1e2, 1e3], scale: Scale::Logarithmic },
+            y: Scale::Logarithmic,
+        },
+    },
+    Job {
+        name: "revival",
+        title: "From submitting to a pool that has shrunk to no thread until the task begins",
+        unit: "µs, p50",
+        side_by_side: false,
+        columns: &[column("at most 1 worker", Measure::Revival)],
+        plot: Plot::None,
+    },
+    Job {
+        name: "fan-out",
+        title: "64 tasks of 20 µs: submit all, collect all",
+        unit: "µs, p50",
+        side_by_side: false,
+        columns: &[column("2 workers", Measure::FanOut)],
+        plot: Plot::None,
+    },
+    Job {
         name: "heap",
         title: "Heap of a pending task with its handle (closure and result of 8 bytes)",
         unit: "per task",
@@ -189,6 +250,14 @@ static JOBS: [Job; 12] = [
         },
     },
     Job {
+        name: "sequential",
+        title: "After 100 000 tasks one at a time, on a pool of at most 8",
+        unit: "threads",
+        side_by_side: false,
+        columns: &[column("at most 8 workers", Measure::Sequential)],
+        plot: Plot::None,
+    },
+    Job {
         name: "bounded-queue",
         title: "Words through a queue of 1024, producers × consumers",
         unit: "ns per item",
@@ -226,6 +295,8 @@ pub(crate) struct Load {
     pub(crate) round_trips: usize,
     pub(crate) pauses: usize,
     pub(crate) starts: usize,
+    pub(crate) fans: usize,
+    pub(crate) sequence: usize,
     pub(crate) map_items: u64,
     pub(crate) maps: usize,
     pub(crate) items: usize,
@@ -239,6 +310,8 @@ impl Load {
         round_trips: 5_000,
         pauses: 200,
         starts: 200,
+        fans: 200,
+        sequence: 100_000,
         map_items: 1_000_000,
         maps: 15,
         items: 1_000_000,
@@ -250,6 +323,8 @@ impl Load {
         round_trips: 1_000,
         pauses: 40,
         starts: 40,
+        fans: 40,
+        sequence: 10_000,
         maps: 5,
         items: 100_000,
         ..Self::FULL

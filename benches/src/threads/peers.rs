@@ -250,7 +250,7 @@ impl Pool for RustyPool {
     }
 }
 
-/// The global pool of the crate `blocking`.
+/// The global pool of the crate `blocking`: no thread retires while there are no more than its limit.
 pub(crate) struct Blocking;
 
 impl Pool for Blocking {
@@ -263,11 +263,6 @@ impl Pool for Blocking {
             NonZeroUsize::new(workers).expect("at least one worker"),
         );
         Self
-    }
-
-    /// Whatever it is told, its threads retire after half a second.
-    fn with_idle_timeout(workers: usize, _timeout: Duration) -> Option<Self> {
-        Some(Self::new(workers))
     }
 
     fn submit<T, F>(&self, task: F) -> blocking::Task<T>

@@ -4,13 +4,16 @@ use std::hint::{black_box, spin_loop};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Instant;
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
+use super::fan_out::{self, TASKS, WORKERS};
 use super::latency::p50_of_starts;
 use super::map::CHUNK_SIZE;
+use super::revival::p50_until_begun;
 use crate::mapping::{nanos_per_item, trivial};
-use crate::threads::{Load, Measure};
+use crate::threads::{Load, Measure, count};
 use crate::timing::{PAUSE, p50};
 
 /// Tells the other side to end.
@@ -88,11 +91,29 @@ pub(crate) fn two_futex_wakes(measure: Measure, load: &Load) -> Option<f64> {
     Some(ping_pong(|_| thread::park(), thread::Thread::unpark, |ask| p50(load.pauses, sleep, ask)))
 }
 
+/// A thread for each worker that the job needs.
 pub(crate) fn spawn_and_join(measure: Measure, load: &Load) -> Option<f64> {
-    let Measure::ColdStart { .. } = measure else { return None };
-    Some(p50_of_starts(load.starts, |number| {
-        thread::spawn(move || number).join().expect("the thread does not panic")
-    }))
+    const NO_PANIC: &str = "the thread does not panic";
+    match measure {
+        Measure::ColdStart { .. } => Some(p50_of_starts(load.starts, |number| {
+            thread::spawn(move || number).join().expect(NO_PANIC)
+        })),
+        Measure::FanOut => Some(fan_out::p50_of_fans(load.fans, |number| {
+            let share = || (0..TASKS / WORKERS).map(|_| fan_out::work(number)).sum::<u64>();
+            thread::scope(|scope| {
+                let threads: Vec<_> = (0..WORKERS).map(|_| scope.spawn(share)).collect();
+                let sums = threads.into_iter().map(|thread| thread.join().expect(NO_PANIC));
+                fan_out::collected(sums, TASKS)
+            })
+        })),
+        Measure::Revival => Some(p50_until_begun(
+            load.starts,
+            count::threads(),
+            || thread::spawn(Instant::now),
+            |thread| thread.join().expect(NO_PANIC),
+        )),
+        _ => None,
+    }
 }
 
 pub(crate) fn serial_map(measure: Measure, load: &Load) -> Option<f64> {

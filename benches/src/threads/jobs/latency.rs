@@ -37,6 +37,27 @@ pub(crate) fn cold_start<P: Pool>(workers: usize, starts: usize) -> Option<f64> 
     }))
 }
 
+/// Median microseconds per pool to build so many, each of which runs one task, and to end them; `None` for a pool
+/// that cannot be ended.
+pub(crate) fn many_pools<P: Pool>(pools: usize, starts: usize) -> Option<f64> {
+    if P::SHUTDOWN == Shutdown::Unsupported {
+        return None;
+    }
+    let live = count::threads();
+    let settle = || count::wait_until_at_most(live);
+    let start = |number| {
+        let all: Vec<P> = (0..pools).map(|_| P::new(1)).collect();
+        let handles: Vec<_> = all.iter().map(|pool| pool.submit(move || number)).collect();
+        for (pool, handle) in all.iter().zip(handles) {
+            assert_eq!(pool.wait(handle), number, "every pool answers");
+        }
+        all.into_iter().for_each(P::shutdown);
+        number
+    };
+    p50(1, settle, start);
+    Some(p50((starts / pools).max(3), settle, start) / pools as f64)
+}
+
 /// Threads that nobody joins have left before the next start, so that they do not disturb it.
 pub(crate) fn p50_of_starts(starts: usize, start: impl Fn(u64) -> u64) -> f64 {
     let live = count::threads();
