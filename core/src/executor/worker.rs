@@ -6,8 +6,10 @@
 //! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
 
+mod flow;
 mod rest;
 
+use self::flow::Flow;
 use super::ahead::{Ahead, Hands};
 use super::growth::Verdict;
 use super::kind::{Departure, OpenError, WorkerKind};
@@ -98,6 +100,7 @@ where
     ended: Option<Instant>,
     tasks: usize,
     ahead: Ahead<K>,
+    flow: Flow,
     /// I5: submitters may rely on this worker for more than it takes from the queue next.
     relied_upon: bool,
 }
@@ -117,6 +120,7 @@ where
             ended: None,
             tasks: 0,
             ahead: Ahead::new(),
+            flow: Flow::new(),
             relied_upon: false,
         }
     }

@@ -23,6 +23,7 @@ where
             return None;
         }
         let looks_out = self.engine.census.look_out(self.slot);
+        (0..self.flow.ran_dry(self.tasks)).for_each(|_| spin_loop());
         let task = (0..LOOKS).find_map(|_| {
             spin_loop();
             self.pop()
