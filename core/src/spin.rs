@@ -2,12 +2,15 @@
 //!
 //! Looking for a few microseconds saves two context switches if the outcome is about to come, and is
 //! wasted if it is not. So it is done on credit: every hit pays for two misses, up to eight. It lasts
-//! twice as long as has lately been enough, within limits. Without credit every 32nd wait is a *trial*,
+//! twice as long as has lately been enough, within limits. Without credit every 64th wait is a *trial*,
 //! long enough for a worker that must be woken first: after it caller and worker are both awake, and
 //! each finds the other soon. So is the first wait after a miss that ends a long run of hits: one
 //! disturbance puts everybody to sleep.
 
 use crate::sync::LOOKS;
+
+/// In a model, where nobody looks at all, the limits must differ from each other all the same.
+const UNIT: usize = if LOOKS == 0 { 1 } else { LOOKS };
 
 /// The credit of one waiting thread.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,64 +22,76 @@ pub struct Credit {
     needed: usize,
     /// Hits in a row.
     run: u8,
-    /// The last wait was a miss after a long run of hits: everybody has fallen asleep, perhaps only for once.
-    was_disturbed: bool,
+    /// The next wait is a trial, credit or not.
+    is_trial_due: bool,
 }
 
 impl Credit {
     const FULL: u8 = 8;
     /// So many misses are paid for by a hit: it pays off while one look in three does.
     const PER_HIT: u8 = 2;
-    const TRIAL_EVERY: u8 = 32;
+    const TRIAL_EVERY: u8 = 64;
     const LONG_RUN: u8 = 16;
     /// A halted processor takes tens of microseconds to wake, and more than one may have to.
-    const TRIAL_LOOKS: usize = 100 * LOOKS;
-    /// Some tens of microseconds: as much as it may cost to wake a processor.
-    const MOST_LOOKS: usize = 25 * LOOKS;
+    const TRIAL_LOOKS: usize = 100 * UNIT;
+    /// After a trial somebody may still have to be woken.
+    const LONG_LOOKS: usize = 25 * UNIT;
+    /// A hit that takes more has cost more than it was worth: somebody could have worked on this processor.
+    const WORTH_LOOKS: usize = 4 * UNIT;
 
     /// No credit; the first wait is a trial.
     pub const fn new() -> Self {
-        Self { left: 0, until_trial: 0, needed: 0, run: 0, was_disturbed: false }
+        Self { left: 0, until_trial: 0, needed: 0, run: 0, is_trial_due: false }
     }
 
     /// How often to look before this wait.
     pub fn looks(&mut self) -> usize {
-        if self.was_disturbed {
+        if LOOKS == 0 {
+            return 0;
+        }
+        if self.is_trial_due {
             return Self::TRIAL_LOOKS;
         }
         if self.left > 0 {
-            return (2 * self.needed).clamp(LOOKS, Self::MOST_LOOKS);
+            return (2 * self.needed).clamp(UNIT, Self::LONG_LOOKS);
         }
-        if self.until_trial > 0 {
-            self.until_trial -= 1;
-            return 0;
+        self.is_trial_due = self.until_trial == 0;
+        if self.is_trial_due {
+            return Self::TRIAL_LOOKS;
         }
-        Self::TRIAL_LOOKS
+        self.until_trial -= 1;
+        0
     }
 
     /// What came of it, if there was a look: after how many looks it paid off.
-    #[cfg_attr(
-        asyncpal_loom,
-        expect(clippy::unnecessary_min_or_max, reason = "in a model nobody looks twice")
-    )]
     pub fn settle(&mut self, hit: Option<usize>) {
         self.until_trial = Self::TRIAL_EVERY - 1;
-        let Some(looks) = hit else {
-            self.left = self.left.saturating_sub(1);
-            self.was_disturbed = self.run >= Self::LONG_RUN;
-            self.run = 0;
-            return;
-        };
-        self.left = Self::FULL.min(self.left + Self::PER_HIT);
-        self.needed = looks.min(Self::MOST_LOOKS).max(self.needed - self.needed / 8);
-        self.run = self.run.saturating_add(1);
-        self.was_disturbed = false;
+        let was_trial = core::mem::take(&mut self.is_trial_due);
+        match hit {
+            Some(looks) if looks <= Self::WORTH_LOOKS => {
+                self.left = Self::FULL.min(self.left + Self::PER_HIT);
+                let lately = self.needed.min(Self::WORTH_LOOKS);
+                self.needed = looks.max(lately - lately / 8);
+                self.run = self.run.saturating_add(1);
+            }
+            Some(_) if was_trial => {
+                self.left = Self::PER_HIT;
+                self.needed = Self::LONG_LOOKS / 2;
+            }
+            _ => {
+                self.left = self.left.saturating_sub(1);
+                // Everybody has fallen asleep, perhaps only for once.
+                self.is_trial_due = self.run >= Self::LONG_RUN;
+                self.run = 0;
+            }
+        }
     }
 }
 
 #[cfg(all(test, not(asyncpal_loom)))]
 mod tests {
     use super::*;
+    use std::{vec, vec::Vec};
 
     /// The looks of so many waits, each of which ends as said if it looks for as long as that.
     fn waits(credit: &mut Credit, count: usize, hit: Option<usize>) -> Vec<usize> {
@@ -91,12 +106,12 @@ mod tests {
     }
 
     #[test]
-    fn without_credit_every_32nd_wait_is_a_long_trial() {
-        let looks = waits(&mut Credit::new(), 64, None);
+    fn without_credit_every_64th_wait_is_a_long_trial() {
+        let looks = waits(&mut Credit::new(), 128, None);
 
-        let tried: Vec<_> = (0..64).filter(|&n| looks[n] > 0).collect();
-        assert_eq!(tried, [0, 32]);
-        assert_eq!(looks[32], Credit::TRIAL_LOOKS);
+        let tried: Vec<_> = (0..128).filter(|&n| looks[n] > 0).collect();
+        assert_eq!(tried, [0, 64]);
+        assert_eq!(looks[64], Credit::TRIAL_LOOKS);
     }
 
     #[test]
@@ -133,12 +148,12 @@ mod tests {
         assert!(looks.is_sorted_by(|before, after| before >= after) && looks[39] == LOOKS);
     }
 
+    /// A caller that waits for tasks of some tens of microseconds would take a processor away from the
+    /// workers that run them.
     #[test]
-    fn a_hit_in_a_trial_is_followed_by_two_long_looks() {
-        let looks = waits(&mut Credit::new(), 4, Some(Credit::TRIAL_LOOKS));
+    fn hits_that_take_too_long_give_no_credit_but_for_two_waits_after_a_trial() {
+        let looks = waits(&mut Credit::new(), 4, Some(Credit::WORTH_LOOKS + 1));
 
-        assert_eq!(looks, [Credit::TRIAL_LOOKS, Credit::MOST_LOOKS, Credit::MOST_LOOKS, 0]);
+        assert_eq!(looks, [Credit::TRIAL_LOOKS, Credit::LONG_LOOKS, Credit::LONG_LOOKS, 0]);
     }
-
-    use std::{vec, vec::Vec};
 }
