@@ -81,6 +81,9 @@ pub(crate) struct Load {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Ours,
+    /// Ours with other settings than the default: neither ours, in ratios, nor a peer.
+    #[cfg_attr(not(feature = "ours"), expect(dead_code, reason = "there is nothing to set"))]
+    Variant,
     Peer,
     /// The same effect without a pool, as a yardstick: no peer, as it does less than is asked for.
     Bare,

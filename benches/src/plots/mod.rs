@@ -83,7 +83,7 @@ fn color(row: &Row, number: usize) -> RGBColor {
     ];
     match row.kind {
         Kind::Ours => OURS,
-        Kind::Bare => INK,
+        Kind::Variant | Kind::Bare => INK,
         Kind::Peer => PEERS[number % PEERS.len()],
     }
 }

@@ -6,15 +6,20 @@ mod list;
 
 use std::fmt;
 
-use crate::comparison::{Column, Job, Kind};
+use crate::comparison::{Column, Job};
 use crate::table::{self, Row, Sample, three_digits};
 
 pub(crate) use list::SHOWN_ELSEWHERE;
+
+/// The name of asyncpal with its default settings, and the beginning of the names of others.
+const OURS: &str = "ours";
 
 /// What is to hold in one job.
 struct Target {
     /// Its name.
     job: &'static str,
+    /// Who is to reach it.
+    of: &'static str,
     claim: Claim,
 }
 
@@ -97,9 +102,10 @@ fn evaluate(targets: &[Target], run: &[(&Job, &[Row])]) -> Vec<Finding> {
 impl Target {
     /// `None` where ours took no part.
     fn findings(&self, job: &Job, rows: &[Row]) -> Option<Vec<Finding>> {
-        let ours = rows.iter().find(|row| row.kind == Kind::Ours)?;
+        let ours = rows.iter().find(|row| row.name == self.of)?;
+        let settings = self.of.strip_prefix(OURS).unwrap_or_default();
         let finding = |column: &str, target, comparison| Finding {
-            subject: format!("{} | {column}", table::heading(job)),
+            subject: format!("{} | {column}{settings}", table::heading(job)),
             target,
             comparison,
         };

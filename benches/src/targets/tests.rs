@@ -1,5 +1,5 @@
 use super::*;
-use crate::comparison::{self, Plot, SUITES};
+use crate::comparison::{self, Kind, Plot, SUITES};
 use crate::threads;
 
 const fn column(label: &'static str) -> Column {
@@ -25,7 +25,7 @@ fn ours(medians: [f64; 2]) -> Row {
 }
 
 fn lines(claim: Claim, rows: &[Row]) -> Vec<String> {
-    let target = Target { job: "job", claim };
+    let target = Target { job: "job", of: OURS, claim };
     evaluate(&[target], &[(&JOB, rows)]).iter().map(Finding::line).collect()
 }
 

@@ -17,7 +17,7 @@ type Meters = fn(Measure, &Load) -> Option<f64>;
 pub(super) fn all() -> Vec<Contender> {
     let mut all = Vec::new();
     #[cfg(feature = "ours")]
-    all.push(ours());
+    all.extend([ours(), untimed()]);
     all.extend([
         pool::<peers::Crossbeam>(Kind::Peer),
         pool::<peers::Rayon>(Kind::Peer),
@@ -66,11 +66,24 @@ const fn pool<P: Pool>(kind: Kind) -> Contender {
 const fn ours() -> Contender {
     use super::ours::{Bounded, Growable, Ours};
     let meter: Meters = |measure, load| {
-        measure_pool::<Ours>(measure, load)
+        measure_pool::<Ours<true>>(measure, load)
             .or_else(|| bounded::<Bounded>(measure, load))
             .or_else(|| growable::<Growable>(measure, load))
     };
-    Contender { meter: Meter::Threads(meter), ..pool::<Ours>(Kind::Ours) }
+    Contender { meter: Meter::Threads(meter), ..pool::<Ours<true>>(Kind::Ours) }
+}
+
+/// asyncpal without a look at the clock for each task, where that makes a difference.
+#[cfg(feature = "ours")]
+const fn untimed() -> Contender {
+    use super::ours::Ours;
+    let meter: Meters = |measure, load| match measure {
+        Measure::Throughput { .. } | Measure::FireAndForget { .. } => {
+            measure_pool::<Ours<false>>(measure, load)
+        }
+        _ => None,
+    };
+    Contender { meter: Meter::Threads(meter), ..pool::<Ours<false>>(Kind::Variant) }
 }
 
 /// A peer that is no pool.

@@ -15,6 +15,9 @@ use jobs::queue::Ends;
 pub(crate) const SUITE: Suite =
     Suite { name: "threads", title: "Thread pools", jobs: &JOBS, contenders: contenders::all };
 
+/// The name of asyncpal without a look at the clock for each task.
+pub(crate) const UNTIMED: &str = "ours, untimed";
+
 /// What a column measures.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Measure {

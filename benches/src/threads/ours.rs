@@ -6,19 +6,22 @@ use std::time::Duration;
 use asyncpal::queue::{GrowableQueue, Pointer};
 use asyncpal::{Handle, ThreadPool};
 
+use super::UNTIMED;
 use super::pool::{Pool, Shutdown};
 use super::queue::{CAPACITY, Queue};
 
-pub(crate) struct Ours(ThreadPool);
+/// With tasks that are timed, as is the default, or not.
+pub(crate) struct Ours<const TIMED: bool = true>(ThreadPool);
 
-impl Pool for Ours {
-    const NAME: &'static str = "ours";
+impl<const TIMED: bool> Pool for Ours<TIMED> {
+    const NAME: &'static str = if TIMED { "ours" } else { UNTIMED };
     const SHUTDOWN: Shutdown = Shutdown::JoinsThreads;
 
     type Handle<T: Send + 'static> = Handle<T>;
 
     fn new(workers: usize) -> Self {
-        Self(ThreadPool::builder().max_workers(workers).build().expect("a valid pool"))
+        let builder = ThreadPool::builder().max_workers(workers).time_tasks(TIMED);
+        Self(builder.build().expect("a valid pool"))
     }
 
     fn with_idle_timeout(workers: usize, timeout: Duration) -> Option<Self> {
