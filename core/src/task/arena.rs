@@ -32,9 +32,10 @@ use core::fmt;
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 
-use super::cell::{Header, Home, Stage, Task, Types};
+use super::cell::{Header, Stage, Task, Types};
 use super::entry::{TaskRef, references};
 use super::handle::Handle;
+use super::home::Home;
 use super::job::Job;
 use super::observers::Callbacks;
 use super::state::State;

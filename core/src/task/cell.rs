@@ -12,15 +12,6 @@
 //! The stage stands behind the header as plain memory, because its type is known to the functions
 //! of the task's table only; the header's cell `stage` stands for it under the model checker.
 //!
-//! # The home's lifetime
-//! A task does not count references to its home, the engine (two contended writes per task saved).
-//! The engine is there whenever it is touched:
-//! - a worker, and a worker that waits, hold the engine themselves;
-//! - a canceller touches it between `begin_cancel` and `publish`. While the entry is in the queue
-//!   the engine cannot go, since it empties its queue first. Whoever pops an entry that is not
-//!   pending *retains* the engine before `discard_entry`; if that finds the canceller still at
-//!   its accounts, it leaves the retained reference to it, and `publish` tells the canceller so.
-//!
 //! # Modelled by
 //! `loom-tests/tests/task.rs`, `loom-tests/tests/executor.rs`
 
@@ -29,6 +20,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::task::Waker;
 
+use super::home::Home;
 use super::job::{Job, Receipt};
 #[cfg(feature = "alloc")]
 use super::job::{KeptJob, Label};
@@ -38,66 +30,6 @@ use super::running::{Clocked, Running, Withdrawn};
 use super::state::{End, State};
 use crate::clock::Instant;
 use crate::sync::{LastUse, UnsafeCell, Untracked};
-
-/// The engine, as its tasks see it.
-///
-/// # Safety
-///
-/// `retain` keeps the value alive until the matching `release`.
-pub(crate) unsafe trait Home: Sync {
-    /// Whether tasks that are made for this home have room for a label.
-    #[cfg(feature = "alloc")]
-    const LABELS: bool = false;
-
-    /// The entry of a task that left pending in another way than by being popped is a stub from now on.
-    fn withdrawn(&self);
-
-    /// A task was cancelled.
-    fn cancelled(&self, task: &Withdrawn<'_>) {
-        let _ = task;
-        self.withdrawn();
-    }
-
-    /// A task was claimed by a waiter: its entry is a stub from now on.
-    ///
-    /// By address, since it may take a reference: the counts that are beside the value are out of
-    /// reach of a `&self`.
-    ///
-    /// # Safety
-    ///
-    /// The caller keeps the value alive.
-    unsafe fn claimed_inline(this: *const Self);
-
-    /// Whether its running tasks should stop.
-    fn asks_to_stop(&self) -> bool {
-        false
-    }
-
-    /// The present moment.
-    fn now(&self) -> Instant;
-
-    /// Takes a reference.
-    ///
-    /// # Safety
-    ///
-    /// The value is alive.
-    unsafe fn retain(this: *const Self);
-
-    /// Gives a reference back.
-    ///
-    /// # Safety
-    ///
-    /// The reference was retained, and is given back once.
-    unsafe fn release(this: *const Self);
-
-    /// Frees the memory of a task.
-    ///
-    /// # Safety
-    ///
-    /// `T` is the type as which the task was made for this home; its job and outcome are gone, and it
-    /// is reached by nobody else.
-    unsafe fn free<T>(this: *const Self, task: NonNull<T>);
-}
 
 /// The part of a task that does not depend on its types.
 pub(super) struct Header {

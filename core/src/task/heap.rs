@@ -4,8 +4,9 @@ use alloc::boxed::Box;
 use core::ptr::NonNull;
 
 use super::Handle;
-use super::cell::{Header, Home, Labelled, Task, Types};
+use super::cell::{Header, Labelled, Task, Types};
 use super::entry::{TaskRef, references};
+use super::home::Home;
 use super::job::Job;
 use super::observers::Callbacks;
 use super::state::State;

@@ -1,7 +1,7 @@
 //! A task: what a user submits, once, with one outcome.
 //!
 //! `job` is what it is made of, `state` the word and its transitions, `cell` the memory that the word
-//! guards, `heap` and `arena` where that memory comes from, `live` what the parties do with it, `entry`
+//! guards, `home` whom it belongs to, `heap` and `arena` where it comes from, `live` what the parties do with it, `entry`
 //! the queue's end, `handle` the caller's end, `running` what a running task sees of itself,
 //! `observers` the callbacks.
 
@@ -11,6 +11,7 @@ mod entry;
 mod handle;
 #[cfg(feature = "alloc")]
 mod heap;
+mod home;
 mod job;
 mod live;
 #[cfg_attr(not(feature = "alloc"), path = "no_observers.rs")]
@@ -24,12 +25,12 @@ pub mod testing;
 
 pub use arena::Arena;
 pub(crate) use arena::Vacancy;
-pub(crate) use cell::Home;
 pub(crate) use entry::{Claimed, Popped};
 pub use entry::{Finished, TaskRef};
 pub use handle::{Handle, Registered, Registration};
 #[cfg(feature = "alloc")]
 pub(crate) use heap::{free, heap_task};
+pub(crate) use home::Home;
 #[cfg(feature = "alloc")]
 pub use job::{AnyJob, KeptJob, Label, TakeLabel};
 pub use job::{Job, Receipt, TakeReceipt};

@@ -12,7 +12,8 @@ use core::ptr::NonNull;
 
 use super::Handle;
 use super::arena::Arena;
-use super::cell::{Header, Home, Stage, Task};
+use super::cell::{Header, Stage, Task};
+use super::home::Home;
 use super::job::Job;
 use super::live::Live;
 use super::state::End;

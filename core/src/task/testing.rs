@@ -35,7 +35,7 @@ impl Drop for Home {
 }
 
 // SAFETY: the home lives in an `Arc`, whose count `retain` and `release` change.
-unsafe impl super::cell::Home for Home {
+unsafe impl super::home::Home for Home {
     fn withdrawn(&self) {
         // ORDERING: Relaxed: counted only.
         self.withdrawn.fetch_add(1, Ordering::Relaxed);
