@@ -11,7 +11,7 @@ use crate::sync::{AtomicUsize, Ordering};
 pub struct Instant(u64);
 
 impl Instant {
-    /// That of a [`Stopwatch`] which nobody has wound up. No clock ever shows it.
+    /// In the place of one at which nobody has looked at the clock. No clock ever shows it.
     pub(crate) const UNKNOWN: Self = Self(u64::MAX);
 
     /// The moment `nanoseconds` after the clock's origin.
@@ -40,22 +40,6 @@ impl Instant {
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Instant;
-}
-
-/// The clock by which tasks are timed, or none: then it is not read, and no duration is known.
-#[derive(Clone, Copy, Debug)]
-pub struct Stopwatch<'c, C>(Option<&'c C>);
-
-impl<'c, C: Clock> Stopwatch<'c, C> {
-    pub(crate) fn new(clock: &'c C, runs: bool) -> Self {
-        Self(runs.then_some(clock))
-    }
-}
-
-impl<C: Clock> Clock for Stopwatch<'_, C> {
-    fn now(&self) -> Instant {
-        self.0.map_or(Instant::UNKNOWN, Clock::now)
-    }
 }
 
 /// A clock that moves when it is told to: for models and tests.

@@ -36,7 +36,7 @@
 //! | C14 `answer` | clear `called` | worker that was called, or has looked out | it looks at the queue afterwards |
 //! | C10 `hire` | set the lowest free live bit, or nothing | anybody | a worker is wanted, whatever is in the queue |
 //!
-//! A woken worker (C4) does nothing: the claimer has cleared its bit. A worker that retires clears
+//! A woken worker (C4) has nothing to clear but the call (C14): the claimer has cleared its bit. A worker that retires clears
 //! its idle bit first (C5) and its live bit only when its finalizer has ended (C9); in between it
 //! is awake, and looks at the queue once more like every awake worker.
 //!

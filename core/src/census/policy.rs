@@ -68,7 +68,8 @@ mod tests {
 
     /// One word, and its distance from its neighbours, for each 31 workers (15 with 32-bit words).
     #[test]
-    fn a_bank_counts_half_a_word_of_workers_in_one_word() {
+    fn a_bank_counts_31_or_15_workers_in_one_word() {
+        assert_eq!(BANK, if usize::BITS == 64 { 31 } else { 15 });
         assert_eq!(banks_for(BANK), 1);
         assert_eq!(banks_for(BANK + 1), 2);
         assert_eq!(size_of::<Bank>(), align_of::<Bank>());

@@ -7,7 +7,6 @@ use super::kind::WorkerKind;
 use super::loan::{HOME, LENT, Loan, OFFERED};
 use super::submit::Submitted;
 use super::{Engine, Executor, Heap};
-use crate::clock::Clock;
 use crate::park::Park;
 use crate::sync::{Ordering, fence};
 use crate::task::{Clocked, Home as _, Job, Popped};
@@ -129,11 +128,10 @@ impl<K: WorkerKind<Memory = Heap, Seat: Send>> Executor<K> {
         engine.withdrawn();
         // Unless it returns: nobody knows in what state it has left the seat.
         borrowed.fit = false;
-        let clock = engine.stopwatch();
-        let started = clock.now();
+        let started = engine.task_time();
         let clocked = Clocked::new(started);
         let finished = task.run(borrowed.seat(), &clocked);
-        finished.ran(started, clocked.ended(|| clock.now()));
+        finished.ran(started, clocked.ended(|| engine.task_time()));
         drop(finished);
         let tasks = engine.seats()[borrowed.slot].loan.count_task();
         borrowed.fit = engine.kind.may_go_on(borrowed.seat(), tasks);

@@ -71,7 +71,7 @@ use self::accounts::{Seat, Ticks};
 use self::growth::Growth;
 use self::memory::{AfterClearing, Consume, Store};
 use crate::census::Census;
-use crate::clock::{Clock, Instant, Stopwatch};
+use crate::clock::{Clock, Instant};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::park::Park;
 use crate::sync::{AtomicUsize, Ordering, constructor, fence};
@@ -118,9 +118,9 @@ impl<K: WorkerKind> Engine<K> {
         &self.kind
     }
 
-    /// The clock for tasks.
-    pub fn stopwatch(&self) -> Stopwatch<'_, K::Clock> {
-        Stopwatch::new(self.kind.clock(), self.kind.times_tasks())
+    /// The present moment for a task: unknown if tasks are not timed.
+    fn task_time(&self) -> Instant {
+        if self.kind.times_tasks() { self.kind.clock().now() } else { Instant::UNKNOWN }
     }
 
     /// How far the pool is in its life.
@@ -254,7 +254,7 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
     }
 
     fn now(&self) -> Instant {
-        self.stopwatch().now()
+        self.task_time()
     }
 
     unsafe fn retain(this: *const Self) {

@@ -103,11 +103,10 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         if let Popped::Claimed(task) = entry.claim() {
             self.engine.store.note_unqueued();
             self.engine.withdrawn();
-            let clock = self.engine.stopwatch();
-            let started = clock.now();
+            let started = self.engine.task_time();
             let clocked = Clocked::new(started);
             let finished = task.run(seat, &clocked);
-            finished.ran(started, clocked.ended(|| clock.now()));
+            finished.ran(started, clocked.ended(|| self.engine.task_time()));
             drop(finished);
         }
         Ok(handle)

@@ -68,7 +68,7 @@ impl<K: WorkerKind> Engine<K> {
         // ORDERING: Relaxed: a number; who counts it is ordered by the queue (X3) or F1.
         let id = this.submitted.fetch_add(1, Ordering::Relaxed) + 1;
         let home = K::Memory::as_ptr(this);
-        Ok(this.store.make(vacancy, job, home, id, this.stopwatch().now()))
+        Ok(this.store.make(vacancy, job, home, id, this.task_time()))
     }
 
     fn refusal(&self) -> Option<Rejection<K::Failure>> {

@@ -139,25 +139,22 @@ where
         let why = loop {
             match self.next(seat) {
                 Next::Run(task) => {
-                    if !self.run(task, seat) {
-                        self.give_up_ahead(seat);
-                        break Departure::Recycled;
+                    if self.run(task, seat) {
+                        continue;
                     }
+                    self.give_up_ahead(seat);
+                    break Departure::Recycled;
                 }
                 Next::Sleep => {
                     if let Some(why) = self.sleep(seat) {
                         break why;
                     }
-                    if self.is_spent(seat) {
-                        break self.resign();
-                    }
                 }
-                Next::Look => {
-                    if self.is_spent(seat) {
-                        break self.resign();
-                    }
-                }
+                Next::Look => {}
                 Next::Leave => break Departure::Dismissed,
+            }
+            if self.is_spent(seat) {
+                break self.resign();
             }
         };
         self.publish();
@@ -232,8 +229,8 @@ where
         if core::mem::take(&mut self.relied_upon) {
             self.hand_on();
         }
-        let clock = self.engine.stopwatch();
-        let started = self.ended.take().unwrap_or_else(|| clock.now());
+        let now = || self.engine.task_time();
+        let started = self.ended.take().unwrap_or_else(now);
         if K::TAKES_AHEAD && task.announce(seat) {
             self.take_ahead(seat);
         }
@@ -241,7 +238,7 @@ where
         let clocked =
             if K::TAKES_AHEAD { Clocked::before(&hands, started) } else { Clocked::new(started) };
         let finished = task.run(seat, &clocked);
-        let ended = clocked.ended(|| clock.now());
+        let ended = clocked.ended(now);
         finished.ran(started, ended);
         // Callbacks run, and outcomes nobody waits for are dropped, while this worker is still busy:
         // no task counts on it meanwhile.

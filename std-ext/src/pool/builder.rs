@@ -265,7 +265,7 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// Whether the clock is read for tasks, at their submit and at their end: about a fifth of what a brief task
+    /// Whether the clock is read for tasks, at their submit and at their end: about a quarter of what a brief task
     /// costs. Without, [`Handle::durations`](crate::Handle::durations) is `None`. Who [measures
     /// times](Self::measure_times) or [listens to events](Self::on_event) needs it; then this has no effect.
     /// Default: yes.

@@ -9,7 +9,7 @@
 use crate::sync::PAUSES;
 
 /// What a worker knows of it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Flow {
     /// The worker's tasks when the queue ran dry the last time.
     tasks: usize,

@@ -109,15 +109,6 @@ where
         core::mem::replace(&mut self.tasks, tasks) != tasks
     }
 
-    /// The same for a worker whose seat is spent: tasks that rely on it go to others.
-    pub(super) fn resign(&self) -> Departure {
-        if !self.take_leave() {
-            self.ticks().set_leaving();
-            let _ = Engine::<K>::call_for_worker(self.engine);
-        }
-        Departure::Recycled
-    }
-
     /// Announces this worker busy, for good, so that nobody counts on it while its finalizer runs;
     /// false if a task came meanwhile, whose submitter may have counted on it.
     pub(super) fn take_leave(&self) -> bool {
@@ -130,5 +121,14 @@ where
             self.ticks().set_looking();
         }
         leaves
+    }
+
+    /// Announces a worker whose seat is spent busy, for good: tasks that may rely on it go to others.
+    pub(super) fn resign(&self) -> Departure {
+        if !self.take_leave() {
+            self.ticks().set_leaving();
+            let _ = Engine::<K>::call_for_worker(self.engine);
+        }
+        Departure::Recycled
     }
 }
