@@ -3,10 +3,12 @@
 use crate::Ahead;
 use crate::kind::{Script, TaskHandle};
 use crate::observed::{Fate, Pool, Refusal, fate, wait};
-use crate::scenes::{Signal, beside, end, join, let_others_run, taken};
+use crate::scenes::{
+    Signal, a_submit_against_close, beside, end, join, let_others_run, taken, two_submits,
+};
 use asyncpal_core::task::Status;
 use loom::thread;
-use loom_tests::model_bounded;
+use loom_tests::{model, model_bounded};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Three tasks of one caller; in which order they started, and how many workers there were.
@@ -52,6 +54,25 @@ fn what_a_worker_gives_back_when_it_leaves_comes_first() {
             assert!(spawns >= 3);
         });
     }
+}
+
+/// The same two with a task less and a preemption more.
+#[test]
+fn a_task_taken_ahead_runs_after_the_one_before_it() {
+    model("a_task_taken_ahead_runs_after_the_one_before_it", || {
+        two_submits::<Ahead>(1, Script::default());
+    });
+}
+
+#[test]
+fn a_worker_that_leaves_gives_back_what_it_has_taken_ahead() {
+    model("a_worker_that_leaves_gives_back_what_it_has_taken_ahead", || {
+        let script = Script { tasks_per_worker: 1, ..Script::default() };
+
+        let spawns = two_submits::<Ahead>(1, script).spawns();
+
+        assert!(spawns >= 2);
+    });
 }
 
 /// D2: what its seat has begun it runs to its end.
@@ -178,6 +199,28 @@ fn a_cancel_of_a_task_that_is_given_back_afterwards_is_in_time() {
         let fates = [fate(first), wait(second)];
         pool.end().with_fates(&fates);
         assert_eq!(fates, [Fate::Ran, Fate::Cancelled(None)]);
+    });
+}
+
+#[test]
+fn a_task_against_close_is_settled_where_tasks_are_taken_ahead() {
+    model("a_task_against_close_is_settled_where_tasks_are_taken_ahead", || {
+        let _ = a_submit_against_close::<Ahead>(Script::default());
+    });
+}
+
+#[test]
+fn a_submit_against_close_is_settled_by_a_worker_that_gives_back() {
+    model_bounded("a_submit_against_close_is_settled_by_a_worker_that_gives_back", Some(1), || {
+        let script = Script { recalls: true, ..Script::default() };
+        let pool = Arc::new(Pool::<Ahead>::new(1, script));
+        let [first, second] = [pool.submit(), pool.submit()];
+        let closer = beside(&pool, |pool| pool.executor.close());
+
+        let fates = [first, second].map(fate);
+
+        join(closer);
+        end(pool).with_fates(&fates);
     });
 }
 
