@@ -159,6 +159,24 @@ fn waits_for_the_second(script: Script) {
     assert_eq!(fates, [Fate::Ran; 2]);
 }
 
+/// A cancel at any moment: while the worker takes the second task ahead, holds it, or gives it back.
+#[test]
+fn a_cancel_against_taking_ahead_and_giving_back_is_settled() {
+    model_bounded("a_cancel_against_taking_ahead_and_giving_back_is_settled", Some(1), || {
+        let script = Script { recalls: true, ..Script::default() };
+        let pool = Pool::<Ahead>::new(1, script);
+        let first = pool.submit();
+        let second = taken(pool.submit());
+
+        let was_cancelled = second.cancel();
+
+        let fates = [fate(first), wait(second)];
+        pool.end().with_fates(&fates);
+        assert!(!was_cancelled || fates[1] == Fate::Cancelled(None), "{fates:?}");
+        assert!(matches!(fates[1], Fate::Ran | Fate::Cancelled(None)));
+    });
+}
+
 /// The worker is about to give the second task back when its owner cancels it. The job is dropped once, and
 /// runs or not.
 #[test]
