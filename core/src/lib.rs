@@ -17,3 +17,5 @@ pub mod queue;
 pub mod spin;
 pub mod sync;
 pub mod task;
+#[cfg(feature = "alloc")]
+mod tokens;

@@ -24,6 +24,7 @@ pub(crate) mod program {
     #[cfg(asyncpal_loom)]
     pub(crate) use std::sync::Once;
     pub(crate) use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+    pub(crate) use std::thread_local;
 
     /// The lock's content. A panic under one of our locks leaves nothing half done, so a poisoned
     /// lock is as good as any.
@@ -54,6 +55,9 @@ mod imp {
 
     /// Whether the end of the program is watched.
     pub(crate) const PROGRAM_ENDS: bool = true;
+
+    /// Whether threads make their tasks in slabs.
+    pub(crate) const HAVE_SLABS: bool = true;
 
     /// Waits for a notification; `None` if the deadline is past. May return without a notification.
     pub(crate) fn wait<'m, T>(

@@ -171,7 +171,8 @@ impl<K: WorkerKind> Store<K> for HeapStore<K> {
         id: usize,
         submitted: Instant,
     ) -> Made<K, J> {
-        task::heap_task(job, home, id, submitted)
+        let place = |layout| K::with_slabs(|slabs| slabs.place(layout)).flatten();
+        task::heap_task(job, home, id, submitted, place)
     }
 
     fn push(&self, entry: Entry<K>) {

@@ -7,9 +7,9 @@ use core::time::Duration;
 use super::memory::{Memory, Shared};
 use crate::clock::{Clock, Instant};
 use crate::park::{Park, Unparked};
-#[cfg(feature = "alloc")]
-use crate::task::KeptJob;
 use crate::task::Withdrawn;
+#[cfg(feature = "alloc")]
+use crate::task::{KeptJob, Slabs};
 
 /// Why a worker cannot start.
 #[derive(Debug)]
@@ -105,6 +105,14 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// [`Handle::durations`](crate::task::Handle::durations) has nothing to tell.
     fn times_tasks(&self) -> bool {
         true
+    }
+
+    /// Calls `use_them` with the calling thread's [`Slabs`]; `None`, without a call, if it has none: then each
+    /// task gets memory of its own. For kinds whose tasks are on the heap.
+    #[cfg(feature = "alloc")]
+    fn with_slabs<R>(use_them: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
+        let _ = use_them;
+        None
     }
 
     /// Whether running tasks should end: what they see in

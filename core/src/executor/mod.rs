@@ -75,6 +75,8 @@ use crate::clock::{Clock, Instant};
 use crate::lifecycle::{Lifecycle, Phase};
 use crate::park::Park;
 use crate::sync::{AtomicUsize, Ordering, constructor, fence};
+#[cfg(feature = "alloc")]
+use crate::task::Slabs;
 use crate::task::{Home, TaskRef, Withdrawn};
 
 type Entry<K> = TaskRef<<K as WorkerKind>::Seat, <K as WorkerKind>::Failure>;
@@ -219,6 +221,11 @@ impl<K: WorkerKind> Engine<K> {
 unsafe impl<K: WorkerKind> Home for Engine<K> {
     #[cfg(feature = "alloc")]
     const LABELS: bool = K::Memory::LABELS;
+
+    #[cfg(feature = "alloc")]
+    fn with_slabs<R>(keep: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
+        K::with_slabs(keep)
+    }
 
     fn withdrawn(&self) {
         // ORDERING: Release, X3: the submit of what was withdrawn.

@@ -13,22 +13,22 @@
 //!
 //! # Invariants
 //! - **B1** A block is freed when its tokens reach zero, and whoever may touch it holds one.
-//! - **B2** A block is born with one token per slot, and a large number for each end of the queue.
-//!   An end that moves on exchanges its large number for the overflow tickets it handed out.
+//! - **B2** A block is born with one token per slot, and a hold for each end of the queue.
+//!   An end that moves on exchanges its hold for the overflow tickets it handed out.
 //! - **B3** A word's count does not overflow while fewer threads than half of `MAX_COUNT` are inside
 //!   the queue at once (32 000 on 64-bit targets, 500 on 32-bit). A push takes one overflow ticket
 //!   and then moves the tail. A consumer takes one per block; many that come and go while nothing is
 //!   pushed take more, and the one that gets ticket `MANY` links a block without an item.
 //!
 //! # Edges
-//! - **Q3** giving a token back (Release) / freeing (Acquire): every access to the block happens
-//!   before it is freed.
+//! - **Q3** M1 of `tokens`: every access to the block happens before it is freed.
 
 use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::alloc::Layout;
 use core::ptr::{self, NonNull};
 
-use crate::sync::{AtomicPtr, AtomicUsize, LastUse, Ordering, fence};
+use crate::sync::{AtomicPtr, LastUse};
+use crate::tokens::Tokens;
 
 /// What a slot holds while no item is in it.
 pub(super) const EMPTY: *mut () = ptr::null_mut();
@@ -40,8 +40,6 @@ const SHIFT: u32 = if usize::BITS >= 64 { 6 } else { 0 };
 const MAX_COUNT: usize = (ALIGN << SHIFT) - 1;
 /// Tickets after which an end moves on even if there is nothing to move on to.
 pub(super) const MANY: usize = MAX_COUNT / 2;
-/// An end's hold on a block: more than there can be tickets.
-const HOLD: usize = 1 << 20;
 
 /// A block's address and a count of tickets; see the module's documentation.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,7 +65,7 @@ impl Word {
 pub(super) struct Block<const SLOTS: usize> {
     pub(super) slots: [AtomicPtr<()>; SLOTS],
     pub(super) next: AtomicPtr<Block<SLOTS>>,
-    tokens: AtomicUsize,
+    tokens: Tokens,
 }
 
 impl<const SLOTS: usize> Block<SLOTS> {
@@ -87,7 +85,7 @@ impl<const SLOTS: usize> Block<SLOTS> {
         let fresh = Self {
             slots: core::array::from_fn(|i| AtomicPtr::new(if i == 0 { first } else { EMPTY })),
             next: AtomicPtr::new(ptr::null_mut()),
-            tokens: AtomicUsize::new(SLOTS + 2 * HOLD),
+            tokens: Tokens::new(SLOTS + 2 * Tokens::HOLD),
         };
         // SAFETY: the memory has the layout of `Self` and nobody else knows it.
         unsafe { block.write(fresh) };
@@ -118,11 +116,8 @@ impl<const SLOTS: usize> Block<SLOTS> {
     /// The caller holds that many tokens of `block` and does not use them again.
     pub(super) unsafe fn give_back(block: NonNull<Self>, count: usize) {
         // SAFETY: B1: the caller's tokens keep the block.
-        let tokens = unsafe { &block.as_ref().tokens };
-        // ORDERING: Release, Q3: what this thread did in the block happens before its freeing.
-        if tokens.fetch_sub(count, Ordering::Release) == count {
-            // ORDERING: Acquire, Q3: so does what all others did.
-            fence(Ordering::Acquire);
+        let is_last = unsafe { block.as_ref() }.tokens.give_back(count);
+        if is_last {
             // SAFETY: B1: no token is left, so nobody else can reach the block; B2: every slot's
             // token was given back, so each item has been taken.
             unsafe { Self::free(block) };
@@ -131,8 +126,7 @@ impl<const SLOTS: usize> Block<SLOTS> {
 
     /// Makes one token more.
     pub(super) fn take_token(&self) {
-        // ORDERING: Relaxed: the caller holds a token, so the count cannot reach zero meanwhile.
-        self.tokens.fetch_add(1, Ordering::Relaxed);
+        self.tokens.take();
     }
 
     /// Exchanges an end's hold for the overflow tickets among the `handed_out` ones.
@@ -142,9 +136,9 @@ impl<const SLOTS: usize> Block<SLOTS> {
     /// The calling thread has just moved that end on from `block`, and holds an overflow ticket.
     pub(super) unsafe fn end_moved_on(block: NonNull<Self>, handed_out: usize) {
         let overflow = handed_out - SLOTS;
-        // SAFETY: B2: the hold is the end's own, and the end has left; HOLD is more than any
+        // SAFETY: B2: the hold is the end's own, and the end has left; the hold is more than any
         // number of tickets, so what is given back is positive.
-        unsafe { Self::give_back(block, HOLD - overflow) };
+        unsafe { Self::give_back(block, Tokens::HOLD - overflow) };
     }
 }
 

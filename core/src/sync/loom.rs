@@ -38,6 +38,12 @@ pub const LOOKS: usize = 0;
 /// Small blocks: a model reaches their boundary, and every atomic costs the checker.
 pub const BLOCK_SLOTS: usize = 2;
 
+/// Small slabs, which a single task may fill.
+pub const SLAB_BYTES: usize = 1024;
+
+/// So many of the largest tasks that are made in slabs fit into one.
+pub const SLAB_TASKS: usize = 1;
+
 /// Every inline run clears up behind itself: a model has few of them.
 pub const STUBS: usize = 1;
 

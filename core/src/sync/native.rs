@@ -24,5 +24,11 @@ pub const LOOKS: usize = 100;
 /// Items per block of an engine's queue: blocks of 1 KiB on 64-bit targets.
 pub const BLOCK_SLOTS: usize = 126;
 
+/// How long a slab of tasks is, and at multiples of which address it lies.
+pub const SLAB_BYTES: usize = 4096;
+
+/// So many of the largest tasks that are made in slabs fit into one.
+pub const SLAB_TASKS: usize = 16;
+
 /// How many tasks waiting workers run inline before their stubs are cleared away.
 pub const STUBS: usize = 32;

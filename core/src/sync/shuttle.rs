@@ -25,5 +25,11 @@ pub const LOOKS: usize = 1;
 /// Small blocks, so that executions cross their boundary.
 pub const BLOCK_SLOTS: usize = 3;
 
+/// How long a slab of tasks is, and at multiples of which address it lies.
+pub const SLAB_BYTES: usize = 4096;
+
+/// So many of the largest tasks that are made in slabs fit into one.
+pub const SLAB_TASKS: usize = 16;
+
 /// Every other inline run clears up: an execution has few of them.
 pub const STUBS: usize = 2;

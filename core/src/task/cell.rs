@@ -27,6 +27,8 @@ use super::job::{KeptJob, Label};
 use super::live::Live;
 use super::observers::Callbacks;
 use super::running::{Clocked, Running, Withdrawn};
+#[cfg(feature = "alloc")]
+use super::slab;
 use super::state::{End, State};
 use crate::clock::Instant;
 use crate::sync::{LastUse, UnsafeCell, Untracked};
@@ -181,6 +183,10 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         release: Self::release,
     };
 
+    /// The same for a task in a slab.
+    #[cfg(feature = "alloc")]
+    pub(super) const IN_SLAB: VTable = VTable { free: Self::free_in_slab, ..Self::VTABLE };
+
     fn with_stage<R>(task: NonNull<Header>, f: impl FnOnce(*mut Stage<J, J::Output, E>) -> R) -> R {
         // SAFETY: every function of this table is called with a live task of these types.
         let stage = unsafe { Task::stage_of(task) };
@@ -299,6 +305,22 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         }
         // SAFETY: S3; the task was made for this home, of this type.
         unsafe { A::free(home, task.cast::<Task<J, J::Output, E>>()) };
+    }
+
+    #[cfg(feature = "alloc")]
+    unsafe fn free_in_slab(task: NonNull<Header>) {
+        if Self::LABELLED {
+            // SAFETY: S3; the task is of this type.
+            unsafe { task.cast::<Labelled<J, J::Output, E>>().drop_in_place() };
+        } else {
+            // SAFETY: S3; the task is of this type.
+            unsafe { task.cast::<Task<J, J::Output, E>>().drop_in_place() };
+        }
+        // SAFETY: the function is in the table of tasks in slabs only.
+        if let Some(vacant) = unsafe { slab::give_back(task) } {
+            // Without a call it is freed.
+            let _ = A::with_slabs(|slabs| slabs.keep(vacant));
+        }
     }
 
     unsafe fn cancelled(home: *const (), task: &Withdrawn<'_>) {

@@ -1,10 +1,11 @@
-//! Tasks on the heap: one allocation each.
+//! Tasks on the heap: in a slab of the thread that makes them, or each in an allocation of its own.
 
 use alloc::boxed::Box;
+use core::alloc::Layout;
 use core::ptr::NonNull;
 
 use super::Handle;
-use super::cell::{Header, Labelled, Task, Types};
+use super::cell::{Header, Labelled, Task, Types, VTable};
 use super::entry::{TaskRef, references};
 use super::home::Home;
 use super::job::Job;
@@ -13,14 +14,16 @@ use super::state::State;
 use crate::clock::Instant;
 use crate::sync::UnsafeCell;
 
-/// Makes a task of `job` on the heap; returns its two references.
+/// Makes a task of `job` on the heap; returns its two references. `place` is asked for memory in a
+/// [slab](super::Slabs).
 pub(crate) fn heap_task<S, E, J: Job<S, E>, A: Home>(
     job: J,
     home: *const A,
     id: usize,
     submitted: Instant,
+    place: impl FnOnce(Layout) -> Option<NonNull<u8>>,
 ) -> (TaskRef<S, E>, Handle<J::Output, E>) {
-    let task = allocate::<S, E, J, A>(job, home, id, submitted);
+    let task = allocate::<S, E, J, A>(job, home, id, submitted, place);
     // SAFETY: it was just made, of a `J`.
     unsafe { references(task) }
 }
@@ -31,29 +34,60 @@ pub(super) fn allocate<S, E, J: Job<S, E>, A: Home>(
     home: *const A,
     id: usize,
     submitted: Instant,
+    place: impl FnOnce(Layout) -> Option<NonNull<u8>>,
 ) -> NonNull<Header> {
-    let header = Header {
-        state: State::new(),
-        vtable: &Types::<S, E, J, A>::VTABLE,
-        home: home.cast(),
-        id,
-        callbacks: Callbacks::new(),
-        waker: UnsafeCell::new(None),
-        times: UnsafeCell::new([submitted.as_nanos(), 0]),
-        stage: UnsafeCell::new(()),
+    let tables =
+        Tables { in_slab: &Types::<S, E, J, A>::IN_SLAB, alone: &Types::<S, E, J, A>::VTABLE };
+    let task = |vtable, job| {
+        let header = Header {
+            state: State::new(),
+            vtable,
+            home: home.cast(),
+            id,
+            callbacks: Callbacks::new(),
+            waker: UnsafeCell::new(None),
+            times: UnsafeCell::new([submitted.as_nanos(), 0]),
+            stage: UnsafeCell::new(()),
+        };
+        Task::<J, J::Output, E>::new(header, job)
     };
     let labelled = Types::<S, E, J, A>::LABELLED;
     if let Some(label_of) = J::LABEL.filter(|_| labelled) {
         let label = label_of(&job);
-        let task: Box<Labelled<J, J::Output, E>> =
-            Box::new(Labelled { task: Task::new(header, job), label });
-        return NonNull::from(Box::leak(task)).cast();
+        return tables.put(place, |vtable| Labelled { task: task(vtable, job), label }).cast();
     }
-    let task: Box<Task<J, J::Output, E>> = Box::new(Task::new(header, job));
-    NonNull::from(Box::leak(task)).cast()
+    tables.put(place, |vtable| task(vtable, job)).cast()
 }
 
-/// What [`Home::free`] does for tasks of this module.
+/// The tables of one type of task.
+struct Tables {
+    in_slab: &'static VTable,
+    alone: &'static VTable,
+}
+
+impl Tables {
+    /// Puts a task into a slab, if it is given a place there.
+    fn put<T>(
+        self,
+        place: impl FnOnce(Layout) -> Option<NonNull<u8>>,
+        task: impl FnOnce(&'static VTable) -> T,
+    ) -> NonNull<T> {
+        let Some(room) = place(Layout::new::<T>()) else {
+            return NonNull::from(Box::leak(Box::new(task(self.alone))));
+        };
+        let room = room.cast::<T>();
+        // SAFETY: the place has this layout and is the caller's.
+        unsafe { room.write(task(self.in_slab)) };
+        room
+    }
+}
+
+/// For a task that gets memory of its own.
+pub(crate) const fn alone(_: Layout) -> Option<NonNull<u8>> {
+    None
+}
+
+/// What [`Home::free`] does for tasks of this module that have memory of their own.
 ///
 /// # Safety
 ///

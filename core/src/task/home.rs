@@ -15,6 +15,8 @@
 use core::ptr::NonNull;
 
 use super::running::Withdrawn;
+#[cfg(feature = "alloc")]
+use super::slab::Slabs;
 use crate::clock::Instant;
 
 /// The engine, as its tasks see it.
@@ -26,6 +28,13 @@ pub(crate) unsafe trait Home: Sync {
     /// Whether tasks that are made for this home have room for a label.
     #[cfg(feature = "alloc")]
     const LABELS: bool = false;
+
+    /// Calls `keep` with the calling thread's slabs, if it has any.
+    #[cfg(feature = "alloc")]
+    fn with_slabs<R>(keep: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
+        let _ = keep;
+        None
+    }
 
     /// The entry of a task that left pending in another way than by being popped is a stub from now on.
     fn withdrawn(&self);

@@ -1,8 +1,8 @@
 //! A task: what a user submits, once, with one outcome.
 //!
 //! `job` is what it is made of, `state` the word and its transitions, `cell` the memory that the word
-//! guards, `home` whom it belongs to, `heap` and `arena` where it comes from, `live` what the parties do with it, `entry`
-//! the queue's end, `handle` the caller's end, `running` what a running task sees of itself,
+//! guards, `home` whom it belongs to, `heap`, `slab` and `arena` where it comes from, `live` what the parties
+//! do with it, `entry` the queue's end, `handle` the caller's end, `running` what a running task sees of itself,
 //! `observers` the callbacks.
 
 mod arena;
@@ -18,6 +18,8 @@ mod live;
 mod observers;
 mod oneshot;
 mod running;
+#[cfg(feature = "alloc")]
+mod slab;
 mod state;
 #[cfg(all(asyncpal_loom, feature = "alloc"))]
 #[doc(hidden)]
@@ -41,6 +43,8 @@ pub use oneshot::Completer;
 pub use oneshot::oneshot;
 pub(crate) use running::{Behind, Clocked};
 pub use running::{Running, Withdrawn};
+#[cfg(feature = "alloc")]
+pub use slab::Slabs;
 
 use core::time::Duration;
 

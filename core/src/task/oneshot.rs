@@ -52,6 +52,7 @@ pub fn oneshot<T: Send>() -> (Completer<T>, Handle<T, Infallible>) {
         home,
         0,
         Instant::from_nanos(0),
+        super::heap::alone,
     ))
 }
 

@@ -3,9 +3,9 @@
 use core::ptr::NonNull;
 
 use super::entry::{Popped, TaskRef};
-use super::heap::heap_task;
+use super::heap::{alone, heap_task};
 use super::running::Clocked;
-use super::{Handle, Job};
+use super::{Handle, Job, Slabs};
 use crate::clock::Instant;
 use crate::sync::{Arc, AtomicUsize, LastUse, Ordering};
 
@@ -71,7 +71,17 @@ unsafe impl super::home::Home for Home {
 
 /// A task of `job`: its entry, as if just popped, and its handle.
 pub fn task<E, J: Job<(), E>>(job: J, home: &Arc<Home>) -> (TaskRef<(), E>, Handle<J::Output, E>) {
-    heap_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0))
+    heap_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0), alone)
+}
+
+/// The same in a slab.
+pub fn task_in<E, J: Job<(), E>>(
+    slabs: &mut Slabs,
+    job: J,
+    home: &Arc<Home>,
+) -> (TaskRef<(), E>, Handle<J::Output, E>) {
+    let place = |layout| Some(slabs.place(layout).expect("it is small"));
+    heap_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0), place)
 }
 
 /// What a worker does with an entry; false if it was a stub. The caller has the home.

@@ -6,7 +6,7 @@ use core::time::Duration;
 use asyncpal_core::clock::Instant;
 use asyncpal_core::executor::{Departure, Heap, OpenError, Shared, WorkerKind};
 use asyncpal_core::park::Unparked;
-use asyncpal_core::task::{KeptJob, Withdrawn};
+use asyncpal_core::task::{KeptJob, Slabs, Withdrawn};
 use crossbeam_utils::CachePadded;
 
 use super::attendance::{Attendance, Returned};
@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::inline::CurrentWorker;
 use crate::kind::Kind;
 use crate::observe::{Ending, EventKind, Observer, TaskLabel};
+use crate::slabs;
 use crate::sync::thread::{JoinHandle, is_this};
 use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, Weak, lock, wait};
 
@@ -301,6 +302,10 @@ impl<K: Kind> WorkerKind for Staff<K> {
     fn keep_alive(&self, slot: usize) -> Option<Duration> {
         // The lowest slots are filled first, so these are the workers that stay.
         if slot < self.terms.min_workers { None } else { self.keep_alive.get() }
+    }
+
+    fn with_slabs<R>(use_them: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
+        slabs::with(use_them)
     }
 
     fn asks_to_stop(&self) -> bool {

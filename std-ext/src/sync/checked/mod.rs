@@ -28,6 +28,10 @@ use crate::clock::Deadline;
 /// Whether the end of the program is watched: a model has none.
 pub(crate) const PROGRAM_ENDS: bool = false;
 
+/// Whether threads make their tasks in slabs: no, the threads of a model are one thread of the system. The slabs
+/// have models of their own.
+pub(crate) const HAVE_SLABS: bool = false;
+
 /// Whether pools are left as they are, since what they are used for has failed. Their threads may
 /// wait for what will never be: a shutdown would end the test with an abort instead of a message.
 pub(crate) fn is_abandoned() -> bool {
