@@ -3,7 +3,7 @@
 
 #![forbid(unsafe_code)]
 
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::convert::Infallible;
 use core::marker::PhantomData;
 use core::time::Duration;
@@ -11,6 +11,7 @@ use core::time::Duration;
 use asyncpal_core::clock::{Clock, Instant};
 use asyncpal_core::executor::{Heap, OpenError, Shared, Static, WorkerKind, work};
 use asyncpal_core::park::{Park, Unparked};
+use asyncpal_core::task::Slabs;
 
 use crate::REPETITIONS;
 
@@ -19,6 +20,7 @@ pub(crate) type Life = Box<dyn FnOnce()>;
 
 thread_local! {
     static SPAWNED: Cell<Option<Life>> = const { Cell::new(None) };
+    static SLABS: RefCell<Slabs> = const { RefCell::new(Slabs::new()) };
 }
 
 /// The worker that was spawned last.
@@ -71,6 +73,10 @@ macro_rules! by_hand {
 
             fn keep_alive(&self, _: usize) -> Option<Duration> {
                 Some(Duration::ZERO)
+            }
+
+            fn with_slabs<R>(use_them: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
+                Some(SLABS.with_borrow_mut(use_them))
             }
 
             fn close(&self, _: usize, (): ()) -> Result<(), Infallible> {
