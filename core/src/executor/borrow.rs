@@ -121,7 +121,7 @@ impl<K: WorkerKind<Memory = Heap, Seat: Send>> Executor<K> {
         job: J,
     ) -> Submitted<K, J> {
         let engine = self.shared();
-        let (entry, handle) = Engine::<K>::admit(engine, job)?;
+        let (entry, handle) = Engine::<K>::admit(engine, job, engine.task_time())?;
         let Popped::Claimed(task) = entry.claim() else { return Ok(handle) };
         // N10.
         engine.store.note_unqueued();

@@ -167,7 +167,7 @@ where
         &'static self,
         job: J,
     ) -> Submitted<K, J> {
-        Engine::<K>::submit(&&self.engine, job)
+        Engine::<K>::submit(&&self.engine, job, self.engine.task_time())
     }
 
     /// Waits for a task from inside another: if it is a pending task of this executor it runs here,

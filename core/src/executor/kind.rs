@@ -107,6 +107,11 @@ pub trait WorkerKind: Send + Sync + Sized {
         true
     }
 
+    /// Whether tasks without a handle are timed, too (`Executor::spawn`): if others hear of their times.
+    fn times_detached(&self) -> bool {
+        self.times_tasks()
+    }
+
     /// Calls `use_them` with the calling thread's [`Slabs`]; `None`, without a call, if it has none: then each
     /// task gets memory of its own. For kinds whose tasks are on the heap.
     #[cfg(feature = "alloc")]

@@ -2,11 +2,9 @@
 
 use super::Engine;
 use super::heap::Heap;
-#[cfg(doc)]
-use super::kind::Rejected;
-use super::kind::WorkerKind;
+use super::kind::{Rejected, WorkerKind};
 use super::submit::Submitted;
-use crate::clock::Clock;
+use crate::clock::{Clock, Instant};
 #[cfg(doc)]
 use crate::lifecycle::Phase;
 use crate::sync::Arc;
@@ -45,7 +43,22 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     /// [`Rejected`] gives the job back: the pool is not open, or nobody lives to run it and no
     /// worker could be spawned.
     pub fn submit<J: Job<K::Seat, K::Failure> + 'static>(&self, job: J) -> Submitted<K, J> {
-        Engine::<K>::submit(&self.engine, job)
+        Engine::<K>::submit(&self.engine, job, self.engine.task_time())
+    }
+
+    /// Submits `job` without keeping a handle. The task is timed only if the kind
+    /// [wants that](WorkerKind::times_detached).
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Self::submit).
+    pub fn spawn<J: Job<K::Seat, K::Failure> + 'static>(
+        &self,
+        job: J,
+    ) -> Result<(), Rejected<J, K::Failure>> {
+        let engine = &self.engine;
+        let now = if engine.kind.times_detached() { engine.task_time() } else { Instant::UNKNOWN };
+        Engine::<K>::submit(engine, job, now).map(drop)
     }
 
     /// Spawns so many workers, or as many as there is room for, although there may be no task. The
@@ -81,7 +94,7 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     ///   [receipt](Job::RECEIPT) has been dropped;
     /// - and for as long as the handle is used or dropped.
     pub unsafe fn submit_borrowing<J: Job<K::Seat, K::Failure>>(&self, job: J) -> Submitted<K, J> {
-        Engine::<K>::submit(&self.engine, job)
+        Engine::<K>::submit(&self.engine, job, self.engine.task_time())
     }
 
     /// Makes a task of `job` and runs it here and now, with `seat`: it never comes into the queue.
@@ -99,7 +112,7 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         job: J,
         seat: &mut K::Seat,
     ) -> Submitted<K, J> {
-        let (entry, handle) = Engine::<K>::admit(&self.engine, job)?;
+        let (entry, handle) = Engine::<K>::admit(&self.engine, job, self.engine.task_time())?;
         if let Popped::Claimed(task) = entry.claim() {
             self.engine.store.note_unqueued();
             self.engine.withdrawn();
@@ -122,7 +135,7 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     ///
     /// As of [`submit_borrowing`](Self::submit_borrowing).
     pub unsafe fn cancel_borrowing<J: Job<K::Seat, K::Failure>>(&self, job: J) -> Submitted<K, J> {
-        let (entry, handle) = Engine::<K>::admit(&self.engine, job)?;
+        let (entry, handle) = Engine::<K>::admit(&self.engine, job, self.engine.task_time())?;
         entry.cancel(None);
         Ok(handle)
     }

@@ -22,9 +22,13 @@ pub type Submitted<K, J> = Result<
 >;
 
 impl<K: WorkerKind> Engine<K> {
-    /// Submits `job`.
-    pub(super) fn submit<J: Job<K::Seat, K::Failure>>(this: &Shared<K>, job: J) -> Submitted<K, J> {
-        let (entry, handle) = Self::admit(this, job)?;
+    /// Submits `job` at that moment; one that is unknown makes it a task that is not timed.
+    pub(super) fn submit<J: Job<K::Seat, K::Failure>>(
+        this: &Shared<K>,
+        job: J,
+        now: Instant,
+    ) -> Submitted<K, J> {
+        let (entry, handle) = Self::admit(this, job, now)?;
         this.store.push(entry);
         this.note_pending();
 
@@ -56,6 +60,7 @@ impl<K: WorkerKind> Engine<K> {
     pub(super) fn admit<J: Job<K::Seat, K::Failure>>(
         this: &Shared<K>,
         job: J,
+        now: Instant,
     ) -> Result<Made<K, J>, Rejected<J, K::Failure>> {
         if let Some(reason) = this.refusal() {
             this.kind.left_queue();
@@ -68,7 +73,7 @@ impl<K: WorkerKind> Engine<K> {
         // ORDERING: Relaxed: a number; who counts it is ordered by the queue (X3) or F1.
         let id = this.submitted.fetch_add(1, Ordering::Relaxed) + 1;
         let home = K::Memory::as_ptr(this);
-        Ok(this.store.make(vacancy, job, home, id, this.task_time()))
+        Ok(this.store.make(vacancy, job, home, id, now))
     }
 
     fn refusal(&self) -> Option<Rejection<K::Failure>> {

@@ -229,7 +229,8 @@ where
         if core::mem::take(&mut self.relied_upon) {
             self.hand_on();
         }
-        let now = || self.engine.task_time();
+        let is_timed = task.is_timed();
+        let now = || if is_timed { self.engine.task_time() } else { Instant::UNKNOWN };
         let started = self.ended.take().unwrap_or_else(now);
         if K::TAKES_AHEAD && task.announce(seat) {
             self.take_ahead(seat);
@@ -243,7 +244,7 @@ where
         // Callbacks run, and outcomes nobody waits for are dropped, while this worker is still busy:
         // no task counts on it meanwhile.
         self.engine.kind.contain(|| self.finished = finished.publish_loud());
-        self.ended = Some(ended);
+        self.ended = is_timed.then_some(ended);
         self.tasks += 1;
         let goes_on = self.engine.kind.may_go_on(seat, self.tasks);
         if goes_on {

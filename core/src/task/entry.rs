@@ -141,6 +141,11 @@ impl<S, E> Claimed<S, E> {
         unsafe { self.0.announce(seat) }
     }
 
+    /// Whether it is timed: if not, nobody will ask how long it has waited or run.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.0.submitted() != Instant::UNKNOWN
+    }
+
     /// T10: the task is pending again, and its entry is the caller's. True if it was cancelled meanwhile:
     /// then the entry is to be cancelled, too.
     pub(crate) fn give_back(self) -> (TaskRef<S, E>, bool) {

@@ -182,12 +182,20 @@ impl Live {
         unsafe { (header.vtable.now)(header.home) }
     }
 
-    /// T4, T5: publishes the end, tells the waiter and the callbacks. The value found.
+    /// T4, T5: publishes the end, tells the waiter and the callbacks; or T11. The value found.
     pub(super) fn publish(self, end: End) -> Snapshot {
         let header = self.header();
         // Handed in when this function is left, in whatever way.
         let _receipt = self.receipt(end);
-        let before = header.state.publish(end);
+        let before = match header.state.publish(end) {
+            Ok(before) => before,
+            Err(alone) => {
+                let _freed = Freed(self);
+                // SAFETY: S4: there is no handle, so the outcome is the resolver's.
+                unsafe { (header.vtable.drop_outcome)(self.0, end) };
+                return alone;
+            }
+        };
         if !State::must_settle(before) {
             return before;
         }
@@ -280,6 +288,15 @@ impl Drop for Others {
             // SAFETY: S4: there is no handle, so the outcome is the resolver's.
             unsafe { (header.vtable.drop_outcome)(task.0, end) };
         }
+    }
+}
+
+/// T11: a task that is freed, whatever its outcome's destructor does.
+struct Freed(Live);
+
+impl Drop for Freed {
+    fn drop(&mut self) {
+        self.0.free();
     }
 }
 

@@ -40,6 +40,7 @@
 //! | T7 `release_handle` | `HANDLE_GONE` | handle |
 //! | T8 `arm`, `disarm` | `SLOT`, `WAITER` | waiter |
 //! | T9 `request_cancel` | `CANCEL_REQUESTED`, unless it is over | handle |
+//! | T11 `publish` | nothing | resolver that finds handle and entry gone and nobody to tell: it frees the task |
 //! | T10 `give_back` | running → pending, not `ENTRY_GONE` | worker that claimed it by T1 and has not run it |
 //!
 //! # Edges
@@ -157,6 +158,11 @@ impl Snapshot {
         self.has(ENTRY_GONE)
     }
 
+    /// S3, seen from the resolver: nobody else will touch the task again, and nobody wants to be told.
+    const fn is_all_the_resolvers(self) -> bool {
+        self.has(HANDLE_GONE | ENTRY_GONE) && self.0 & (WAITER | OBSERVED) == 0
+    }
+
     /// S3, seen from the handle: nobody else will touch the task again.
     pub(super) const fn is_all_the_handles(self) -> bool {
         self.has(ENTRY_GONE | SETTLED)
@@ -248,7 +254,8 @@ impl State {
         order: Ordering,
         change: impl Fn(usize) -> Option<usize>,
     ) -> Result<Snapshot, Snapshot> {
-        // ORDERING: Acquire on every reading: one that finds an end may read the outcome, E1.
+        // ORDERING: Acquire on every reading: one that finds an end may read the outcome, E1; a resolver
+        // that finds itself alone frees the task, E3.
         let mut seen = self.0.load(Ordering::Acquire);
         while let Some(wanted) = change(seen) {
             match self.0.compare_exchange(seen, wanted, order, Ordering::Acquire) {
@@ -295,14 +302,14 @@ impl State {
         });
     }
 
-    /// T4. The returned value tells whom to tell; if nobody, the resolver is through.
-    pub(super) fn publish(&self, end: End) -> Snapshot {
+    /// T4: `Ok`, and the value tells whom to tell; if nobody, the resolver is through. T11: `Err`.
+    pub(super) fn publish(&self, end: End) -> Result<Snapshot, Snapshot> {
         // ORDERING: Release, E1: the outcome. Acquire, E2: the waker, the callbacks.
         self.update(Ordering::AcqRel, |s| {
             let silent = s & (WAITER | OBSERVED | HANDLE_GONE) == 0;
-            Some((s & !PHASE) | end.bits() | if silent { SETTLED } else { 0 })
+            let published = (s & !PHASE) | end.bits() | if silent { SETTLED } else { 0 };
+            (!Snapshot(s).is_all_the_resolvers()).then_some(published)
         })
-        .unwrap_or_else(|seen| seen)
     }
 
     /// True if a publication that found `before` must be followed by [`settle`](Self::settle).

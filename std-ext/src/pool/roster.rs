@@ -304,6 +304,10 @@ impl<K: Kind> WorkerKind for Staff<K> {
         if slot < self.terms.min_workers { None } else { self.keep_alive.get() }
     }
 
+    fn times_detached(&self) -> bool {
+        self.terms.observer.is_wanted()
+    }
+
     fn with_slabs<R>(use_them: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
         slabs::with(use_them)
     }

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use asyncpal_core::executor::WorkerKind as _;
+use asyncpal_core::executor::{Rejected, WorkerKind as _};
 use asyncpal_core::task::{Job, Label};
 
 use super::Pool;
@@ -60,6 +60,9 @@ pub(super) enum Patience {
 impl<K: Kind> Inner<K> {
     /// Takes a place for a task.
     fn admit(&self, patience: Patience) -> Result<Admission<K::Seat>, PoolError> {
+        if self.is_forked() {
+            return Err(PoolError::Forked);
+        }
         let Some(room) = &self.staff().room else { return Ok(Admission::Pending) };
         if room.try_take() {
             return Ok(Admission::Pending);
@@ -113,13 +116,21 @@ impl<K: Kind> Inner<K> {
         job: J,
         patience: Patience,
     ) -> Result<Handle<J::Output>, (J, PoolError)> {
-        if self.is_forked() {
-            return Err((job, PoolError::Forked));
+        match self.admit(patience) {
+            // SAFETY: as of the caller.
+            Ok(admission) => unsafe { self.submit_admitted(job, admission) },
+            Err(reason) => Err((job, reason)),
         }
-        let admission = match self.admit(patience) {
-            Ok(admission) => admission,
-            Err(reason) => return Err((job, reason)),
-        };
+    }
+
+    /// # Safety
+    ///
+    /// As of `Executor::submit_borrowing`.
+    unsafe fn submit_admitted<J: Job<K::Seat, Failure>>(
+        &self,
+        job: J,
+        admission: Admission<K::Seat>,
+    ) -> Result<Handle<J::Output>, (J, PoolError)> {
         let job = Tracked(job);
         let submitted = match admission {
             // SAFETY: as of the caller.
@@ -135,9 +146,26 @@ impl<K: Kind> Inner<K> {
             // SAFETY: as of the caller.
             Admission::Cancelled => unsafe { self.executor.cancel_borrowing(job) },
         };
-        submitted
-            .map(Handle::new)
-            .map_err(|rejected| (rejected.job.0, self.refusal(rejected.reason)))
+        submitted.map(Handle::new).map_err(|rejected| self.given_back(rejected))
+    }
+
+    /// The same without a handle.
+    fn spawn<J>(&self, job: J, patience: Patience) -> Result<(), (J, PoolError)>
+    where
+        J: Job<K::Seat, Failure> + 'static,
+    {
+        match self.admit(patience) {
+            Ok(Admission::Pending) => {
+                self.executor.spawn(Tracked(job)).map_err(|rejected| self.given_back(rejected))
+            }
+            // SAFETY: it borrows nothing.
+            Ok(special) => unsafe { self.submit_admitted(job, special) }.map(drop),
+            Err(reason) => Err((job, reason)),
+        }
+    }
+
+    fn given_back<J>(&self, rejected: Rejected<Tracked<J>, Failure>) -> (J, PoolError) {
+        (rejected.job.0, self.refusal(rejected.reason))
     }
 
     /// Runs a job on the seat of an idle worker, on this thread; gives it back if there is none.
@@ -190,6 +218,39 @@ impl<K: Kind> Pool<K> {
         K: Accepts<C>,
     {
         self.submit_as(call, Patience::Policy(self.inner.plan.when_full))
+    }
+
+    /// Submits a call whose result nobody wants: as [`submit`](Pool::submit) does, but there is no handle, and
+    /// no clock is read for the task unless the pool has a [hook](crate::Builder::on_event) or
+    /// [measures times](crate::Builder::measure_times).
+    ///
+    /// The task runs even if nobody refers to it. Its failure is reported like
+    /// [any other that nobody collects](crate::Builder::on_uncollected).
+    ///
+    /// # Errors
+    ///
+    /// As [`submit`](Pool::submit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use asyncpal_std::ThreadPool;
+    ///
+    /// let pool = ThreadPool::new();
+    /// let (sender, receiver) = std::sync::mpsc::channel();
+    /// pool.spawn(move || sender.send("done").unwrap())?;
+    /// assert_eq!(receiver.recv()?, "done");
+    /// # Ok::<(), Box<dyn core::error::Error>>(())
+    /// ```
+    #[doc(alias = "execute")]
+    #[doc(alias = "fire and forget")]
+    pub fn spawn<C>(&self, call: C) -> Result<(), SubmitError<C>>
+    where
+        K: Accepts<C>,
+    {
+        let job = K::job(call).map_err(|(call, reason)| SubmitError { call, reason })?;
+        let spawned = self.inner.spawn(job, Patience::Policy(self.inner.plan.when_full));
+        spawned.map_err(|(job, reason)| SubmitError { call: K::call(job), reason })
     }
 
     /// Submits a call if there is room, whatever the policy.
