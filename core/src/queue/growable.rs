@@ -55,8 +55,9 @@ use crate::sync::{AtomicUsize, Ordering, SPINS, spin_loop};
 
 /// A growable multi-producer, multi-consumer queue; consuming goes through a [`Consumer`].
 ///
-/// `SLOTS` is the number of items per block: 126 makes a block of 1 KiB on 64-bit targets.
-pub struct GrowableQueue<P: Pointer, const SLOTS: usize = 126> {
+/// `SLOTS` is the number of items per block: 124 makes a block of 1 KiB on 64-bit targets, with what the
+/// allocator puts in front of it.
+pub struct GrowableQueue<P: Pointer, const SLOTS: usize = 124> {
     tail: CachePadded<AtomicUsize>,
     head: CachePadded<AtomicUsize>,
     items: PhantomData<P>,
@@ -191,7 +192,7 @@ impl<P: Pointer, const SLOTS: usize> core::fmt::Debug for GrowableQueue<P, SLOTS
 /// A thread's consuming end of a [`GrowableQueue`].
 ///
 /// It keeps the block of its last ticket in memory until it moves on or is dropped.
-pub struct Consumer<'q, P: Pointer, const SLOTS: usize = 126> {
+pub struct Consumer<'q, P: Pointer, const SLOTS: usize = 124> {
     queue: &'q GrowableQueue<P, SLOTS>,
     held: Option<Held<SLOTS>>,
 }

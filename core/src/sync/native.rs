@@ -21,8 +21,9 @@ pub const PAUSES: usize = 24;
 /// How often a waiting thread looks before it sleeps: a few microseconds.
 pub const LOOKS: usize = 100;
 
-/// Items per block of an engine's queue: blocks of 1 KiB on 64-bit targets.
-pub const BLOCK_SLOTS: usize = 126;
+/// Items per block of an engine's queue: blocks of 1 KiB on 64-bit targets, with what the allocator puts in
+/// front of one.
+pub const BLOCK_SLOTS: usize = 124;
 
 /// How long a slab of tasks is, and at multiples of which address it lies.
 pub const SLAB_BYTES: usize = 4096;
