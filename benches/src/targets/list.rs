@@ -16,7 +16,7 @@ pub(super) static TARGETS: [Target; 27] = [
     each("fan-out", &["2 workers"], &[ideal(640.0, 1.05)]),
     each("fan-out", &["2 workers"], &[best_peer(1.0)]),
     each("heap", &["bytes"], &[fixed(96.0)]),
-    // One for the task, and a hundredth for the queue's blocks.
+    // At most one for the task, and a hundredth for the queue's blocks.
     each("heap", &["allocations"], &[fixed(1.01)]),
     each("map", &BOTH, &[best_peer(1.0)]),
     each("trickle", &["2 s"], &[fixed(2.0)]),

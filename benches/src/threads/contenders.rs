@@ -66,6 +66,7 @@ const fn pool<P: Pool>(kind: Kind) -> Contender {
 const fn ours() -> Contender {
     use super::ours::{Bounded, Growable, Ours};
     let meter: Meters = |measure, load| {
+        let load = &Load { most_tasks: load.most_own_tasks, ..*load };
         measure_pool::<Ours<true>>(measure, load)
             .or_else(|| bounded::<Bounded>(measure, load))
             .or_else(|| growable::<Growable>(measure, load))
@@ -102,7 +103,7 @@ fn measure_pool<P: Pool>(measure: Measure, load: &Load) -> Option<f64> {
             Some(throughput::with_handles::<P>(workers, producers, load.tasks))
         }
         Measure::Growth { tasks } if tasks > load.most_tasks => None,
-        Measure::Growth { tasks } => Some(throughput::with_handles::<P>(2, 1, tasks)),
+        Measure::Growth { tasks } => throughput::growth::<P>(tasks),
         Measure::FireAndForget { workers } => {
             Some(throughput::fire_and_forget::<P>(workers, load.tasks))
         }
@@ -112,7 +113,7 @@ fn measure_pool<P: Pool>(measure: Measure, load: &Load) -> Option<f64> {
         Measure::IdleRoundTrip => Some(latency::idle_round_trip::<P>(load.pauses)),
         Measure::ColdStart { workers } => latency::cold_start::<P>(workers, load.starts),
         Measure::Pools { pools } => latency::many_pools::<P>(pools, load.starts),
-        Measure::Revival => revival::micros::<P>(load.starts),
+        Measure::Revival => revival::micros::<P>(load.revivals),
         Measure::FanOut => Some(fan_out::micros::<P>(load.fans)),
         Measure::Sequential => Some(sequential::threads_after::<P>(load.sequence)),
         Measure::PendingBytes => Some(heap::pending::<P>(load.pending_tasks).bytes),

@@ -1,17 +1,17 @@
 //! The same effects without a pool: what the operating system and the processor allow.
 
 use std::hint::{black_box, spin_loop};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Instant;
 
 use rayon::iter::{IndexedParallelIterator as _, IntoParallelIterator as _, ParallelIterator as _};
 
 use super::fan_out::{self, TASKS, WORKERS};
-use super::latency::p50_of_starts;
+use super::latency::{p50_of_starts, per_pool};
 use super::map::CHUNK_SIZE;
-use super::revival::p50_until_begun;
+use super::revival::{IDLE_TIMEOUT, p50_until_begun};
 use crate::mapping::{nanos_per_item, trivial};
 use crate::threads::{Load, Measure, count};
 use crate::timing::{PAUSE, p50};
@@ -91,6 +91,32 @@ pub(crate) fn two_futex_wakes(measure: Measure, load: &Load) -> Option<f64> {
     Some(ping_pong(|_| thread::park(), thread::Thread::unpark, |ask| p50(load.pauses, sleep, ask)))
 }
 
+/// Median microseconds per thread to start so many that live at once, each of which answers once, and to end them.
+fn many_threads(threads: usize, starts: usize) -> f64 {
+    let start = |number| {
+        let all: Vec<_> = (0..threads)
+            .map(|_| {
+                let (answer, answered) = mpsc::channel();
+                let (end, ended) = mpsc::channel::<()>();
+                let thread = thread::spawn(move || {
+                    answer.send(number).expect("waited for");
+                    assert!(ended.recv().is_err(), "it is told to end");
+                });
+                (thread, answered, end)
+            })
+            .collect();
+        for (_, answered, _) in &all {
+            assert_eq!(answered.recv(), Ok(number), "every thread answers");
+        }
+        for (thread, _, end) in all {
+            drop(end);
+            thread.join().expect("the thread does not panic");
+        }
+        number
+    };
+    per_pool(threads, starts, start)
+}
+
 /// A thread for each worker that the job needs.
 pub(crate) fn spawn_and_join(measure: Measure, load: &Load) -> Option<f64> {
     const NO_PANIC: &str = "the thread does not panic";
@@ -98,6 +124,7 @@ pub(crate) fn spawn_and_join(measure: Measure, load: &Load) -> Option<f64> {
         Measure::ColdStart { .. } => Some(p50_of_starts(load.starts, |number| {
             thread::spawn(move || number).join().expect(NO_PANIC)
         })),
+        Measure::Pools { pools } => Some(many_threads(pools, load.starts)),
         Measure::FanOut => Some(fan_out::p50_of_fans(load.fans, |number| {
             let share = || (0..TASKS / WORKERS).map(|_| fan_out::work(number)).sum::<u64>();
             thread::scope(|scope| {
@@ -107,9 +134,16 @@ pub(crate) fn spawn_and_join(measure: Measure, load: &Load) -> Option<f64> {
             })
         })),
         Measure::Revival => Some(p50_until_begun(
-            load.starts,
+            load.revivals,
             count::threads(),
-            || thread::spawn(Instant::now),
+            // What its processor did in the last milliseconds decides how soon the next thread begins.
+            || {
+                thread::spawn(|| {
+                    let begun = Instant::now();
+                    thread::park_timeout(IDLE_TIMEOUT);
+                    begun
+                })
+            },
             |thread| thread.join().expect(NO_PANIC),
         )),
         _ => None,

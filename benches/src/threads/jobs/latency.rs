@@ -43,8 +43,6 @@ pub(crate) fn many_pools<P: Pool>(pools: usize, starts: usize) -> Option<f64> {
     if P::SHUTDOWN == Shutdown::Unsupported {
         return None;
     }
-    let live = count::threads();
-    let settle = || count::wait_until_at_most(live);
     let start = |number| {
         let all: Vec<P> = (0..pools).map(|_| P::new(1)).collect();
         let handles: Vec<_> = all.iter().map(|pool| pool.submit(move || number)).collect();
@@ -54,8 +52,15 @@ pub(crate) fn many_pools<P: Pool>(pools: usize, starts: usize) -> Option<f64> {
         all.into_iter().for_each(P::shutdown);
         number
     };
-    p50(1, settle, start);
-    Some(p50((starts / pools).max(3), settle, start) / pools as f64)
+    Some(per_pool(pools, starts, start))
+}
+
+/// Median microseconds that `start` takes, once all its threads of the last time are gone, per pool.
+pub(crate) fn per_pool(pools: usize, starts: usize, start: impl Fn(u64) -> u64) -> f64 {
+    let live = count::threads();
+    let settle = || count::wait_until_at_most(live);
+    p50(1, settle, &start);
+    p50((starts / pools).max(3), settle, &start) / pools as f64
 }
 
 /// Threads that nobody joins have left before the next start, so that they do not disturb it.

@@ -7,7 +7,8 @@ use crate::threads::count;
 use crate::threads::pool::Pool;
 use crate::timing::{PAUSE, median};
 
-const IDLE_TIMEOUT: Duration = Duration::from_millis(1);
+/// Of a worker, and of the bare thread beside it.
+pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_millis(1);
 
 /// `None` for a pool that keeps its workers.
 pub(crate) fn micros<P: Pool>(starts: usize) -> Option<f64> {

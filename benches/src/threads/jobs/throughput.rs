@@ -6,7 +6,7 @@ use std::thread::{self, Thread};
 use std::time::Instant;
 
 use crate::threads::pool::Pool;
-use crate::timing::Span;
+use crate::timing::{Span, median};
 
 /// Nanoseconds per task.
 pub(crate) fn with_handles<P: Pool>(workers: usize, producers: usize, tasks: usize) -> f64 {
@@ -40,6 +40,12 @@ fn submit_and_collect<P: Pool>(pool: &P, tasks: usize, handles: &mut Vec<P::Hand
     handles.extend((0..tasks).map(|number| pool.submit(move || number)));
     let sum: u64 = handles.drain(..).map(|handle| pool.wait(handle)).sum();
     assert_eq!(sum, tasks * (tasks - 1) / 2, "every task returns its number");
+}
+
+/// Median nanoseconds per task on two workers, of as many turns as it takes for few tasks to be many.
+pub(crate) fn growth<P: Pool>(tasks: usize) -> Option<f64> {
+    let turns = (100_000 / tasks).clamp(1, 50);
+    median((0..turns).map(|_| with_handles::<P>(2, 1, tasks)).collect())
 }
 
 /// Nanoseconds per task.
