@@ -35,6 +35,7 @@ trials! {
     brief_tasks_of_one_worker_start_in_the_order_of_their_submits
     a_worker_that_may_run_so_many_tasks_runs_no_more_of_them_ahead
     a_cancel_that_kills_meets_no_task_but_its_own
+    nothing_is_sent_ahead_where_a_cancel_kills
     a_task_with_a_limit_of_its_own_has_all_of_it_however_early_it_was_sent
     a_join_and_a_shutdown_leave_no_brief_task_behind
     arguments_of_every_size_find_their_way_between_brief_tasks
@@ -163,6 +164,30 @@ fn a_cancel_that_kills_meets_no_task_but_its_own() {
             TaskError::Cancelled(_) => assert!(was_pending),
             error => assert_eq!(*lost(&error).cause(), LostCause::Cancelled),
         }
+    }
+}
+
+/// Whether the worker's next request is there before this one is answered: after a while, if it is to come.
+fn sees_another_request() -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_micros(200) {}
+    let mut requests = libc::pollfd { fd: 3, events: libc::POLLIN, revents: 0 };
+    // SAFETY: one entry, which is this function's own.
+    let ready = unsafe { libc::poll(&raw mut requests, 1, 0) };
+    ready == 1
+}
+
+/// Else the kill could meet a worker that has just begun the next task.
+fn nothing_is_sent_ahead_where_a_cancel_kills() {
+    for kills in [false, true] {
+        let options = ProcessOptions::new().kill_on_cancel(kills);
+        let pool = warm(options.pool().max_workers(1).build().expect("`init` has run"));
+
+        let tasks: Vec<_> =
+            (0..MANY).map(|_| pool.submit(sees_another_request).expect("open")).collect();
+
+        let sent_ahead = tasks.into_iter().map(|task| task.collect().expect("it ran"));
+        assert_eq!(sent_ahead.filter(|&seen| seen).count() > 0, !kills);
     }
 }
 
