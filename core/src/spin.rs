@@ -5,15 +5,16 @@
 //! twice as long as has lately been enough, within limits. Without credit every 64th wait is a *trial*,
 //! long enough for a worker that must be woken first: after it caller and worker are both awake, and
 //! each finds the other soon. So is the first wait after a miss that ends a long run of hits: one
-//! disturbance puts everybody to sleep.
+//! disturbance puts everybody to sleep. Where another process is in between, three parties must be awake at once, and
+//! a round trip takes longer: hits are worth more time there, and a trial is followed by more long looks.
 
 use crate::sync::LOOKS;
 
 /// In a model, where nobody looks at all, the limits must differ from each other all the same.
 const UNIT: usize = if LOOKS == 0 { 1 } else { LOOKS };
 
-/// The credit of one waiting thread.
-#[derive(Clone, Copy, Debug, Default)]
+/// The credit of one waiting thread, for one kind of wait.
+#[derive(Clone, Copy, Debug)]
 pub struct Credit {
     left: u8,
     /// Waits until the next trial, if there is no credit.
@@ -24,6 +25,14 @@ pub struct Credit {
     run: u8,
     /// The next wait is a trial, credit or not.
     is_trial_due: bool,
+    /// There is more between who waits and what is waited for than memory.
+    is_far: bool,
+}
+
+impl Default for Credit {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Credit {
@@ -36,12 +45,28 @@ impl Credit {
     const TRIAL_LOOKS: usize = 100 * UNIT;
     /// After a trial somebody may still have to be woken.
     const LONG_LOOKS: usize = 25 * UNIT;
-    /// A hit that takes more has cost more than it was worth: somebody could have worked on this processor.
+    /// A hit that takes more has cost more than it was worth, some ten microseconds: somebody could have worked on this
+    /// processor.
     const WORTH_LOOKS: usize = 4 * UNIT;
+    /// The same where a round trip takes that long if everybody is awake.
+    const FAR_WORTH_LOOKS: usize = 8 * UNIT;
+    /// What a trial pays for that has found something, though late: somebody may have had to be woken.
+    const PER_TRIAL: u8 = Self::PER_HIT;
+    /// The same where three parties have to be awake at once.
+    const FAR_PER_TRIAL: u8 = 5;
 
     /// No credit; the first wait is a trial.
     pub const fn new() -> Self {
-        Self { left: 0, until_trial: 0, needed: 0, run: 0, is_trial_due: false }
+        Self { left: 0, until_trial: 0, needed: 0, run: 0, is_trial_due: false, is_far: false }
+    }
+
+    /// The same for waits that take a little longer, because another process is in between.
+    pub const fn far() -> Self {
+        Self { is_far: true, ..Self::new() }
+    }
+
+    const fn worth(&self) -> usize {
+        if self.is_far { Self::FAR_WORTH_LOOKS } else { Self::WORTH_LOOKS }
     }
 
     /// How often to look before this wait.
@@ -68,14 +93,14 @@ impl Credit {
         self.until_trial = Self::TRIAL_EVERY - 1;
         let was_trial = core::mem::take(&mut self.is_trial_due);
         match hit {
-            Some(looks) if looks <= Self::WORTH_LOOKS => {
+            Some(looks) if looks <= self.worth() => {
                 self.left = Self::FULL.min(self.left + Self::PER_HIT);
-                let lately = self.needed.min(Self::WORTH_LOOKS);
+                let lately = self.needed.min(self.worth());
                 self.needed = looks.max(lately - lately / 8);
                 self.run = self.run.saturating_add(1);
             }
             Some(_) if was_trial => {
-                self.left = Self::PER_HIT;
+                self.left = if self.is_far { Self::FAR_PER_TRIAL } else { Self::PER_TRIAL };
                 self.needed = Self::LONG_LOOKS / 2;
             }
             _ => {
@@ -155,5 +180,16 @@ mod tests {
         let looks = waits(&mut Credit::new(), 4, Some(Credit::WORTH_LOOKS + 1));
 
         assert_eq!(looks, [Credit::TRIAL_LOOKS, Credit::LONG_LOOKS, Credit::LONG_LOOKS, 0]);
+    }
+
+    #[test]
+    fn a_far_hit_is_worth_more_time_and_a_late_one_pays_for_five_more_after_a_trial() {
+        let worth_it = Some(2 * Credit::WORTH_LOOKS);
+        let looks = waits(&mut Credit::far(), 20, worth_it);
+        assert!(looks.iter().all(|&looks| looks > 0), "{looks:?}");
+
+        let late = Some(Credit::FAR_WORTH_LOOKS + 1);
+        let looks = waits(&mut Credit::far(), 8, late);
+        assert_eq!(looks.iter().filter(|&&looks| looks > 0).count(), 6, "{looks:?}");
     }
 }

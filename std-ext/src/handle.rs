@@ -149,7 +149,7 @@ impl<T> Handle<T> {
         if deadline.is_never() && self.run_here() {
             return true;
         }
-        if spin(|| self.is_done()) {
+        if spin(self.core.is_far(), || self.is_done()) {
             return true;
         }
         Bed::with(|bed| {

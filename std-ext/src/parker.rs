@@ -140,17 +140,20 @@ impl Park for ThreadParker {
     }
 }
 
-/// Looks for `done` for a few microseconds, if that has lately paid off for this thread.
-pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
+/// Looks for `done` for a few microseconds, if that has lately paid off for this thread, in waits for tasks of this
+/// distance.
+pub(crate) fn spin(is_far: bool, done: impl Fn() -> bool) -> bool {
     thread_local! {
-        static CREDIT: Cell<Credit> = const { Cell::new(Credit::new()) };
+        static NEAR: Cell<Credit> = const { Cell::new(Credit::new()) };
+        static FAR: Cell<Credit> = const { Cell::new(Credit::far()) };
     }
     if !several_processors() {
         return false;
     }
-    let mut credit = CREDIT.with(Cell::get);
+    let place = if is_far { &FAR } else { &NEAR };
+    let mut credit = place.with(Cell::get);
     let looks = credit.looks();
-    CREDIT.with(|place| place.set(credit));
+    place.with(|place| place.set(credit));
     if looks == 0 {
         return false;
     }
@@ -159,7 +162,7 @@ pub(crate) fn spin(done: impl Fn() -> bool) -> bool {
         done()
     });
     credit.settle(hit);
-    CREDIT.with(|place| place.set(credit));
+    place.with(|place| place.set(credit));
     hit.is_some()
 }
 

@@ -222,6 +222,8 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
     #[cfg(feature = "alloc")]
     const LABELS: bool = K::Memory::LABELS;
 
+    const FAR: bool = K::TAKES_AHEAD;
+
     #[cfg(feature = "alloc")]
     fn with_slabs<R>(keep: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
         K::with_slabs(keep)

@@ -148,6 +148,7 @@ pub(super) struct VTable {
     /// Takes the output's receipt.
     pub(super) receipt: Option<unsafe fn(NonNull<Header>) -> Option<Receipt>>,
     pub(super) free: unsafe fn(NonNull<Header>),
+    pub(super) is_far: bool,
     pub(super) cancelled: unsafe fn(*const (), &Withdrawn<'_>),
     pub(super) claimed_inline: unsafe fn(*const ()),
     pub(super) asks_to_stop: unsafe fn(*const ()) -> bool,
@@ -175,6 +176,7 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         drop_outcome: Self::drop_outcome,
         receipt: if J::RECEIPT.is_some() { Some(Self::receipt) } else { None },
         free: Self::free,
+        is_far: A::FAR,
         cancelled: Self::cancelled,
         claimed_inline: Self::claimed_inline,
         asks_to_stop: Self::asks_to_stop,

@@ -70,6 +70,12 @@ impl<T, E> Handle<T, E> {
         self.task.header().state.get().end().is_some()
     }
 
+    /// Whether the task runs [far away](crate::executor::WorkerKind::TAKES_AHEAD), so that waiting for it takes a little
+    /// longer.
+    pub fn is_far(&self) -> bool {
+        self.task.header().vtable.is_far
+    }
+
     /// True if the outcome was moved out.
     pub fn is_taken(&self) -> bool {
         self.task.header().state.get().is_taken()

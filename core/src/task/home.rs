@@ -29,6 +29,9 @@ pub(crate) unsafe trait Home: Sync {
     #[cfg(feature = "alloc")]
     const LABELS: bool = false;
 
+    /// Whether tasks run somewhere else than on their workers' own threads: whoever waits for one waits a little longer.
+    const FAR: bool = false;
+
     /// Calls `keep` with the calling thread's slabs, if it has any.
     #[cfg(feature = "alloc")]
     fn with_slabs<R>(keep: impl FnOnce(&mut Slabs) -> R) -> Option<R> {

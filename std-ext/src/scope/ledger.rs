@@ -147,7 +147,7 @@ impl Ledger {
             if self.count.fetch_sub(1, Ordering::AcqRel) != 1 {
                 // A token may be left from an earlier wait.
                 while !self.is_done() {
-                    if !help() && !spin(|| self.is_done()) {
+                    if !help() && !spin(false, || self.is_done()) {
                         bed.sleep(Deadline::NEVER);
                     }
                 }
