@@ -206,7 +206,7 @@ impl<T: Send> Listed for Handle<Held<T>> {
 impl<'scope> Scope<'scope, '_> {
     /// Submits a closure, which may borrow what outlives the scope; so may its result.
     ///
-    /// The task is one allocation; if the scope's caller is a worker of the pool, two.
+    /// If the scope's caller is a worker of the pool, the task takes an allocation.
     ///
     /// # Errors
     ///
