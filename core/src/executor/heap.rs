@@ -1,4 +1,5 @@
-//! An engine on the heap: tasks as many as memory holds, in slabs of the threads that submit them, and a growable queue.
+//! An engine on the heap: tasks as many as memory holds, in slabs of the threads that submit them, and a
+//! growable queue.
 //!
 //! # Stubs
 //! A task that a waiting worker claims leaves a stub in the queue, and if that worker is the only one

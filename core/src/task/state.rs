@@ -22,7 +22,8 @@
 //! - **S1** One thread at a time leaves `pending`: it is the resolver and alone may touch the cell
 //!   until it publishes, or gives the task back.
 //! - **S2** A published phase does not change.
-//! - **S3** Whoever completes the set {`HANDLE_GONE`, `ENTRY_GONE`, `SETTLED`} frees the task.
+//! - **S3** Whoever completes the set {`HANDLE_GONE`, `ENTRY_GONE`, `SETTLED`} frees the task; a resolver that finds
+//!   the first two there, and nobody to tell, need not set the third (T11).
 //! - **S4** The outcome of a published task belongs to the handle; without a handle to the
 //!   resolver.
 //! - **S5** The waker slot belongs to the waiter that set `SLOT` while `WAITER` is clear, and to
@@ -40,8 +41,8 @@
 //! | T7 `release_handle` | `HANDLE_GONE` | handle |
 //! | T8 `arm`, `disarm` | `SLOT`, `WAITER` | waiter |
 //! | T9 `request_cancel` | `CANCEL_REQUESTED`, unless it is over | handle |
-//! | T11 `publish` | nothing | resolver that finds handle and entry gone and nobody to tell: it frees the task |
 //! | T10 `give_back` | running → pending, not `ENTRY_GONE` | worker that claimed it by T1 and has not run it |
+//! | T11 `publish` | nothing | resolver that finds handle and entry gone and nobody to tell: it frees the task |
 //!
 //! # Edges
 //! - **E1** `publish` (Release) / reading an end (Acquire): the outcome is seen.
