@@ -9,7 +9,9 @@
 
 pub(crate) use std::sync::{Arc, Weak};
 
-pub(crate) use asyncpal_core::sync::{AtomicUsize, LastUse, Ordering, UnsafeCell, fence};
+pub(crate) use asyncpal_core::sync::{
+    AtomicUsize, LastUse, Ordering, UnsafeCell, fence, rmw_fence,
+};
 
 pub(crate) use imp::*;
 

@@ -25,7 +25,7 @@
 //! # Transitions
 //! | name | change | by | when |
 //! |---|---|---|---|
-//! | C1 `after_push` | clear the lowest idle bit and set `called`, or set the lowest free live bit, or nothing | submitter | after its push |
+//! | C1 `after_push`, `call` | clear the lowest idle bit and set `called`, or set the lowest free live bit, or nothing | submitter; who sees to it that somebody looks | after its push; at any time |
 //! | C2 `go_idle` | set own idle bit | worker | it found the queue empty; it looks once more afterwards |
 //! | C3 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something |
 //! | C5 `after_timeout` | the same | worker | its keep-alive elapsed |
@@ -41,11 +41,11 @@
 //! is awake, and looks at the queue once more like every awake worker.
 //!
 //! # Edges
-//! - **F1 ↔ F2** fence in `after_push` / fence in `go_idle`: the submitter sees the sleeper, or the
+//! - **F1 ↔ F2** fence in `after_push` or `call` / fence in `go_idle`: the submitter sees the sleeper, or the
 //!   sleeper sees the task.
-//! - **F1 ↔ F3** fence in `after_push` / fence in `leave`: the submitter sees that nobody lives, or
+//! - **F1 ↔ F3** fence in `after_push` or `call` / fence in `leave`: the submitter sees that nobody lives, or
 //!   the leaver sees the task.
-//! - **F1 ↔ F4** fence in `after_push` / fence in `answer`: the submitter sees that nobody is called, or the
+//! - **F1 ↔ F4** fence in `after_push` or `call` / fence in `answer`: the submitter sees that nobody is called, or the
 //!   worker sees the task (I5).
 //! - **C7** `leave` (Release) / claiming the free slot (Acquire): the slot's fields pass to the
 //!   next worker.
@@ -68,7 +68,7 @@ mod policy;
 use crossbeam_utils::CachePadded;
 
 use self::policy::{BANK, Word};
-use crate::sync::{AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicUsize, Ordering, fence, rmw_fence};
 
 /// Storage for one word: that of 31 slots (15 on targets with 32-bit words).
 pub type Bank = CachePadded<AtomicUsize>;
@@ -142,9 +142,22 @@ impl<B: AsRef<[Bank]>> Census<B> {
     }
 
     /// C1. `wants_worker` says whether one more worker is wanted although somebody is awake.
+    ///
+    /// What made the task reachable was a read-modify-write of this thread; else it [calls](Self::call).
     pub fn after_push(&self, wants_worker: impl Fn() -> bool) -> AfterPush {
         // ORDERING: SeqCst, F1.
+        rmw_fence(Ordering::SeqCst);
+        self.find_worker(wants_worker)
+    }
+
+    /// C1, by whoever has not just pushed a task, but sees to it that somebody looks.
+    pub fn call(&self, wants_worker: impl Fn() -> bool) -> AfterPush {
+        // ORDERING: SeqCst, F1.
         fence(Ordering::SeqCst);
+        self.find_worker(wants_worker)
+    }
+
+    fn find_worker(&self, wants_worker: impl Fn() -> bool) -> AfterPush {
         loop {
             let mut free = None;
             let mut somebody_lives = false;

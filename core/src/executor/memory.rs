@@ -93,7 +93,7 @@ pub trait Store<K: WorkerKind>: Send + Sync {
         submitted: Instant,
     ) -> Made<K, J>;
 
-    /// Appends an entry.
+    /// Appends an entry: what makes it reachable is a read-modify-write (C1 of the census).
     fn push(&self, entry: Entry<K>);
 
     /// Puts back the entry of a task that was popped and given back: before those that were pushed, if

@@ -32,7 +32,8 @@ impl<K: WorkerKind> Engine<K> {
         this.store.push(entry);
         this.note_pending();
 
-        let reason = match Self::call_for_worker(this) {
+        let called = this.census.after_push(|| this.may_grow());
+        let reason = match Self::follow(this, called) {
             // The fence F1 is behind: the closer saw the task, or this thread sees the phase.
             Ok(()) => this.refusal(),
             Err(cause) => {
@@ -130,12 +131,17 @@ impl<K: WorkerKind> Engine<K> {
     ///
     /// If nobody lives and none could be spawned. Then the caller drains the queue.
     pub(super) fn call_for_worker(this: &Shared<K>) -> Result<(), K::Failure> {
-        let mut failed = false;
-        let clock = || this.kind.clock().now();
+        Self::follow(this, this.census.call(|| this.may_grow()))
+    }
+
+    fn may_grow(&self) -> bool {
+        self.wants_worker() && self.growth.is_due(|| self.kind.clock().now())
+    }
+
+    /// Wakes or spawns whom the census has named; if there can be nobody, asks it again.
+    fn follow(this: &Shared<K>, mut called: AfterPush) -> Result<(), K::Failure> {
         loop {
-            // After a failure growth must wait; only that nobody lives is worth another try.
-            let grows = || !failed && this.wants_worker() && this.growth.is_due(clock);
-            match this.census.after_push(grows) {
+            match called {
                 AfterPush::Leave => return Ok(()),
                 AfterPush::Wake(slot) => {
                     this.kind.parker(slot).unpark();
@@ -148,7 +154,6 @@ impl<K: WorkerKind> Engine<K> {
                         return Ok(());
                     }
                     let Err((cause, verdict)) = Self::start(this, slot) else { return Ok(()) };
-                    failed = true;
                     if this.pending() == 0 {
                         return Ok(());
                     }
@@ -157,6 +162,8 @@ impl<K: WorkerKind> Engine<K> {
                     }
                 }
             }
+            // After a failure growth must wait; only that nobody lives is worth another try.
+            called = this.census.call(|| false);
         }
     }
 

@@ -80,6 +80,9 @@ pub fn fence(order: Ordering) {
     loom::sync::atomic::fence(order);
 }
 
+/// The same: what processors make of a read-modify-write before it is not in the model.
+pub use fence as rmw_fence;
+
 /// Lets other threads run.
 pub fn spin_loop() {
     loom::hint::spin_loop();

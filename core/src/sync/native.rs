@@ -6,11 +6,11 @@ pub use core::hint::spin_loop;
 pub use alloc::sync::Arc;
 
 #[cfg(asyncpal_pauses)]
-pub use super::pauses::{AtomicPtr, AtomicUsize, fence};
+pub use super::pauses::{AtomicPtr, AtomicUsize, fence, rmw_fence};
 pub use super::plain::{LastUse, UnsafeCell};
 pub(crate) use super::plain::{array, constructor, words};
 #[cfg(not(asyncpal_pauses))]
-pub use super::processor::{AtomicPtr, AtomicUsize, fence};
+pub use super::processor::{AtomicPtr, AtomicUsize, fence, rmw_fence};
 
 /// How often a thread looks again before it takes the long way round.
 pub const SPINS: usize = 32;

@@ -60,6 +60,13 @@ pub fn fence(order: Ordering) {
     native::fence(order);
 }
 
+/// The same where the last store was a read-modify-write.
+#[inline]
+pub fn rmw_fence(order: Ordering) {
+    pause();
+    native::rmw_fence(order);
+}
+
 /// A word, with a pause before each operation.
 #[derive(Debug)]
 #[repr(transparent)]

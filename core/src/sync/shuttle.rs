@@ -8,7 +8,7 @@
 pub use alloc::sync::Arc;
 
 pub use ::shuttle::hint::spin_loop;
-pub use ::shuttle::sync::atomic::{AtomicPtr, AtomicUsize, fence};
+pub use ::shuttle::sync::atomic::{AtomicPtr, AtomicUsize, fence, fence as rmw_fence};
 
 pub use super::plain::{LastUse, UnsafeCell};
 pub(crate) use super::plain::{array, constructor, words};

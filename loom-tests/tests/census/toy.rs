@@ -80,14 +80,21 @@ impl Toy {
 
     pub fn submit(self: &Arc<Self>) {
         self.pushed.fetch_add(1, Relaxed);
-        self.call_for_worker();
+        self.follow(self.census.after_push(|| self.wants_worker()));
+    }
+
+    fn call_for_worker(self: &Arc<Self>) {
+        self.follow(self.census.call(|| self.wants_worker()));
+    }
+
+    fn wants_worker(&self) -> bool {
+        self.pending() > self.live()
     }
 
     /// As the engine's; a submitter here never gives up.
-    fn call_for_worker(self: &Arc<Self>) {
+    fn follow(self: &Arc<Self>, mut called: AfterPush) {
         loop {
-            let wanted = || self.pending() > self.live();
-            match self.census.after_push(wanted) {
+            match called {
                 AfterPush::Leave => return,
                 AfterPush::Wake(slot) => return self.seats[slot].parker.unpark(),
                 AfterPush::Spawn(slot) if spend(&self.failing_spawns) => {
@@ -103,6 +110,7 @@ impl Toy {
                     return;
                 }
             }
+            called = self.census.call(|| self.wants_worker());
         }
     }
 

@@ -29,7 +29,7 @@
 //! `loom-tests/tests/pool/room.rs`
 
 use crate::clock::Deadline;
-use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, fence, lock, wait};
+use crate::sync::{AtomicUsize, Condvar, Mutex, Ordering, fence, lock, rmw_fence, wait};
 
 #[derive(Debug)]
 pub(super) struct Room {
@@ -109,7 +109,7 @@ impl Room {
         // ORDERING: Relaxed: M3 follows.
         self.taken.fetch_sub(1, Ordering::Relaxed);
         // ORDERING: SeqCst, M3.
-        fence(Ordering::SeqCst);
+        rmw_fence(Ordering::SeqCst);
         // ORDERING: Relaxed: M3 is before.
         if self.waiting.load(Ordering::Relaxed) > 0 {
             // Under the lock: not between a waiter's look and its sleep.
