@@ -37,7 +37,9 @@ impl Tokens {
     #[must_use]
     pub(crate) fn give_back(&self, count: usize) -> bool {
         // ORDERING: Release, M1: what this thread did in the memory happens before its freeing.
-        let is_last = self.0.fetch_sub(count, Ordering::Release) == count;
+        let before = self.0.fetch_sub(count, Ordering::Release);
+        debug_assert!(before >= count, "tokens that were given back twice");
+        let is_last = before == count;
         if is_last {
             // ORDERING: Acquire, M1: so does what all others did.
             fence(Ordering::Acquire);

@@ -28,7 +28,7 @@ use super::live::Live;
 use super::observers::Callbacks;
 use super::running::{Clocked, Running, Withdrawn};
 #[cfg(feature = "alloc")]
-use super::slab;
+use super::slab::Token;
 use super::state::{End, State};
 use crate::clock::Instant;
 use crate::sync::{LastUse, UnsafeCell, Untracked};
@@ -318,10 +318,11 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
             // SAFETY: S3; the task is of this type.
             unsafe { task.cast::<Task<J, J::Output, E>>().drop_in_place() };
         }
-        // SAFETY: the function is in the table of tasks in slabs only.
-        if let Some(vacant) = unsafe { slab::give_back(task) } {
-            // Without a call it is freed.
-            let _ = A::with_slabs(|slabs| slabs.keep(vacant));
+        // SAFETY: the function is in the table of tasks in slabs only, and the task is gone.
+        let mut token = Some(unsafe { Token::of(task) });
+        A::with_slabs(|slabs| token.take().into_iter().for_each(|token| slabs.take_back(token)));
+        if let Some(token) = token {
+            token.give_back();
         }
     }
 

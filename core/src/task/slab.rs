@@ -8,7 +8,7 @@
 //! # State
 //! | field | touched by |
 //! |---|---|
-//! | `Slabs::{open, used, made, spare}` | the owner |
+//! | `Slabs::{open, used, made, spare, freed}` | the owner |
 //! | `Slab::tokens` | all: one token per task that lives in the slab, and the owner's hold while it is open |
 //! | the rest of a slab | what has been used: the parties of the task there; the rest: the owner |
 //!
@@ -17,6 +17,9 @@
 //!   owner makes no more.
 //! - **B2** A slab lies at a multiple of `SLAB_BYTES` and is not longer, so that the address of a task says where its
 //!   slab begins.
+//! - **B3** A thread gives the tokens of tasks that it frees one after the other back together: with the next task of
+//!   another slab, when it takes another slab for its own tasks, with those of the same slab that it closes, or when
+//!   it ends. Until then they keep the one slab.
 //!
 //! # The spare
 //! A thread keeps one empty slab for its next one: that with the highest address. Where the heap is one growing
@@ -115,21 +118,29 @@ impl Drop for Vacant {
     }
 }
 
-/// Gives the memory of a task in a slab back. The slab, if that was the last of it.
-///
-/// # Safety
-///
-/// The memory came from [`Slabs::place`], and nobody reaches it any more.
-pub(super) unsafe fn give_back<T>(task: NonNull<T>) -> Option<Vacant> {
-    let begins = |address: usize| address & !(SLAB_BYTES - 1);
-    let slab = task.as_ptr().map_addr(begins).cast();
-    // SAFETY: B2: the task's slab begins there, and not at zero.
-    let slab = unsafe { NonNull::new_unchecked(slab) };
-    // SAFETY: the token was made with the task.
-    unsafe { Slab::give_back(slab, 1) }
+/// The token of a task in a slab that is gone.
+#[must_use]
+pub(crate) struct Token(NonNull<Slab>);
+
+impl Token {
+    /// # Safety
+    ///
+    /// The task's memory came from [`Slabs::place`], and nobody reaches it any more.
+    pub(super) unsafe fn of<T>(task: NonNull<T>) -> Self {
+        let begins = |address: usize| address & !(SLAB_BYTES - 1);
+        let slab = task.as_ptr().map_addr(begins).cast();
+        // SAFETY: B2: the task's slab begins there, and not at zero.
+        Self(unsafe { NonNull::new_unchecked(slab) })
+    }
+
+    /// Gives it back at once.
+    pub(super) fn give_back(self) {
+        // SAFETY: the token was made with the task.
+        drop(unsafe { Slab::give_back(self.0, 1) });
+    }
 }
 
-/// Where one thread makes its tasks: 4 KiB at a time, side by side. It keeps twice that at most, until it is
+/// Where one thread makes its tasks: 4 KiB at a time, side by side. It keeps three times that at most, until it is
 /// dropped, beside the slabs in which tasks live.
 pub struct Slabs {
     open: Option<NonNull<Slab>>,
@@ -138,6 +149,8 @@ pub struct Slabs {
     /// Tasks that were ever made in it.
     made: usize,
     spare: Option<Vacant>,
+    /// Tokens of one slab that are this thread's to give back.
+    freed: Option<(NonNull<Slab>, usize)>,
 }
 
 // SAFETY: it may move to another thread with the slabs that it alone makes tasks in.
@@ -146,7 +159,7 @@ unsafe impl Send for Slabs {}
 impl Slabs {
     /// No memory yet.
     pub const fn new() -> Self {
-        Self { open: None, used: BYTES, made: 0, spare: None }
+        Self { open: None, used: BYTES, made: 0, spare: None, freed: None }
     }
 
     /// Memory for a task, with a token of its slab; `None` if a task of that size gets memory of its own.
@@ -156,7 +169,10 @@ impl Slabs {
         }
         let mut begin = self.used.next_multiple_of(layout.align());
         if begin + layout.size() > BYTES {
-            let vacant = self.close().or_else(|| self.spare.take());
+            let vacant = self.close().or_else(|| {
+                self.settle();
+                self.spare.take()
+            });
             self.open = Some(vacant.map_or_else(Slab::allocate, Vacant::renew));
             begin = size_of::<Slab>();
         }
@@ -167,8 +183,29 @@ impl Slabs {
         Some(unsafe { slab.add(begin) })
     }
 
+    /// Gives a token back, together with those of the same slab that come in a row.
+    pub(crate) fn take_back(&mut self, token: Token) {
+        match &mut self.freed {
+            Some((slab, count)) if *slab == token.0 => *count += 1,
+            _ => {
+                self.settle();
+                self.freed = Some((token.0, 1));
+            }
+        }
+    }
+
+    /// Gives back what it has taken back.
+    fn settle(&mut self) {
+        // SAFETY: these tokens were made with tasks, and are used no more.
+        let vacant =
+            self.freed.take().and_then(|(slab, count)| unsafe { Slab::give_back(slab, count) });
+        if let Some(vacant) = vacant {
+            self.keep(vacant);
+        }
+    }
+
     /// Keeps it for its next slab, if it has none higher in memory.
-    pub(crate) fn keep(&mut self, vacant: Vacant) {
+    fn keep(&mut self, vacant: Vacant) {
         if self.spare.as_ref().is_none_or(|spare| spare.address() < vacant.address()) {
             self.spare = Some(vacant);
         }
@@ -177,9 +214,13 @@ impl Slabs {
     /// Makes no more tasks in the open slab. The slab, if those that it made are gone.
     fn close(&mut self) -> Option<Vacant> {
         self.used = BYTES;
-        let made = core::mem::take(&mut self.made);
-        // SAFETY: what has been handed out of the hold is in other hands.
-        self.open.take().and_then(|slab| unsafe { Slab::give_back(slab, Tokens::HOLD - made) })
+        let slab = self.open.take()?;
+        let mut rest = Tokens::HOLD - core::mem::take(&mut self.made);
+        if let Some((_, freed)) = self.freed.take_if(|(freed, _)| *freed == slab) {
+            rest += freed;
+        }
+        // SAFETY: what has been handed out of the hold is in other hands, but for what was taken back.
+        unsafe { Slab::give_back(slab, rest) }
     }
 }
 
@@ -192,6 +233,7 @@ impl Default for Slabs {
 impl Drop for Slabs {
     fn drop(&mut self) {
         drop(self.close());
+        self.settle();
     }
 }
 
@@ -211,20 +253,30 @@ mod tests {
         Err(_) => unreachable!(),
     };
 
+    fn make(slabs: &mut Slabs, count: usize) -> Vec<NonNull<u8>> {
+        (0..count).map(|_| slabs.place(CELL).expect("it is small")).collect()
+    }
+
+    fn token(place: NonNull<u8>) -> Token {
+        // SAFETY: nobody has made anything there, and each test asks once for each place.
+        unsafe { Token::of(place) }
+    }
+
+    fn slab_of(place: NonNull<u8>) -> usize {
+        place.addr().get() & !(SLAB_BYTES - 1)
+    }
+
     #[test]
     fn tasks_lie_side_by_side_and_each_knows_its_slab() {
         let mut slabs = Slabs::new();
-        let places: Vec<_> = (0..100).map(|_| slabs.place(CELL).expect("it is small")).collect();
+        let places = make(&mut slabs, 100);
 
         // Another slab may lie anywhere.
         let behind = |pair: &&[NonNull<u8>]| pair[0].addr().get() + 80 == pair[1].addr().get();
         assert!(places.windows(2).filter(behind).count() >= 97);
 
         drop(slabs);
-        for place in places {
-            // SAFETY: each is given back once.
-            drop(unsafe { give_back(place) });
-        }
+        places.into_iter().for_each(|place| token(place).give_back());
     }
 
     #[test]
@@ -236,8 +288,7 @@ mod tests {
             let place = slabs.place(layout).expect("it is small");
 
             assert!(place.addr().get().is_multiple_of(align));
-            // SAFETY: it is given back once.
-            drop(unsafe { give_back(place) });
+            token(place).give_back();
         }
     }
 
@@ -253,36 +304,65 @@ mod tests {
     #[test]
     fn who_finds_the_open_slab_empty_goes_on_in_it() {
         let mut slabs = Slabs::new();
-        let first = slabs.place(CELL).expect("it is small");
-        // SAFETY: it is given back once.
-        assert!(unsafe { give_back(first) }.is_none(), "the owner's hold keeps it");
+        let first = make(&mut slabs, 1)[0];
+        slabs.take_back(token(first));
 
         for _ in 0..100 {
-            let place = slabs.place(CELL).expect("it is small");
-            assert_eq!(place.addr().get() / SLAB_BYTES, first.addr().get() / SLAB_BYTES);
-            // SAFETY: as above.
-            drop(unsafe { give_back(place) });
+            let place = make(&mut slabs, 1)[0];
+            assert_eq!(slab_of(place), slab_of(first));
+            slabs.take_back(token(place));
         }
+    }
+
+    #[test]
+    fn what_is_taken_back_goes_once_another_slab_has_its_turn() {
+        let (mut maker, mut other) = (Slabs::new(), Slabs::new());
+        let places = make(&mut maker, 100);
+        drop(maker);
+        let first = slab_of(places[0]);
+
+        for &place in places.iter().take_while(|&&place| slab_of(place) == first) {
+            other.take_back(token(place));
+            assert!(other.spare.is_none());
+        }
+        let mut rest = places.into_iter().skip_while(|&place| slab_of(place) == first);
+        other.take_back(token(rest.next().expect("they are more than one slab's")));
+
+        assert_eq!(other.spare.as_ref().map(|spare| spare.address().get()), Some(first));
+        rest.for_each(|place| other.take_back(token(place)));
+    }
+
+    #[test]
+    fn what_was_taken_back_goes_once_although_a_slab_of_its_own_comes_between() {
+        let (mut maker, mut other) = (Slabs::new(), Slabs::new());
+        let places = make(&mut maker, 40);
+        drop(maker);
+        let (first, last) = places.split_at(39);
+
+        first.iter().for_each(|&place| other.take_back(token(place)));
+        let own = make(&mut other, 1)[0];
+        assert!(other.spare.is_none(), "one task lives");
+        other.take_back(token(last[0]));
+        other.take_back(token(own));
+
+        assert_eq!(other.spare.as_ref().map(|spare| spare.address().get()), Some(slab_of(last[0])));
     }
 
     #[test]
     fn the_spare_is_the_highest_in_memory_and_comes_before_the_allocator() {
         let mut slabs = Slabs::new();
-        let places: Vec<_> = (0..500).map(|_| slabs.place(CELL).expect("it is small")).collect();
+        let places = make(&mut slabs, 500);
         let kept = |slabs: &Slabs| slabs.spare.as_ref().map(|spare| spare.address().get());
+        // The last one stays open.
+        let open = slab_of(*places.last().expect("there are some"));
+        let highest = places.iter().map(|&place| slab_of(place)).filter(|&slab| slab != open).max();
 
-        let mut highest = None;
-        for &place in &places {
-            // SAFETY: each is given back once.
-            if let Some(vacant) = unsafe { give_back(place) } {
-                highest = highest.max(Some(vacant.address().get()));
-                slabs.keep(vacant);
-            }
-        }
+        places.into_iter().for_each(|place| slabs.take_back(token(place)));
 
         assert_eq!(kept(&slabs), highest);
-        let next = (0..100).map(|_| slabs.place(CELL).expect("it is small").addr().get());
-        assert!(next.map(|place| place & !(SLAB_BYTES - 1)).any(|slab| Some(slab) == highest));
+        let places = make(&mut slabs, 100);
+        assert!(places.iter().any(|&place| Some(slab_of(place)) == highest));
         assert_eq!(kept(&slabs), None);
+        places.into_iter().for_each(|place| token(place).give_back());
     }
 }

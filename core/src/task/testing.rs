@@ -1,5 +1,6 @@
 //! Tasks without an engine, for the models of this module.
 
+use core::cell::RefCell;
 use core::ptr::NonNull;
 
 use super::entry::{Popped, TaskRef};
@@ -36,6 +37,10 @@ impl Drop for Home {
 
 // SAFETY: the home lives in an `Arc`, whose count `retain` and `release` change.
 unsafe impl super::home::Home for Home {
+    fn with_slabs<R>(use_them: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
+        SLABS.with(|slabs| slabs.borrow_mut().as_mut().map(use_them))
+    }
+
     fn withdrawn(&self) {
         // ORDERING: Relaxed: counted only.
         self.withdrawn.fetch_add(1, Ordering::Relaxed);
@@ -74,13 +79,27 @@ pub fn task<E, J: Job<(), E>>(job: J, home: &Arc<Home>) -> (TaskRef<(), E>, Hand
     heap_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0), alone)
 }
 
-/// The same in a slab.
-pub fn task_in<E, J: Job<(), E>>(
-    slabs: &mut Slabs,
+loom::thread_local! {
+    static SLABS: RefCell<Option<Slabs>> = RefCell::new(None);
+}
+
+/// Calls `f` as a thread that has slabs until then.
+pub fn with_slabs<R>(f: impl FnOnce() -> R) -> R {
+    SLABS.with(|slabs| slabs.replace(Some(Slabs::new())));
+    let returned = f();
+    let slabs = SLABS.with(RefCell::take);
+    drop(slabs);
+    returned
+}
+
+/// A task in a slab of this thread.
+pub fn task_in_slab<E, J: Job<(), E>>(
     job: J,
     home: &Arc<Home>,
 ) -> (TaskRef<(), E>, Handle<J::Output, E>) {
-    let place = |layout| Some(slabs.place(layout).expect("it is small"));
+    let place =
+        |layout| <Home as super::home::Home>::with_slabs(|slabs| slabs.place(layout)).flatten();
+    let place = |layout| Some(place(layout).expect("it is small, and there are slabs"));
     heap_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0), place)
 }
 
