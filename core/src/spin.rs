@@ -8,6 +8,10 @@
 //! disturbance puts everybody to sleep. Where another process is in between, three parties must be awake at once, and
 //! a round trip takes longer: hits are worth more time there, and a trial is followed by more long looks.
 
+mod offers;
+
+pub use offers::Offers;
+
 use crate::sync::LOOKS;
 
 /// In a model, where nobody looks at all, the limits must differ from each other all the same.

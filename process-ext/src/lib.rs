@@ -57,8 +57,6 @@ mod parker {
 #[doc(hidden)]
 pub mod proxy;
 #[cfg(target_os = "linux")]
-mod search;
-#[cfg(target_os = "linux")]
 mod serve_stdio;
 #[cfg(target_os = "linux")]
 mod worker_main;

@@ -10,10 +10,11 @@ use std::io::{self, IoSlice, Write as _};
 use std::os::fd::AsFd as _;
 use std::time::Instant;
 
+use asyncpal_std::kind::Search;
+
 use crate::error::DecodeError;
 use crate::panics;
 use crate::remote::{Outcome, SameBuild};
-use crate::search::Search;
 use crate::sync::{AtomicBool, Ordering};
 use crate::sys::poll::{self, Watch};
 use crate::sys::{object, pipe, worker};
@@ -130,7 +131,7 @@ fn run(mut link: Link) -> Result<(), Stop> {
         return Err(Stop::Protocol(String::from("the parent is another build of this program")));
     };
     worker::set_process_name(&init.name);
-    link.search = (frame.header.aux == 1).then(Search::new);
+    link.search = (frame.header.aux == 1).then(Search::by_calls);
     let limit = link.set_limit(init.max_frame_bytes);
     let mut server = Server { build, bench: Bench::new(limit) };
 

@@ -17,6 +17,7 @@ use crate::error::{BrokenCause, BuildError, PoolError};
 pub use crate::failure::Failure;
 pub use crate::observe::LabelledJob;
 pub use crate::parker::ThreadParker;
+pub use crate::search::Search;
 use crate::sync::Arc;
 pub use crate::watcher::{CancelBell, hear_cancels};
 

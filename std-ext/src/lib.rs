@@ -21,6 +21,7 @@ mod parker;
 mod pool;
 mod running;
 mod scope;
+mod search;
 mod slabs;
 mod sync;
 mod threads;

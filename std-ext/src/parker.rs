@@ -25,10 +25,10 @@ use std::task::Wake;
 
 use asyncpal_core::clock::Instant;
 use asyncpal_core::park::{Park, Unparked};
-use asyncpal_core::spin::Credit;
 
 use crate::clock::Deadline;
 use crate::inline::CurrentWorker;
+use crate::search::Search;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock, program, thread_local};
 
@@ -144,26 +144,17 @@ impl Park for ThreadParker {
 /// distance.
 pub(crate) fn spin(is_far: bool, done: impl Fn() -> bool) -> bool {
     thread_local! {
-        static NEAR: Cell<Credit> = const { Cell::new(Credit::new()) };
-        static FAR: Cell<Credit> = const { Cell::new(Credit::far()) };
+        static NEAR: Cell<Search> = const { Cell::new(Search::near()) };
+        static FAR: Cell<Search> = const { Cell::new(Search::far()) };
     }
     if !several_processors() {
         return false;
     }
     let place = if is_far { &FAR } else { &NEAR };
-    let mut credit = place.with(Cell::get);
-    let looks = credit.looks();
-    place.with(|place| place.set(credit));
-    if looks == 0 {
-        return false;
-    }
-    let hit = (1..=looks).find(|_| {
-        core::hint::spin_loop();
-        done()
-    });
-    credit.settle(hit);
-    place.with(|place| place.set(credit));
-    hit.is_some()
+    let mut search = place.with(Cell::get);
+    let found = search.spin(done);
+    place.with(|place| place.set(search));
+    found
 }
 
 /// A calling thread that waits for tasks.

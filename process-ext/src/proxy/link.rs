@@ -5,7 +5,8 @@ use std::io::{self, IoSlice, Write as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
-use crate::search::Search;
+use asyncpal_std::kind::Search;
+
 use crate::sys::lifeline::Lifeline;
 use crate::sys::pipe::{self, Pipe};
 use crate::sys::poll::{self, Watch};
@@ -111,7 +112,7 @@ impl Link {
             replies: File::from(replies.reader),
             decoder: Decoder::new(limit),
             packets: Packets::Never,
-            search: Search::new(),
+            search: Search::by_calls(),
             unread: requests.reader,
             _lifeline: lifeline,
         };
