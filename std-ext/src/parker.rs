@@ -12,8 +12,8 @@
 //! - **P3** leaving a token (Release) / taking it (Acquire): what the waker did is seen.
 //!
 //! # Spinning
-//! A caller looks for the end of its task before it sleeps, as long as its credit says, and never on
-//! one processor. Workers do the like in the worker loop, before they announce themselves idle.
+//! A caller looks for the end of its task before it sleeps (`search`), and never on one processor. Workers
+//! do the like in the worker loop, before they announce themselves idle.
 //!
 //! # Progress
 //! `unpark` is wait-free but for the lock that guards the thread's handle, which it takes only
@@ -133,11 +133,22 @@ impl Park for ThreadParker {
         if self.token.leave() {
             // Out of the lock: the sleeper may be back before this thread goes on.
             let sleeper = lock(&self.sleeper).clone();
+            calls_workers(true);
             if let Some(thread) = sleeper {
                 thread.unpark();
             }
         }
     }
+}
+
+program::thread_local! {
+    /// Whether this thread has woken or spawned a worker since it began its last submit.
+    static CALLED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Notes that this thread begins a submit, or has woken or spawned a worker for it.
+pub(crate) fn calls_workers(called: bool) {
+    CALLED.set(called);
 }
 
 /// Looks for `done` for a few microseconds, if that has lately paid off for this thread, in waits for tasks of this
@@ -152,6 +163,9 @@ pub(crate) fn spin(is_far: bool, done: impl Fn() -> bool) -> bool {
     }
     let place = if is_far { &FAR } else { &NEAR };
     let mut search = place.with(Cell::get);
+    if !is_far {
+        search = search.after_call(CALLED.get());
+    }
     let found = search.spin(done);
     place.with(|place| place.set(search));
     found

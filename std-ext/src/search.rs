@@ -10,8 +10,8 @@ use crate::clock::StdClock;
 
 /// After so many looks at memory the processor is offered to others again.
 const OFFER_EVERY: usize = 16;
-/// A thread that has just been woken needs some microseconds: an offer in this moment would only bring it in the way.
-const NEAR_PATIENCE: usize = 400;
+/// How many looks at memory are made for a near thing before the processor is offered.
+const PATIENCE: usize = 100;
 /// How many looks at memory take as long as a system call that looks for words of another process.
 const CALL_COSTS: usize = 12;
 
@@ -30,7 +30,12 @@ pub struct Search {
 impl Search {
     /// Looks at memory for what another thread does.
     pub(crate) const fn near() -> Self {
-        Self { credit: Credit::new(), patience: NEAR_PATIENCE, ..Self::far() }
+        Self { credit: Credit::new(), patience: PATIENCE, ..Self::far() }
+    }
+
+    /// The same; without offers, if who is looked for has only just been woken: it should find another processor.
+    pub(crate) const fn after_call(self, called: bool) -> Self {
+        Self { patience: if called { usize::MAX } else { PATIENCE }, ..self }
     }
 
     /// The same for what a thread does with another process. Of the three one may need this processor.

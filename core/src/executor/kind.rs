@@ -101,6 +101,10 @@ pub trait WorkerKind: Send + Sync + Sized {
         false
     }
 
+    /// Lets other threads have the processor, if there is a way. Called by workers that [may
+    /// spin](Self::may_spin).
+    fn yield_now(&self) {}
+
     /// Whether tasks are timed: if not, the clock is not read for them, and
     /// [`Handle::durations`](crate::task::Handle::durations) has nothing to tell.
     fn times_tasks(&self) -> bool {

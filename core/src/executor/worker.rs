@@ -18,6 +18,7 @@ use super::tally::{Item, Tally};
 use super::{Engine, StoreOf, Ticks};
 use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
+use crate::spin::Offers;
 use crate::sync::Ordering;
 use crate::task::{Behind as _, Claimed, Clocked, Finished, Popped};
 
@@ -101,6 +102,9 @@ where
     tasks: usize,
     ahead: Ahead<K>,
     flow: Flow,
+    offers: Offers,
+    /// It has slept for long, and has not run out of tasks since.
+    slept_long: bool,
     /// I5: submitters may rely on this worker for more than it takes from the queue next.
     relied_upon: bool,
 }
@@ -121,6 +125,8 @@ where
             tasks: 0,
             ahead: Ahead::new(),
             flow: Flow::new(),
+            offers: Offers::new(),
+            slept_long: false,
             relied_upon: false,
         }
     }

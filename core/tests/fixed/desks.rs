@@ -73,6 +73,8 @@ pub(crate) struct Desks<const TASKS: usize, const BYTES: usize, const WORKERS: u
     called: AtomicUsize,
     keep_alive_nanos: AtomicU64,
     absent: AtomicBool,
+    spins: bool,
+    offers: AtomicUsize,
 }
 
 impl<const TASKS: usize, const BYTES: usize, const WORKERS: usize> Desks<TASKS, BYTES, WORKERS> {
@@ -83,7 +85,20 @@ impl<const TASKS: usize, const BYTES: usize, const WORKERS: usize> Desks<TASKS, 
             called: AtomicUsize::new(0),
             keep_alive_nanos: AtomicU64::new(u64::MAX),
             absent: AtomicBool::new(false),
+            spins: false,
+            offers: AtomicUsize::new(0),
         }
+    }
+
+    /// The same with workers that look for a task for a while before they sleep.
+    pub(crate) const fn spinning(mut self) -> Self {
+        self.spins = true;
+        self
+    }
+
+    /// How often a worker has offered its processor to others.
+    pub(crate) fn offers(&self) -> usize {
+        self.offers.load(Ordering::SeqCst)
     }
 
     /// How often a worker was called for.
@@ -122,6 +137,14 @@ impl<const TASKS: usize, const BYTES: usize, const WORKERS: usize> WorkerKind
 
     fn clock(&self) -> &StdClock {
         &StdClock
+    }
+
+    fn may_spin(&self) -> bool {
+        self.spins
+    }
+
+    fn yield_now(&self) {
+        self.offers.fetch_add(1, Ordering::SeqCst);
     }
 
     fn spawn(&self, _: &Shared<Self>, slot: usize) -> Result<(), Absent> {

@@ -312,3 +312,25 @@ fn a_million_nested_waits_on_one_worker_allocate_nothing_and_always_find_room() 
     assert_eq!(allocations(), canary + 1);
     assert!(matches!(sum, Outcome::Completed(sum) if sum == ROUNDS * (ROUNDS - 1) / 2));
 }
+
+#[test]
+fn a_worker_offers_the_processor_after_a_task_that_woke_it_from_a_long_sleep() {
+    static POOL: Pool<2, 16, 1> = Pool::new(Desks::new().spinning());
+    static RUNS: AtomicUsize = AtomicUsize::new(0);
+    hire(&POOL);
+    let run_while_it_sleeps = || {
+        let before = RUNS.load(Ordering::SeqCst);
+        drop(POOL.submit(|| RUNS.fetch_add(1, Ordering::SeqCst)).unwrap());
+        eventually(|| RUNS.load(Ordering::SeqCst) > before && POOL.counts().idle == 1);
+    };
+
+    run_while_it_sleeps();
+    assert_eq!(POOL.kind().offers(), 0, "it was not asleep");
+
+    // Offers are held back when one takes long.
+    for tasks in 1..=5 {
+        thread::sleep(Duration::from_millis(5));
+        run_while_it_sleeps();
+        assert!((1..=tasks).contains(&POOL.kind().offers()));
+    }
+}

@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::inline::CurrentWorker;
 use crate::kind::Kind;
 use crate::observe::{Ending, EventKind, Observer, TaskLabel};
+use crate::parker::calls_workers;
 use crate::slabs;
 use crate::sync::thread::{JoinHandle, is_this};
 use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, Weak, lock, wait};
@@ -255,6 +256,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Failure> {
+        calls_workers(true);
         match &self.terms.spawner {
             None => self.spawn_thread(engine, slot),
             Some(spawner) => self.spawn_by(spawner, engine, slot),
@@ -293,6 +295,10 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn may_spin(&self) -> bool {
         self.terms.spin
+    }
+
+    fn yield_now(&self) {
+        std::thread::yield_now();
     }
 
     fn times_tasks(&self) -> bool {

@@ -15,6 +15,7 @@ use crate::handle::Handle;
 use crate::inline::CurrentWorker;
 use crate::kind::{Accepts, Fallible, Kind, With};
 use crate::observe::Labelled;
+use crate::parker::calls_workers;
 use crate::running::{self, Tracked};
 
 /// The handle of a submitted call, or the call back.
@@ -132,6 +133,7 @@ impl<K: Kind> Inner<K> {
         admission: Admission<K::Seat>,
     ) -> Result<Handle<J::Output>, (J, PoolError)> {
         let job = Tracked(job);
+        calls_workers(false);
         let submitted = match admission {
             // SAFETY: as of the caller.
             Admission::Pending => unsafe { self.executor.submit_borrowing(job) },

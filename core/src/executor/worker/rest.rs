@@ -1,5 +1,7 @@
 //! A worker that has found no task: it looks a little longer, sleeps, and may leave.
 
+use core::time::Duration;
+
 use super::Worker;
 use crate::census::Leaving;
 use crate::clock::Clock;
@@ -12,14 +14,21 @@ use crate::park::Unparked;
 use crate::sync::{LOOKS, Ordering, fence, spin_loop};
 use crate::task::Claimed;
 
+/// A caller that has let a worker sleep for so long is not about to submit one task after the other.
+const LONG_SLEEP: Duration = Duration::from_micros(200);
+
 impl<'e, K: WorkerKind + 'e> Worker<'e, K>
 where
     StoreOf<K>: 'e,
 {
     /// Looks for a task for a few microseconds: a caller that did not sleep is likely to submit the
-    /// next one at once.
+    /// next one at once; but not one for whose task this worker was woken from a long sleep.
     pub(super) fn linger(&mut self) -> Option<Claimed<K::Seat, K::Failure>> {
         if !self.engine.kind.may_spin() {
+            return None;
+        }
+        if core::mem::take(&mut self.slept_long) {
+            self.offer_processor();
             return None;
         }
         let looks_out = self.engine.census.look_out(self.slot);
@@ -32,6 +41,16 @@ where
             self.answer();
         }
         task
+    }
+
+    /// A caller that looks for the outcome may wait for this very processor.
+    fn offer_processor(&mut self) {
+        if self.offers.begin() {
+            let kind = &self.engine.kind;
+            let began = kind.clock().now();
+            kind.yield_now();
+            self.offers.go_on(kind.clock().now().since(began));
+        }
     }
 
     /// Sleeps until there may be something to do; or says why the worker must leave.
@@ -63,6 +82,7 @@ where
                 Leaving::Claimed => break,
             }
         }
+        self.slept_long = kind.clock().now().since(idle_since) > LONG_SLEEP;
         self.reclaim();
         self.called();
         None
