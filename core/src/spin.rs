@@ -12,7 +12,12 @@ mod offers;
 
 pub use offers::Offers;
 
+use core::time::Duration;
+
 use crate::sync::LOOKS;
+
+/// Who was woken from so long a sleep need not look for more: whoever has let it sleep is not about to come back.
+pub const LONG_SLEEP: Duration = Duration::from_micros(200);
 
 /// In a model, where nobody looks at all, the limits must differ from each other all the same.
 const UNIT: usize = if LOOKS == 0 { 1 } else { LOOKS };

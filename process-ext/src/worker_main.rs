@@ -333,12 +333,22 @@ impl Link {
         }
         loop {
             if self.is_nonblocking || self.decoder.is_at_boundary() {
-                poll::wait(&mut [Watch::readable(self.requests.as_fd())], None)?;
+                self.sleep()?;
             }
             if let Some(read) = self.read_now()? {
                 return Ok(read);
             }
         }
+    }
+
+    /// Sleeps until there is something to read.
+    fn sleep(&mut self) -> io::Result<()> {
+        let began = Instant::now();
+        poll::wait(&mut [Watch::readable(self.requests.as_fd())], None)?;
+        if let Some(search) = &mut self.search {
+            search.slept(began.elapsed());
+        }
+        Ok(())
     }
 
     /// Reads if there is something, or comes soon and that has lately paid off.

@@ -1,10 +1,11 @@
 //! Looking for what is about to come, before sleeping. Not in models: there nobody looks.
 
 use core::convert::Infallible;
+use core::time::Duration;
 use std::thread;
 
 use asyncpal_core::clock::Clock;
-use asyncpal_core::spin::{Credit, Offers};
+use asyncpal_core::spin::{Credit, LONG_SLEEP, Offers};
 
 use crate::clock::StdClock;
 
@@ -25,6 +26,8 @@ pub struct Search {
     cost: usize,
     /// How much a search costs before the processor is offered.
     patience: usize,
+    /// The next search is no more than an offer of the processor.
+    skips: bool,
 }
 
 impl Search {
@@ -40,7 +43,13 @@ impl Search {
 
     /// The same for what a thread does with another process. Of the three one may need this processor.
     pub(crate) const fn far() -> Self {
-        Self { credit: Credit::far(), offers: Offers::new(), cost: 1, patience: OFFER_EVERY }
+        Self {
+            credit: Credit::far(),
+            offers: Offers::new(),
+            cost: 1,
+            patience: OFFER_EVERY,
+            skips: false,
+        }
     }
 
     /// Looks, by system calls, for words of another process.
@@ -57,8 +66,11 @@ impl Search {
         &mut self,
         mut look: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let looks = self.credit.looks();
+        let looks = if self.skips { 0 } else { self.credit.looks() };
         if looks == 0 {
+            if core::mem::take(&mut self.skips) && self.offers.begin() {
+                self.offer();
+            }
             return Ok(None);
         }
         let mut makes_offers = self.offers.begin();
@@ -76,6 +88,12 @@ impl Search {
         }
         self.credit.settle(None);
         Ok(None)
+    }
+
+    /// After a search in vain, this thread slept for so long. If that was long, it need not search next time: what
+    /// comes of what it does now comes much later, and needs a processor now.
+    pub fn slept(&mut self, time: Duration) {
+        self.skips = time > LONG_SLEEP;
     }
 
     /// Looks at memory; whether it is `done`.
@@ -127,6 +145,18 @@ mod tests {
 
         assert!(!found && (100..1000).contains(&looked), "{looked} looks");
         assert_eq!(find_at(&mut search, usize::MAX), (false, 0));
+    }
+
+    #[test]
+    fn after_a_long_sleep_one_search_is_left_out() {
+        let mut search = Search::by_calls();
+        assert_eq!(find_at(&mut search, 3), (true, 3));
+
+        search.slept(LONG_SLEEP);
+        assert_eq!(find_at(&mut search, 3), (true, 3));
+        search.slept(2 * LONG_SLEEP);
+        assert_eq!(find_at(&mut search, 3), (false, 0));
+        assert_eq!(find_at(&mut search, 3), (true, 3));
     }
 
     #[test]

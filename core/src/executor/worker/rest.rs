@@ -1,7 +1,5 @@
 //! A worker that has found no task: it looks a little longer, sleeps, and may leave.
 
-use core::time::Duration;
-
 use super::Worker;
 use crate::census::Leaving;
 use crate::clock::Clock;
@@ -11,11 +9,9 @@ use crate::executor::memory::Consume;
 use crate::executor::tally::Item;
 use crate::executor::{Engine, StoreOf};
 use crate::park::Unparked;
+use crate::spin::LONG_SLEEP;
 use crate::sync::{LOOKS, Ordering, fence, spin_loop};
 use crate::task::Claimed;
-
-/// A caller that has let a worker sleep for so long is not about to submit one task after the other.
-const LONG_SLEEP: Duration = Duration::from_micros(200);
 
 impl<'e, K: WorkerKind + 'e> Worker<'e, K>
 where
