@@ -2,6 +2,9 @@
 
 use std::env;
 use std::process::{self, Command};
+use std::sync::OnceLock;
+
+use asyncpal::ProcessPool;
 
 use crate::{eventually, nap, pool};
 
@@ -46,7 +49,8 @@ fn a_pool_open_at_the_end_of_main_is_drained() {
 }
 
 pub(crate) fn leave_a_pool_open() {
-    let pool = Box::leak(Box::new(pool(1)));
+    static POOL: OnceLock<ProcessPool> = OnceLock::new();
+    let pool = POOL.get_or_init(|| pool(1));
     let handle = pool.submit_with(nap, (300,)).expect("open");
     handle.add_callback(|status| {
         println!("napped 300 ms{}", if status == asyncpal::Status::Completed { "" } else { "?" })
