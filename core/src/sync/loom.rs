@@ -1,6 +1,7 @@
 //! The model checker's types.
 
 use core::sync::atomic::Ordering;
+pub(crate) use loom::thread_local;
 
 pub use loom::cell::UnsafeCell;
 pub use loom::sync::Arc;

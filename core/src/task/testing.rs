@@ -8,7 +8,7 @@ use super::heap::{alone, heap_task};
 use super::running::Clocked;
 use super::{Handle, Job, Slabs};
 use crate::clock::Instant;
-use crate::sync::{Arc, AtomicUsize, LastUse, Ordering};
+use crate::sync::{Arc, AtomicUsize, LastUse, Ordering, thread_local};
 
 /// Stands for the engine: it must be alive whenever a task touches it.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ pub fn task<E, J: Job<(), E>>(job: J, home: &Arc<Home>) -> (TaskRef<(), E>, Hand
     heap_task(job, Arc::as_ptr(home), 1, Instant::from_nanos(0), alone)
 }
 
-loom::thread_local! {
+thread_local! {
     static SLABS: RefCell<Option<Slabs>> = RefCell::new(None);
 }
 

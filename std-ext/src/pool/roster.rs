@@ -1,12 +1,7 @@
-//! The roster: a pool's threads, and the engine's view of them.
+//! The roster: a pool's threads. What the engine asks of them is in `worker_kind`.
 
-use core::error::Error;
-use core::time::Duration;
+mod worker_kind;
 
-use asyncpal_core::clock::Instant;
-use asyncpal_core::executor::{Departure, Heap, OpenError, Shared, WorkerKind};
-use asyncpal_core::park::Unparked;
-use asyncpal_core::task::{KeptJob, Slabs, Withdrawn};
 use crossbeam_utils::CachePadded;
 
 use super::attendance::{Attendance, Returned};
@@ -15,15 +10,11 @@ use super::ending::CancelledTask;
 use super::keep_alive::KeepAlive;
 use super::room::Room;
 use super::spawn::Spawner;
-use crate::clock::{Deadline, StdClock};
-use crate::contain::contain;
-use crate::error::{BrokenCause, PoolError, TaskError};
-use crate::failure::Failure;
+use crate::clock::Deadline;
+use crate::error::BrokenCause;
 use crate::inline::CurrentWorker;
 use crate::kind::Kind;
-use crate::observe::{Ending, EventKind, Observer, TaskLabel};
-use crate::parker::calls_workers;
-use crate::slabs;
+use crate::observe::Observer;
 use crate::sync::thread::{JoinHandle, is_this};
 use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, Weak, lock, wait};
 
@@ -238,168 +229,4 @@ impl<K: Kind> Staff<K> {
         self.with_attendance(|attendance| attendance.leave(serial));
         self.left.notify_all();
     }
-}
-
-impl<K: Kind> WorkerKind for Staff<K> {
-    type Memory = Heap;
-    type Park = K::Parker;
-    type Clock = StdClock;
-    type Seat = K::Seat;
-    type Failure = Failure;
-
-    fn parker(&self, slot: usize) -> &K::Parker {
-        &self.parkers[slot]
-    }
-
-    fn clock(&self) -> &StdClock {
-        &StdClock
-    }
-
-    fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Failure> {
-        calls_workers(true);
-        match &self.terms.spawner {
-            None => self.spawn_thread(engine, slot),
-            Some(spawner) => self.spawn_by(spawner, engine, slot),
-        }
-    }
-
-    fn open(&self, slot: usize) -> Result<K::Seat, OpenError<Failure>> {
-        self.terms.observer.tell(EventKind::WorkerStarted);
-        self.kind.open(&self.worker_name(slot)).map_err(|error| match error {
-            OpenError::Initializer(error) => {
-                OpenError::Initializer(broken(BrokenCause::of_opening(error)))
-            }
-            OpenError::Spawn(error) => OpenError::Spawn(TaskError::not_spawned(error)),
-        })
-    }
-
-    fn may_go_on(&self, seat: &K::Seat, tasks: usize) -> bool {
-        self.may_run_more(tasks) && self.kind.is_sound(seat)
-    }
-
-    const LENDS: bool = K::LENDS;
-
-    fn lend(&self, seat: &K::Seat, parker: &K::Parker) -> bool {
-        self.kind.lend(seat, parker)
-    }
-
-    const TAKES_AHEAD: bool = K::TAKES_AHEAD;
-
-    fn may_take_ahead(&self, seat: &K::Seat, tasks: usize) -> bool {
-        self.may_run_more(tasks) && self.kind.may_take_ahead(seat)
-    }
-
-    fn recall(&self, seat: &mut K::Seat) -> usize {
-        self.kind.recall(seat)
-    }
-
-    fn may_spin(&self) -> bool {
-        self.terms.spin
-    }
-
-    fn yield_now(&self) {
-        std::thread::yield_now();
-    }
-
-    fn times_tasks(&self) -> bool {
-        self.terms.time_tasks
-    }
-
-    fn keep_alive(&self, slot: usize) -> Option<Duration> {
-        // The lowest slots are filled first, so these are the workers that stay.
-        if slot < self.terms.min_workers { None } else { self.keep_alive.get() }
-    }
-
-    fn times_detached(&self) -> bool {
-        self.terms.observer.is_wanted()
-    }
-
-    fn with_slabs<R>(use_them: impl FnOnce(&mut Slabs) -> R) -> Option<R> {
-        slabs::with(use_them)
-    }
-
-    fn asks_to_stop(&self) -> bool {
-        // ORDERING: Relaxed: as in `ask_to_stop`.
-        self.stop.load(Ordering::Relaxed) == 1
-    }
-
-    fn park(&self, seat: &mut K::Seat, parker: &K::Parker, deadline: Option<Instant>) -> Unparked {
-        self.kind.park(seat, parker, deadline)
-    }
-
-    fn close(&self, _slot: usize, seat: K::Seat) -> Result<(), Failure> {
-        self.kind.close(seat).map_err(broken)
-    }
-
-    fn broken(&self, cause: Failure) {
-        if let TaskError::Rejected(PoolError::Broken(cause)) = cause.into_error() {
-            // Broken before: the first cause counts.
-            if self.broken.set(cause.clone()).is_ok() {
-                self.terms.observer.tell(EventKind::PoolBroken(&cause));
-            }
-        }
-    }
-
-    fn repeat(&self, cause: &Failure) -> Failure {
-        cause.repeat()
-    }
-
-    fn left_queue(&self) {
-        if let Some(room) = &self.room {
-            room.give_back();
-        }
-    }
-
-    fn keeps_jobs(&self) -> bool {
-        self.terms.keep_cancelled_tasks
-    }
-
-    fn cancelled(&self) {
-        // ORDERING: Relaxed: a number.
-        self.cancelled.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn kept(&self, id: usize, job: KeptJob<K::Seat, Failure>) {
-        lock(&self.kept).push(CancelledTask::new(id, job));
-    }
-
-    fn contain(&self, step: impl FnOnce()) {
-        contain(step);
-    }
-
-    fn withdrew(&self, task: &Withdrawn<'_>) {
-        let (ending, ran) = (Ending::Cancelled, Duration::ZERO);
-        let waited = task.waited();
-        let task = TaskLabel { id: task.id(), label: task.label().map(|label| &**label) };
-        self.terms.observer.tell(EventKind::TaskEnded { task, ending, waited, ran });
-    }
-
-    fn spawn_failed(&self, worker: usize, cause: &Failure) {
-        let cause: &TaskError = cause;
-        let error = cause.source().unwrap_or(cause);
-        self.terms.observer.tell(EventKind::SpawnFailed { worker, error });
-    }
-
-    fn leaves(&self, _slot: usize, why: Departure) {
-        self.terms.observer.tell(EventKind::WorkerLeft(why));
-    }
-
-    fn closed(&self) {
-        self.terms.observer.tell(EventKind::PoolClosed);
-    }
-
-    fn measures_pending(&self) -> bool {
-        self.terms.observer.measures_times()
-    }
-
-    fn departed(&self, _slot: usize) {
-        if let Some(worker) = CurrentWorker::get() {
-            self.worker_left(worker.serial);
-        }
-    }
-}
-
-/// A broken pool's cause as the engine carries it.
-fn broken(cause: BrokenCause) -> Failure {
-    TaskError::Rejected(PoolError::Broken(Arc::new(cause))).into()
 }
