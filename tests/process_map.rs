@@ -65,14 +65,16 @@ fn add(x: u64, y: u64) -> u64 {
     x + y
 }
 
-/// A file for which workers wait: the one thing that they share with this process.
+/// A file for whose end workers wait: the one thing that they share with this process. Dropped, the gate opens.
 struct Gate(PathBuf);
 
 impl Gate {
     fn new() -> Self {
         static MADE: AtomicUsize = AtomicUsize::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
-        Self(env::temp_dir().join(format!("asyncpal-gate-{}-{number}", process::id())))
+        let file = env::temp_dir().join(format!("asyncpal-gate-{}-{number}", process::id()));
+        fs::write(&file, "").expect("a writable folder for temporary files");
+        Self(file)
     }
 
     fn path(&self) -> String {
@@ -80,19 +82,19 @@ impl Gate {
     }
 
     fn open(&self) {
-        fs::write(&self.0, "").expect("a writable folder for temporary files");
+        let _ = fs::remove_file(&self.0);
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        self.open();
     }
 }
 
 /// Returns `n`, zero not before the gate is open.
 fn zero_waits(n: u64, gate: String) -> u64 {
-    while n == 0 && !Path::new(&gate).exists() {
+    while n == 0 && Path::new(&gate).exists() {
         sleep(Duration::from_millis(1));
     }
     n
@@ -137,7 +139,9 @@ fn ordered_forms_keep_the_order_whatever_the_chunks() {
 
 fn unordered_forms_return_what_is_ready_first() {
     fn check(mut results: impl Iterator<Item = Result<u64, TaskError>>, gate: Gate) {
-        let quick = [results.next(), results.next()].map(|r| r.expect("an item").expect("fine"));
+        // A task that was sent behind the first one, and came back, may be the later of the two.
+        let mut quick = [(); 2].map(|()| results.next().expect("an item").expect("fine"));
+        quick.sort_unstable();
         assert_eq!(quick, [1, 2]);
         gate.open();
         assert_eq!(results.next().expect("an item").expect("no panic"), 0);
