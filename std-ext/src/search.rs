@@ -4,7 +4,6 @@ use core::convert::Infallible;
 use core::time::Duration;
 use std::thread;
 
-use asyncpal_core::clock::Clock;
 use asyncpal_core::spin::{Credit, LONG_SLEEP, Offers};
 
 use crate::clock::StdClock;
@@ -105,11 +104,9 @@ impl Search {
         found == Ok(Some(()))
     }
 
-    /// Offers the processor; whether to do so again.
+    /// Offers the processor; whether to do so again in this search.
     fn offer(&mut self) -> bool {
-        let began = StdClock.now();
-        thread::yield_now();
-        self.offers.go_on(StdClock.now().since(began))
+        self.offers.offer(&StdClock, thread::yield_now)
     }
 }
 

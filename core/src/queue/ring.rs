@@ -375,7 +375,7 @@ mod tests {
         let start = Word::<3>::new(2, 0).0;
         for round in 0..20 {
             let index = ring.dequeue().expect("all are there");
-            // As if a thread that was to move the hint had stopped ever since.
+            // As if a thread that was to move the hint had stopped ever since. ORDERING: Relaxed: one thread.
             ring.tail.store(start, Ordering::Relaxed);
             ring.enqueue(index);
             assert_eq!(index, round % 3);

@@ -8,6 +8,8 @@
 
 use core::time::Duration;
 
+use crate::clock::Clock;
+
 /// One thread's experience with offers.
 #[derive(Clone, Copy, Debug)]
 pub struct Offers {
@@ -46,8 +48,15 @@ impl Offers {
         begin
     }
 
-    /// Whether to go on with that after an offer that took the processor away for so long.
-    pub fn go_on(&mut self, away: Duration) -> bool {
+    /// Makes an offer, by `yield_now`; whether to make more of them in this wait.
+    pub fn offer(&mut self, clock: &impl Clock, yield_now: impl FnOnce()) -> bool {
+        let began = clock.now();
+        yield_now();
+        self.go_on(clock.now().since(began))
+    }
+
+    /// Whether to go on after an offer that took the processor away for so long.
+    fn go_on(&mut self, away: Duration) -> bool {
         let is_good = away < Self::LONG;
         if is_good {
             self.good = self.good.saturating_add(1);

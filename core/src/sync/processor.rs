@@ -38,7 +38,7 @@ mod tests {
     fn looks(own: &[AtomicUsize; 2], other: &[AtomicUsize; 2]) -> Vec<usize> {
         let [word, round] = own;
         let look = |now| {
-            // Both begin at once.
+            // Both begin at once. ORDERING: Release, Acquire: none is needed, the rounds are only to coincide.
             round.store(now, Ordering::Release);
             while (0..1000).all(|_| other[1].load(Ordering::Acquire) < now) {
                 thread::yield_now();

@@ -24,7 +24,11 @@ where
             return None;
         }
         if core::mem::take(&mut self.slept_long) {
-            self.offer_processor();
+            // It may wait for this very processor to see the outcome.
+            if self.offers.begin() {
+                let kind = &self.engine.kind;
+                self.offers.offer(kind.clock(), || kind.yield_now());
+            }
             return None;
         }
         let looks_out = self.engine.census.look_out(self.slot);
@@ -37,16 +41,6 @@ where
             self.answer();
         }
         task
-    }
-
-    /// A caller that looks for the outcome may wait for this very processor.
-    fn offer_processor(&mut self) {
-        if self.offers.begin() {
-            let kind = &self.engine.kind;
-            let began = kind.clock().now();
-            kind.yield_now();
-            self.offers.go_on(kind.clock().now().since(began));
-        }
     }
 
     /// Sleeps until there may be something to do; or says why the worker must leave.
