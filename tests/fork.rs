@@ -8,8 +8,8 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, sleep};
 
 use asyncpal::{
-    CompletionFilter, Handle, PoolError, TaskError, ThreadPool, as_done, as_done_in_order, collect,
-    wait,
+    Builder, CompletionFilter, EventKind, Handle, PoolError, TaskError, ThreadPool, Threads,
+    as_done, as_done_in_order, collect, wait,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -26,6 +26,7 @@ fn main() {
     let test =
         |name, ending, lines: &'static [&str]| Trial::test(name, move || said(ending, lines));
     const KEPT: &[&str] = &["first", "second"];
+    const OBSERVED: &[&str] = &["first", "ended", "second", "ended", "third", "ended"];
     let trials = vec![
         test("a_child_that_exits_leaves_the_parents_tasks_alone", "exit", KEPT),
         test("a_child_that_returns_from_main_leaves_the_parents_tasks_alone", "return", KEPT),
@@ -40,6 +41,7 @@ fn main() {
         test("a_childs_own_pool_works_and_is_drained", "own-pool", &["child's task", "first"]),
         test("a_childs_child_is_told_apart_from_both", "grandchild", KEPT),
         test("a_copy_of_a_worker_ends_with_its_task", "worker", &["first", "second", "third"]),
+        test("the_end_of_a_copy_of_a_worker_is_no_event", "observed-worker", OBSERVED),
         test("locks_that_others_hold_at_the_fork_stop_nobody", "busy", &["forked"]),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -141,7 +143,12 @@ fn run(ending: &str) {
         "done" => done(),
         "iterate" => iterate(),
         "scope" => scope(),
-        "worker" => worker(),
+        "worker" => worker(ThreadPool::builder()),
+        "observed-worker" => worker(ThreadPool::builder().on_event(|event| {
+            if let EventKind::TaskEnded { .. } = event.kind {
+                println!("ended");
+            }
+        })),
         "busy" => busy(),
         other => panic!("no such ending: {other}"),
     }
@@ -309,8 +316,8 @@ fn scope() {
 }
 
 /// The copy has the queue of its parent, too.
-fn worker() {
-    let pool = ThreadPool::single().build().expect("valid");
+fn worker(builder: Builder<Threads>) {
+    let pool = builder.max_workers(1).build().expect("valid");
     let (gate, closed) = mpsc::channel::<()>();
     let first = pool.submit(move || {
         let _ = closed.recv();

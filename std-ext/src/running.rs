@@ -187,17 +187,11 @@ impl<S, J: Job<S, Failure>> Job<S, Failure> for Tracked<J> {
     }
 
     fn run_as(self, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure> {
-        let generation = Generation::current();
         let entered = Entered::new(this);
         if entered.observed {
             return observed(self.0, seat, this);
         }
-        let result = self.0.run_as(seat, this);
-        drop(entered);
-        if generation.is_past() {
-            leave_copy();
-        }
-        result.map_err(|failure| attribute(failure, this))
+        run_once(self.0, seat, this).map_err(|failure| attribute(failure, this))
     }
 
     fn announce(&mut self, seat: &mut S) -> bool {
@@ -213,18 +207,33 @@ fn label_of<S, J: Job<S, Failure>>(job: &Tracked<J>) -> Label {
     J::LABEL.map(|label| label(&job.0)).unwrap_or_default()
 }
 
+/// Runs a job. If it has forked, and returns here in the child, too, that one ends: there must not be two of this
+/// worker, and nobody hears of the second.
+#[inline]
+fn run_once<S, J>(job: J, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure>
+where
+    J: Job<S, Failure>,
+{
+    let generation = Generation::current();
+    let result = job.run_as(seat, this);
+    if generation.is_past() {
+        leave_copy();
+    }
+    result
+}
+
 /// Runs a job while somebody wants to know.
 #[inline(never)]
 fn observed<S, J>(job: J, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure>
 where
     J: Job<S, Failure>,
 {
-    let Some(Post { observer, worker }) = post() else { return job.run_as(seat, this) };
+    let Some(Post { observer, worker }) = post() else { return run_once(job, seat, this) };
     let task = TaskLabel { id: this.id(), label: this.label().map(|label| &**label) };
     let waited = this.waited();
     observer.tell(EventKind::TaskStarted { task, waited });
 
-    let result = job.run_as(seat, this);
+    let result = run_once(job, seat, this);
 
     let ran = this.end(StdClock.now());
     let result = result.map_err(|failure| attribute(failure, this));
