@@ -9,7 +9,7 @@ use crate::running;
 use crate::sync::thread_local;
 use crate::threads::ThreadSeat;
 
-/// The worker that this thread is.
+/// The worker that this thread is, from its first task until it has left: for so long its engine is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CurrentWorker {
     /// Its engine, by address.
@@ -57,8 +57,8 @@ pub(crate) fn run_here<T>(handle: &Handle<T, Failure>) -> bool {
     if !is_ours(handle) {
         return false;
     }
-    // SAFETY: this thread is a worker of the task's engine, and `inline` says that its kind's seat
-    // is a `ThreadSeat`.
+    // SAFETY: the engine of the worker that this thread is lies there, so it is the task's, and stays; `inline` says
+    // that its kind's seat is a `ThreadSeat`.
     let ran = unsafe { handle.run_inline(&mut ThreadSeat::new()) };
     if ran {
         running::note_inlined();

@@ -272,8 +272,7 @@ impl<K: Kind> Place<K> {
         Self { engine: engine.clone(), slot, serial, locals: Arc::new(()) }
     }
 
-    /// Makes this thread the worker, and works. It stays the worker afterwards, for its locals'
-    /// destructors.
+    /// Makes this thread the worker until that leaves: the engine may be gone before the thread's locals are.
     fn serve(&self) -> Posted {
         let Self { engine, slot, serial, locals } = self;
         let _ = FIRST.with(|first| first.set(locals.clone()));
@@ -281,6 +280,7 @@ impl<K: Kind> Place<K> {
         CurrentWorker { home, serial: *serial, inline: K::INLINE.is_some() }.enter();
         let posted = running::take_post(engine.kind().terms.observer.clone(), Some(*slot));
         work::<Staff<K>>(engine, *slot);
+        CurrentWorker::retire();
         posted
     }
 }
@@ -288,10 +288,8 @@ impl<K: Kind> Place<K> {
 impl<K: Kind> Duty for Place<K> {
     fn work(self: Box<Self>) {
         if self.engine.kind().with_attendance(|present| present.accept(self.serial)) {
-            let posted = self.serve();
             // Whoever's thread it is may have other plans with it.
-            CurrentWorker::retire();
-            drop(posted);
+            drop(self.serve());
         }
     }
 
