@@ -38,6 +38,10 @@ fn main() {
             drained("destructor", 0)
         }),
         Trial::test("a_running_task_is_asked_to_stop", || drained("patient", 0)),
+        Trial::test("a_task_that_has_closed_its_pool_finishes", || drained("closed-by-task", 0)),
+        Trial::test("a_task_that_has_dropped_its_pool_finishes", || drained("dropped-by-task", 0)),
+        Trial::test("a_task_whose_shutdown_was_given_up_finishes", || drained("given-up", 0)),
+        Trial::test("what_is_cancelled_holds_the_end_up_no_longer_than_the_grace", held_up),
         Trial::test("a_stuck_task_is_waited_for_no_longer_than_the_grace", stuck),
         Trial::test("the_graces_of_stuck_pools_run_side_by_side", side_by_side),
     ];
@@ -65,6 +69,15 @@ fn stuck() -> Result<(), Failed> {
         return Err(format!("a word on stderr was expected: {ended:#?}").into());
     }
     ended.check_time(Duration::from_millis(200), Duration::from_secs(20))
+}
+
+fn held_up() -> Result<(), Failed> {
+    for ending in ["stuck-destructor", "stuck-callback"] {
+        let ended = Program::start(ending).finish()?;
+        ended.check(9, &[])?;
+        ended.check_time(Duration::from_millis(200), Duration::from_secs(20))?;
+    }
+    Ok(())
 }
 
 fn side_by_side() -> Result<(), Failed> {
@@ -95,6 +108,30 @@ fn occupy(pool: &'static ThreadPool) {
     if pool.max_workers() == 1 {
         drop(pool.submit(|| println!("pending task ran")));
     }
+}
+
+/// Says that it has started, and finishes when `main` is about to be over.
+fn finish_late(started: &mpsc::Sender<()>) {
+    started.send(()).expect("waited for");
+    sleep(Duration::from_millis(300));
+    println!("running task finished");
+}
+
+/// A task ends the pool of its own, which nobody else has any more.
+fn last_user(end: impl FnOnce(Arc<ThreadPool>) + Send + 'static) {
+    let pool = Arc::new(ThreadPool::new());
+    let theirs = pool.clone();
+    let (started, wait) = mpsc::channel();
+    let (gone, is_gone) = mpsc::channel::<()>();
+    let task = move || {
+        let _ = is_gone.recv();
+        end(theirs);
+        finish_late(&started);
+    };
+    pool.spawn(task).expect("open");
+    drop(pool);
+    drop(gone);
+    wait.recv().expect("started");
 }
 
 fn child(ending: &str) {
@@ -186,6 +223,43 @@ fn child(ending: &str) {
                 sleep(Duration::from_secs(60));
             }));
             wait.recv().expect("started");
+            exit(9);
+        }
+        "closed-by-task" => last_user(|pool| assert!(pool.shutdown())),
+        "dropped-by-task" => last_user(drop),
+        "given-up" => {
+            let pool = ThreadPool::new();
+            let (started, wait) = mpsc::channel();
+            pool.spawn(move || finish_late(&started)).expect("open");
+            wait.recv().expect("started");
+            assert!(!pool.shutdown_timeout(Duration::ZERO).is_complete());
+        }
+        "stuck-destructor" | "stuck-callback" => {
+            let grace = Duration::from_millis(200);
+            let pool = ThreadPool::single().grace(grace).build().expect("valid");
+            let (started, wait) = mpsc::channel();
+            let busy = move || {
+                started.send(()).expect("waited for");
+                while !is_cancel_requested() {
+                    sleep(Duration::from_millis(1));
+                }
+            };
+            pool.spawn(busy).expect("open");
+            wait.recv().expect("started");
+            if ending == "stuck-destructor" {
+                struct Stuck;
+                impl Drop for Stuck {
+                    fn drop(&mut self) {
+                        sleep(Duration::from_secs(60));
+                    }
+                }
+                let stuck = Stuck;
+                pool.spawn(move || drop(stuck)).expect("open");
+            } else {
+                let pending = pool.submit(|| ()).expect("open");
+                pending.add_callback(|_| sleep(Duration::from_secs(60)));
+                core::mem::forget(pending);
+            }
             exit(9);
         }
         "all-stuck" => {

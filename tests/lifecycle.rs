@@ -3,9 +3,9 @@
 use core::error::Error;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Barrier, mpsc};
 
-use asyncpal::{BrokenCause, PoolError, TaskError, ThreadPool};
+use asyncpal::{BrokenCause, Handle, PoolError, TaskError, ThreadPool};
 
 #[test]
 fn join_runs_everything_and_the_pool_stays_usable() {
@@ -63,6 +63,43 @@ fn join_from_a_task_of_the_pool_does_not_wait_for_itself() {
     let inner = pool.clone();
 
     pool.run(move || inner.join()).expect("no panic");
+}
+
+#[test]
+fn join_from_the_only_worker_runs_what_is_pending() {
+    let pool = Arc::new(ThreadPool::single().build().expect("valid"));
+    let (submitted, wait) = mpsc::channel::<()>();
+    let theirs = pool.clone();
+    let joining = pool.submit(move || {
+        wait.recv().expect("sent");
+        theirs.join_timeout(Duration::from_secs(60))
+    });
+    let pending = [1, 2, 3].map(|n| pool.submit(move || n).expect("open"));
+    submitted.send(()).expect("waited for");
+
+    assert!(joining.expect("open").collect().expect("no panic"));
+
+    assert!(pending.iter().all(Handle::is_completed));
+    assert_eq!(pool.stats().run_by_waiters, 3);
+}
+
+#[test]
+fn tasks_that_all_join_do_not_wait_for_one_another() {
+    let pool = Arc::new(ThreadPool::dual().build().expect("valid"));
+    let both_run = Arc::new(Barrier::new(2));
+    let joining = [(); 2].map(|()| {
+        let (theirs, both_run) = (pool.clone(), both_run.clone());
+        pool.submit(move || {
+            both_run.wait();
+            theirs.join();
+        })
+    });
+
+    for handle in joining {
+        handle.expect("open").collect().expect("no panic");
+    }
+    pool.join();
+    assert_eq!(pool.count_workers(), 0, "others wait for those that join");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! How a pool ends: the report, and the tasks that are given back.
 
+use core::cell::RefCell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, mpsc};
@@ -41,6 +42,40 @@ fn a_shutdown_that_gives_up_reports_what_still_runs() {
     assert!(report.is_complete() && report.running == 0 && report.cancelled == 3);
     assert!(running.collect().expect("no panic"));
     assert!(pool.is_terminated());
+}
+
+#[test]
+fn a_shutdown_gives_up_on_locals_that_take_too_long() {
+    struct Slow(mpsc::Receiver<()>);
+    impl Drop for Slow {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
+        }
+    }
+    thread_local! {
+        static SLOW: RefCell<Option<Slow>> = const { RefCell::new(None) };
+    }
+    let pool = ThreadPool::single().build().expect("valid");
+    let (gate, closed) = mpsc::channel::<()>();
+    pool.run(move || SLOW.with(|slow| *slow.borrow_mut() = Some(Slow(closed)))).expect("no panic");
+
+    let report = pool.shutdown_timeout(Duration::from_millis(10));
+
+    assert_eq!((report.running, report.workers), (0, 1));
+    drop(gate);
+    assert!(pool.shutdown_timeout(Duration::MAX).is_complete());
+}
+
+#[test]
+fn dropping_a_pool_that_was_given_up_does_not_wait() {
+    let (pool, gate, running) = busy_pool();
+    assert!(!pool.shutdown_timeout(Duration::ZERO).is_complete());
+
+    drop(pool);
+
+    assert!(running.is_running());
+    drop(gate);
+    assert!(running.collect().expect("it goes on"));
 }
 
 #[test]

@@ -42,6 +42,7 @@ fn main() {
         the_deadline_holds_whatever_destructors_do
         the_grace_of_a_pool_ends_its_part
         a_return_from_main_waits_for_the_signals_end
+        a_task_that_exits_when_it_is_asked_to_stop_holds_nothing_up
         an_exit_that_came_first_keeps_its_code
         a_signal_puts_its_deadline_to_an_exit_that_came_first
         what_was_printed_is_flushed
@@ -119,6 +120,12 @@ fn the_grace_of_a_pool_ends_its_part() -> Verdict {
 
 fn a_return_from_main_waits_for_the_signals_end() -> Verdict {
     signalled("return", &[(SIGTERM, "")])?.check_signal(SIGTERM, FINISHED)
+}
+
+fn a_task_that_exits_when_it_is_asked_to_stop_holds_nothing_up() -> Verdict {
+    let ended = signalled("task-exits", &[(SIGTERM, "")])?;
+    ended.check_signal(SIGTERM, &["asked to stop"])?;
+    ended.check_time(Duration::ZERO, Duration::from_secs(20))
 }
 
 fn an_exit_that_came_first_keeps_its_code() -> Verdict {
@@ -228,6 +235,15 @@ fn run(ending: &str) {
         "park" => {
             drain(HOUR);
             occupy(pool());
+            ready();
+        }
+        "task-exits" => {
+            drain(HOUR);
+            start(pool(), || {
+                until_asked();
+                println!("asked to stop");
+                exit(3);
+            });
             ready();
         }
         "two-pools" => {

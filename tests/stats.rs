@@ -114,6 +114,31 @@ fn a_task_that_its_submitter_runs_is_counted() {
 }
 
 #[test]
+fn a_task_is_counted_by_its_own_pool_whatever_its_worker_is_at() {
+    let ours = Arc::new(ThreadPool::single().build().unwrap());
+    let theirs = ThreadPool::single().capacity(1).when_full(WhenFull::RunHere).build().unwrap();
+    let theirs = Arc::new(theirs);
+    let release = held(&theirs);
+    theirs.spawn(|| ()).unwrap();
+
+    // Our worker runs a task of theirs, which waits for one of ours.
+    let (own, other) = (ours.clone(), theirs.clone());
+    let nested = move || {
+        let inner = own.submit(|| panic!("of ours")).unwrap();
+        other.spawn(move || inner.wait()).unwrap();
+    };
+    ours.run(nested).unwrap();
+    drop(release);
+    ours.join();
+    theirs.join();
+
+    let [ours, theirs] = [ours.stats(), theirs.stats()];
+    assert_eq!((ours.completed, ours.panicked, ours.run_by_waiters), (1, 1, 1));
+    assert_eq!((theirs.completed, theirs.panicked, theirs.run_by_waiters), (3, 0, 1));
+    [ours, theirs].iter().for_each(assert_balanced);
+}
+
+#[test]
 fn the_most_workers_stay_known_when_they_are_gone() {
     const WORKERS: usize = 5;
     let pool = ThreadPool::builder().max_workers(8).build().unwrap();

@@ -57,6 +57,7 @@ pub(crate) fn run_here<T>(handle: &Handle<T, Failure>) -> bool {
     if !is_ours(handle) {
         return false;
     }
+    let _post = running::return_to_own_post();
     // SAFETY: the engine of the worker that this thread is lies there, so it is the task's, and stays; `inline` says
     // that its kind's seat is a `ThreadSeat`.
     let ran = unsafe { handle.run_inline(&mut ThreadSeat::new()) };

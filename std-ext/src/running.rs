@@ -28,10 +28,17 @@ struct Post {
     worker: Option<usize>,
 }
 
+struct Posts {
+    /// What the thread is at.
+    now: Option<Post>,
+    /// That of the worker that it is.
+    own: Option<Post>,
+}
+
 thread_local! {
     // No destructor: readable for as long as the thread runs, `exit` included.
     static CURRENT: Cell<Current> = const { Cell::new(Current { task: None, observed: false }) };
-    static POST: RefCell<Option<Post>> = const { RefCell::new(None) };
+    static POSTS: RefCell<Posts> = const { RefCell::new(Posts { now: None, own: None }) };
 }
 
 fn current() -> Option<NonNull<Running<'static>>> {
@@ -118,16 +125,46 @@ impl CurrentTask {
     }
 }
 
-/// What this thread does from now on is for `observer`'s pool: it is that worker, or for as long as the
-/// guard is there runs a task for it.
-#[must_use]
-pub(crate) fn take_post(observer: Arc<Observer>, worker: Option<usize>) -> Posted {
-    let observed = observer.is_wanted();
+/// From now on this thread is that worker of `observer`'s pool.
+pub(crate) fn take_own_post(observer: Arc<Observer>, worker: usize) -> Posted {
+    let own = Post { observer, worker: Some(worker) };
     // A thread that is about to be gone has no post any more: nobody hears of what it runs.
-    let outer = POST.try_with(|post| post.replace(Some(Post { observer, worker }))).ok().flatten();
+    let _ = POSTS.try_with(|posts| posts.borrow_mut().own = Some(own.clone()));
+    let mut posted = take(own);
+    posted.is_own = true;
+    posted
+}
+
+/// For as long as the guard is there this thread runs a task of `observer`'s pool.
+pub(crate) fn take_post(observer: Arc<Observer>) -> Posted {
+    let worker = worker_of(&observer);
+    take(Post { observer, worker })
+}
+
+/// For as long as the guard is there this worker runs a task of its own pool, whatever it is at.
+pub(crate) fn return_to_own_post() -> Option<Posted> {
+    let own = POSTS.try_with(|posts| {
+        let posts = posts.borrow();
+        let is_there = |now: &Post| posts.own.as_ref().is_some_and(|own| own.is_of(&now.observer));
+        if posts.now.as_ref().is_some_and(is_there) { None } else { posts.own.clone() }
+    });
+    own.ok().flatten().map(take)
+}
+
+fn take(post: Post) -> Posted {
+    let observed = post.observer.is_wanted();
+    let outer = POSTS.try_with(|posts| posts.borrow_mut().now.replace(post)).ok().flatten();
     let before = CURRENT.with(Cell::get);
     CURRENT.with(|current| current.set(Current { observed, ..before }));
-    Posted { outer, observed: before.observed }
+    Posted { outer, observed: before.observed, is_own: false }
+}
+
+/// Gives the post back that the thread had before.
+#[must_use]
+pub(crate) struct Posted {
+    outer: Option<Post>,
+    observed: bool,
+    is_own: bool,
 }
 
 impl Posted {
@@ -137,35 +174,42 @@ impl Posted {
     }
 }
 
-/// Gives the post back that the thread had before.
-pub(crate) struct Posted {
-    outer: Option<Post>,
-    observed: bool,
-}
-
 impl Drop for Posted {
     fn drop(&mut self) {
         CURRENT.with(|current| {
             current.set(Current { observed: self.observed, ..current.get() });
         });
-        let _ = POST.try_with(|post| post.replace(self.outer.take()));
+        let left = POSTS.try_with(|posts| {
+            let mut posts = posts.borrow_mut();
+            let own = if self.is_own { posts.own.take() } else { None };
+            (own, core::mem::replace(&mut posts.now, self.outer.take()))
+        });
+        // Out of the borrow: observers are the users', and may be dropped here.
+        drop(left);
+    }
+}
+
+impl Post {
+    fn is_of(&self, observer: &Observer) -> bool {
+        core::ptr::eq(&*self.observer, observer)
     }
 }
 
 /// This thread's post. None on a thread that is no worker, or is about to be gone.
 fn post() -> Option<Post> {
-    POST.try_with(|post| post.borrow().clone()).ok().flatten()
+    POSTS.try_with(|posts| posts.borrow().now.clone()).ok().flatten()
 }
 
 /// The worker that this thread is in `observer`'s pool.
 pub(crate) fn worker_of(observer: &Observer) -> Option<usize> {
-    post().filter(|post| core::ptr::eq(&*post.observer, observer))?.worker
+    let of_own = |own: &Post| if own.is_of(observer) { own.worker } else { None };
+    POSTS.try_with(|posts| posts.borrow().own.as_ref().and_then(of_own)).ok().flatten()
 }
 
 /// Counts a task that this thread has run while it waited for it.
 pub(crate) fn note_inlined() {
-    let _ = POST.try_with(|post| {
-        if let Some(post) = &*post.borrow() {
+    let _ = POSTS.try_with(|posts| {
+        if let Some(post) = &posts.borrow().now {
             post.observer.note_inlined();
         }
     });

@@ -94,6 +94,7 @@ mod imp {
     pub(crate) mod thread {
         pub(crate) use std::thread::{
             Builder, JoinHandle, Thread, available_parallelism, current, park, park_timeout,
+            yield_now,
         };
 
         use crate::clock::Deadline;

@@ -3,12 +3,13 @@
 use super::Engine;
 use super::heap::Heap;
 use super::kind::{Rejected, WorkerKind};
+use super::memory::{Consume, Store};
 use super::submit::Submitted;
 use crate::clock::{Clock, Instant};
 #[cfg(doc)]
 use crate::lifecycle::Phase;
 use crate::sync::Arc;
-use crate::task::{Clocked, Home, Job, Popped};
+use crate::task::{Claimed, Clocked, Home, Job, Popped};
 
 /// The owner of an engine: submits, joins, closes. Dropping it closes the engine; workers that are
 /// at work keep what they need.
@@ -58,7 +59,8 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     ) -> Result<(), Rejected<J, K::Failure>> {
         let engine = &self.engine;
         let now = if engine.kind.times_detached() { engine.task_time() } else { Instant::UNKNOWN };
-        Engine::<K>::submit(engine, job, now).map(drop)
+        // The task may be over already: then what it returned is dropped here.
+        Engine::<K>::submit(engine, job, now).map(|handle| engine.kind.contain(|| drop(handle)))
     }
 
     /// Spawns so many workers, or as many as there is room for, although there may be no task. The
@@ -114,15 +116,35 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     ) -> Submitted<K, J> {
         let (entry, handle) = Engine::<K>::admit(&self.engine, job, self.engine.task_time())?;
         if let Popped::Claimed(task) = entry.claim() {
-            self.engine.store.note_unqueued();
-            self.engine.withdrawn();
-            let started = self.engine.task_time();
-            let clocked = Clocked::new(started);
-            let finished = task.run(seat, &clocked);
-            finished.ran(started, clocked.ended(|| self.engine.task_time()));
-            drop(finished);
+            self.run_out_of_turn(task, seat);
         }
         Ok(handle)
+    }
+
+    /// Runs the oldest pending task here and now, with `seat`; false if none was found. For a worker of this
+    /// engine, whose own task that becomes a part of: waiting for that worker waits for it.
+    pub fn run_oldest(&self, seat: &mut K::Seat) -> bool {
+        let mut consumer = self.engine.store.consumer();
+        while let Some(entry) = consumer.pop() {
+            if !self.engine.lifecycle.is_open() {
+                self.engine.turn_down(entry, None);
+            } else if let Popped::Claimed(task) = entry.claim() {
+                drop(consumer);
+                self.run_out_of_turn(task, seat);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Runs a task that no worker has claimed, and that is not in the queue.
+    fn run_out_of_turn(&self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) {
+        self.engine.store.note_unqueued();
+        self.engine.withdrawn();
+        let started = self.engine.task_time();
+        let clocked = Clocked::new(started);
+        let finished = task.run(seat, &clocked);
+        finished.ran(started, clocked.ended(|| self.engine.task_time()));
     }
 
     /// Makes a task of `job` and cancels it here and now: it never comes into the queue.

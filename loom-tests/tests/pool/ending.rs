@@ -1,6 +1,6 @@
 //! Pools come to an end.
 
-use crate::pool;
+use crate::{Gate, pool};
 use asyncpal::{PoolError, TaskError};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom_tests::model_bounded;
@@ -17,6 +17,43 @@ fn a_join_waits_for_what_was_submitted_and_leaves_the_pool_open() {
         assert!(first.is_done());
         assert_eq!(pool.count_workers(), 0);
         pool.run(|| ()).expect("no panic");
+    });
+}
+
+#[test]
+fn a_join_by_the_only_worker_runs_what_is_pending() {
+    model_bounded("a_join_by_the_only_worker_runs_what_is_pending", Some(1), || {
+        let pool = Arc::new(pool(1));
+        let theirs = pool.clone();
+
+        let joining = pool.submit(move || {
+            let pending = theirs.submit(|| 1).expect("the pool is open");
+            theirs.join();
+            pending.is_completed()
+        });
+
+        assert!(joining.expect("the pool is open").collect().expect("no panic"));
+    });
+}
+
+#[test]
+fn a_drop_waits_for_the_task_that_has_closed_the_pool() {
+    model_bounded("a_drop_waits_for_the_task_that_has_closed_the_pool", Some(1), || {
+        let pool = Arc::new(pool(1));
+        let theirs = pool.clone();
+        let closed = Arc::new(Gate::default());
+        let closes = closed.clone();
+        let closing = pool.submit(move || {
+            theirs.shutdown();
+            drop(theirs);
+            closes.open();
+        });
+        let closing = closing.expect("the pool is open");
+
+        closed.pass();
+        drop(pool);
+
+        assert!(closing.is_completed());
     });
 }
 

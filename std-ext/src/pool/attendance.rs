@@ -32,6 +32,18 @@ struct Entry {
     stage: Stage,
     /// Whether the spawner has not returned.
     in_spawner: bool,
+    /// What its task does about the end of others.
+    awaits: Awaits,
+}
+
+/// Whether a worker's own task waits for workers to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Awaits {
+    Nobody,
+    /// So it will not leave before them: they do not wait for it.
+    Others,
+    /// It has called `exit`, and never leaves.
+    TheEnd,
 }
 
 #[derive(Debug)]
@@ -73,10 +85,43 @@ impl Attendance {
         self.present.iter().any(|entry| entry.serial == serial)
     }
 
-    /// Whether any worker up to this one has not left, `except` for one.
-    pub(super) fn has_any(&self, last_serial: u64, except: Option<u64>) -> bool {
-        let counts = |serial| serial <= last_serial && Some(serial) != except;
-        self.present.iter().any(|entry| counts(entry.serial))
+    /// How many are there.
+    pub(super) fn count(&self) -> usize {
+        self.present.len()
+    }
+
+    /// Whether nobody is there.
+    pub(super) fn is_empty(&self) -> bool {
+        self.present.is_empty()
+    }
+
+    /// Whether any worker up to this one has not left that `caller`, if it is a worker, can wait for: neither
+    /// itself nor one that waits for it.
+    pub(super) fn has_any(&self, last_serial: u64, caller: Option<u64>) -> bool {
+        self.present.iter().any(|entry| {
+            entry.serial <= last_serial
+                && match entry.awaits {
+                    Awaits::Nobody => Some(entry.serial) != caller,
+                    Awaits::Others => caller.is_none(),
+                    Awaits::TheEnd => false,
+                }
+        })
+    }
+
+    /// This worker's task begins or ceases to wait for others to leave.
+    pub(super) fn set_waiting(&mut self, serial: u64, waits: bool) {
+        self.set_awaits(serial, if waits { Awaits::Others } else { Awaits::Nobody });
+    }
+
+    /// This worker's task has called `exit`.
+    pub(super) fn set_exiting(&mut self, serial: u64) {
+        self.set_awaits(serial, Awaits::TheEnd);
+    }
+
+    fn set_awaits(&mut self, serial: u64, awaits: Awaits) {
+        if let Some(entry) = self.present.iter_mut().find(|entry| entry.serial == serial) {
+            entry.awaits = awaits;
+        }
     }
 
     /// A worker that is being spawned.
@@ -87,14 +132,18 @@ impl Attendance {
 
     /// Its thread has been spawned, and works from the beginning.
     pub(super) fn enter(&mut self, serial: u64) {
-        self.present.push(Entry { serial, stage: Stage::Working, in_spawner: false });
+        self.note(serial, Stage::Working, false);
     }
 
     /// A spawner is about to be given a worker.
     pub(super) fn offer(&mut self) -> u64 {
         let serial = self.next_serial();
-        self.present.push(Entry { serial, stage: Stage::Offered, in_spawner: true });
+        self.note(serial, Stage::Offered, true);
         serial
+    }
+
+    fn note(&mut self, serial: u64, stage: Stage, in_spawner: bool) {
+        self.present.push(Entry { serial, stage, in_spawner, awaits: Awaits::Nobody });
     }
 
     /// Somebody runs it; false if its spawner has failed meanwhile: then it must not work.
@@ -211,5 +260,25 @@ mod tests {
 
         assert!(all.is_present(serial));
         assert!(all.has_any(serial, None) && !all.has_any(serial, Some(serial)));
+    }
+
+    #[test]
+    fn workers_that_wait_for_one_another_are_waited_for_by_others_only() {
+        let mut all = Attendance::default();
+        let [first, second] = [all.next_serial(), all.next_serial()];
+        all.enter(first);
+        all.enter(second);
+        assert!(all.has_any(u64::MAX, Some(first)));
+
+        all.set_waiting(second, true);
+        assert!(!all.has_any(u64::MAX, Some(first)) && all.has_any(u64::MAX, None));
+
+        all.set_waiting(second, false);
+        assert!(all.has_any(u64::MAX, Some(first)));
+
+        all.set_exiting(second);
+        assert!(!all.has_any(u64::MAX, Some(first)) && all.has_any(u64::MAX, None));
+        all.leave(first);
+        assert!(!all.has_any(u64::MAX, None) && !all.is_empty());
     }
 }

@@ -24,7 +24,8 @@ pub struct ShutdownReport {
     pub cancelled: usize,
     /// Tasks that still run.
     pub running: usize,
-    /// Workers that have not left: those that run these tasks, or a finalizer.
+    /// Workers that have not left: those that run these tasks, a finalizer, or destructors of their threads'
+    /// locals.
     pub workers: usize,
 }
 
@@ -48,24 +49,25 @@ impl fmt::Display for ShutdownReport {
 
 impl<K: Kind> Pool<K> {
     /// Closes the pool: cancels what is pending, waits for what is running and for the workers to
-    /// leave. False if it was closed before. Called by one of the pool's own workers, it waits for
-    /// the others.
+    /// leave. Running tasks are not asked to stop. False if it was closed before; it waits all the same.
+    ///
+    /// Called by one of the pool's own workers, it waits for those of the others that do not wait in this way
+    /// themselves.
     pub fn shutdown(&self) -> bool {
         if self.inner.is_forked() {
             return false;
         }
         let first = self.inner.executor.close();
-        if first {
-            self.inner.wait_until_empty(Deadline::NEVER);
-        }
+        self.inner.wait_until_empty(Deadline::NEVER);
         first
     }
 
     /// As [`shutdown`](Pool::shutdown), but waits at most so long, and says what became of the tasks.
     ///
     /// Running tasks are asked to stop, see [`is_cancel_requested`](crate::is_cancel_requested). Those that
-    /// still run at the deadline go on: call it again to wait for them. What it reports as completed
-    /// is counted from the beginning of the call, what is cancelled from that of the pool.
+    /// still run at the deadline go on: call it again to wait for them. Dropping the pool then does not wait for
+    /// them, but the end of the program does, up to the pool's [grace](crate::Builder::grace). What it reports as
+    /// completed is counted from the beginning of the call, what is cancelled from that of the pool.
     ///
     /// # Examples
     ///
@@ -85,14 +87,14 @@ impl<K: Kind> Pool<K> {
         if !self.inner.is_forked() {
             self.inner.executor.close();
             self.inner.staff().ask_to_stop();
-            self.inner.wait_until_empty(deadline);
+            self.inner.give_up_at(deadline);
         }
         let after = counts();
         ShutdownReport {
             completed: after.ended.wrapping_sub(before.ended),
             cancelled: self.inner.staff().cancelled(),
             running: after.running,
-            workers: after.workers,
+            workers: self.inner.staff().book().unfinished(),
         }
     }
 

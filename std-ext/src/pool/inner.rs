@@ -6,13 +6,20 @@ use asyncpal_core::executor::{Executor, Rejection};
 use asyncpal_core::lifecycle::Phase;
 use asyncpal_core::task::Job;
 
+use super::attendance::Attendance;
 use super::builder::Plan;
-use super::roster::{Present, Staff};
+use super::roster::Staff;
+use super::roster::book::Present;
 use crate::clock::Deadline;
 use crate::error::PoolError;
 use crate::failure::Failure;
+use crate::inline::CurrentWorker;
 use crate::kind::Kind;
-use crate::watcher::{Drain, Generation};
+use crate::running;
+use crate::sync::program::AtomicBool;
+use crate::sync::thread::yield_now;
+use crate::sync::{Arc, Ordering};
+use crate::watcher::{self, Drain, Generation};
 
 pub(super) struct Inner<K: Kind> {
     pub(super) executor: Executor<Staff<K>>,
@@ -20,6 +27,8 @@ pub(super) struct Inner<K: Kind> {
     /// The process in which the pool works. In a child that was forked from it nothing here is used
     /// but numbers and settings.
     generation: Generation,
+    /// Whether somebody has waited for its end in vain, and wants no more of that.
+    is_given_up: AtomicBool,
 }
 
 /// Runs wherever a worker sits.
@@ -35,7 +44,8 @@ impl<S> Job<S, Failure> for Probe {
 
 impl<K: Kind> Inner<K> {
     pub(super) fn new(executor: Executor<Staff<K>>, plan: Plan<K>) -> Self {
-        Self { executor, plan, generation: Generation::current() }
+        let is_given_up = AtomicBool::new(false);
+        Self { executor, plan, generation: Generation::current(), is_given_up }
     }
 
     /// Whether the pool works in a process that this one was forked from.
@@ -49,6 +59,17 @@ impl<K: Kind> Inner<K> {
 
     pub(super) fn phase(&self) -> Phase {
         self.executor.engine().phase()
+    }
+
+    pub(super) fn is_terminated(&self) -> bool {
+        let phase = self.phase();
+        // In a forked child nobody can say any more than what was known before.
+        phase == Phase::Terminated
+            || phase == Phase::Draining && !self.is_forked() && self.has_no_workers()
+    }
+
+    fn has_no_workers(&self) -> bool {
+        self.staff().book().look(Attendance::is_empty)
     }
 
     pub(super) fn home(&self) -> *const () {
@@ -69,6 +90,16 @@ impl<K: Kind> Inner<K> {
         self.staff().broken_cause().cloned().map_or(PoolError::Closed, PoolError::Broken)
     }
 
+    /// The worker of this pool that this thread is.
+    fn caller(&self) -> Option<CurrentWorker> {
+        CurrentWorker::of(self.home())
+    }
+
+    fn wait_until_left(&self, workers: Present, deadline: Deadline) -> bool {
+        let caller = self.caller().map(|worker| worker.serial);
+        self.staff().book().wait_until_left(workers, caller, deadline)
+    }
+
     /// Sees to it that every task submitted until now was claimed, and waits for whoever claimed it.
     pub(super) fn join(&self, deadline: Deadline) -> bool {
         if self.is_forked() {
@@ -77,40 +108,107 @@ impl<K: Kind> Inner<K> {
         let engine = self.executor.engine();
         let mark = engine.mark();
         loop {
-            let all_claimed = engine.has_passed(mark);
-            // The snapshot comes first: who is on it was called for before the new generation, so
+            // The snapshot comes before the renewal: who is on it was called for before the new generation, so
             // it leaves when it finds no task.
-            let present = self.staff().snapshot();
-            self.executor.renew_workers();
-            if !self.staff().wait_until_left(present, self.home(), deadline) {
+            let present = self.staff().book().snapshot();
+            let all_claimed = engine.has_passed(mark);
+            let caller = if all_claimed { None } else { self.caller() };
+            if caller.is_some() && deadline.is_past() {
                 return false;
             }
-            if all_claimed {
-                return true;
+            if caller.is_some() && self.run_oldest() {
+                continue;
+            }
+            self.executor.renew_workers();
+            let in_time = match caller {
+                // What this worker may run itself it finds when its submitter has come so far.
+                Some(CurrentWorker { inline: true, .. }) => {
+                    yield_now();
+                    true
+                }
+                Some(_) => self.staff().book().wait_for_change(present, deadline),
+                None => self.wait_until_left(present, deadline),
+            };
+            if !in_time || all_claimed {
+                return in_time;
             }
         }
     }
 
-    /// After the close: waits for the workers, and for their threads.
+    /// Runs the oldest pending task on this worker, if that can be; false if there is none.
+    fn run_oldest(&self) -> bool {
+        let Some(seat) = K::INLINE.filter(|_| self.caller().is_some_and(|worker| worker.inline))
+        else {
+            return false;
+        };
+        let _post = running::return_to_own_post();
+        let ran = self.executor.run_oldest(&mut seat());
+        if ran {
+            running::note_inlined();
+        }
+        ran
+    }
+
+    /// After the close: waits for the workers, and for their threads; false if some are still there at the
+    /// deadline.
     pub(super) fn wait_until_empty(&self, deadline: Deadline) -> bool {
-        let empty = self.staff().wait_until_left(Present::ALL, self.home(), deadline);
-        if empty {
-            self.staff().join_threads(self.home());
+        let caller = self.caller().map(|worker| worker.serial);
+        let left = self.wait_until_left(Present::ALL, deadline)
+            && self.staff().book().join_threads(caller, deadline);
+        if left && self.has_no_workers() {
             self.executor.terminated();
         }
-        empty
+        left
+    }
+}
+
+impl<K: Kind> Inner<K> {
+    /// After the close: waits, but no longer, and nor does who drops the pool.
+    pub(super) fn give_up_at(&self, deadline: Deadline) {
+        if !self.wait_until_empty(deadline) {
+            // ORDERING: Relaxed, here and below: who drops the pool comes after all others.
+            self.is_given_up.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// The pool is dropped. The watcher keeps it for those that have not left: the caller's own worker, and those
+    /// that were given up.
+    pub(super) fn end(self: &Arc<Self>) {
+        self.executor.close();
+        if !self.is_given_up.load(Ordering::Relaxed) {
+            self.wait_until_empty(Deadline::NEVER);
+        }
+        if self.has_no_workers() {
+            watcher::forget(self);
+        } else {
+            watcher::keep(self);
+            let this = Arc::downgrade(self);
+            self.staff().book().when_empty(move || {
+                if let Some(this) = this.upgrade() {
+                    watcher::forget(&this);
+                }
+            });
+        }
     }
 }
 
 impl<K: Kind> Drain for Inner<K> {
     fn close(&self) {
-        self.executor.close();
         // The program's end waits for a limited time.
         self.staff().ask_to_stop();
+        self.executor.close();
     }
 
     fn wait(&self, deadline: Deadline) -> bool {
-        self.staff().wait_until_left(Present::ALL, self.home(), deadline)
+        self.wait_until_left(Present::ALL, deadline)
+    }
+
+    fn has_pending_tasks(&self) -> bool {
+        self.executor.engine().counts().pending > 0
+    }
+
+    fn leave_out(&self, worker: u64) {
+        self.staff().book().change(|present| present.set_exiting(worker));
     }
 
     fn grace(&self) -> Duration {

@@ -174,7 +174,7 @@ impl<K: Kind> Pool<K> {
 
     /// True once the pool was shut down and its last worker has left.
     pub fn is_terminated(&self) -> bool {
-        self.inner.phase() == Phase::Terminated
+        self.inner.is_terminated()
     }
 
     /// True once an initializer or finalizer has failed, for good.
@@ -256,8 +256,7 @@ impl<K: Kind> Drop for Pool<K> {
             core::mem::forget(self.inner.clone());
             return;
         }
-        self.shutdown();
-        watcher::forget(&self.inner);
+        self.inner.end();
     }
 }
 

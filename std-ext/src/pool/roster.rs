@@ -1,22 +1,20 @@
-//! The roster: a pool's threads. What the engine asks of them is in `worker_kind`.
+//! The staff: a pool's threads. What the engine asks of them is in `worker_kind`.
 
+pub(super) mod book;
 mod worker_kind;
 
 use crossbeam_utils::CachePadded;
 
-use super::attendance::{Attendance, Returned};
+use self::book::Book;
 use super::builder::Plan;
 use super::ending::CancelledTask;
 use super::keep_alive::KeepAlive;
 use super::room::Room;
 use super::spawn::Spawner;
-use crate::clock::Deadline;
 use crate::error::BrokenCause;
-use crate::inline::CurrentWorker;
 use crate::kind::Kind;
 use crate::observe::Observer;
-use crate::sync::thread::{JoinHandle, is_this};
-use crate::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, Weak, lock, wait};
+use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock};
 
 /// What a pool's staff is hired with.
 #[derive(Clone, Debug)]
@@ -52,50 +50,7 @@ pub(crate) struct Staff<K: Kind> {
     kept: Mutex<Vec<CancelledTask<K>>>,
     /// One once running tasks should end.
     stop: AtomicUsize,
-    roster: Mutex<Roster>,
-    left: Condvar,
-}
-
-/// All workers that were spawned up to some moment.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Present {
-    last_serial: u64,
-}
-
-impl Present {
-    /// All, also those to come.
-    pub(super) const ALL: Self = Self { last_serial: u64::MAX };
-}
-
-#[derive(Debug, Default)]
-struct Roster {
-    attendance: Attendance,
-    /// Threads that were started and not joined; those of left workers are about to end.
-    threads: Vec<Enlisted>,
-}
-
-/// A worker's thread.
-#[derive(Debug)]
-pub(super) struct Enlisted {
-    pub(super) serial: u64,
-    pub(super) handle: JoinHandle<()>,
-    /// Of what the thread keeps among its locals.
-    pub(super) locals: Weak<()>,
-}
-
-impl Enlisted {
-    /// Whether nothing of it is left to wait for. `is_finished` alone says that the thread's function
-    /// has returned; destructors of its locals, which are the user's, may still run.
-    fn is_gone(&self) -> bool {
-        self.handle.is_finished() && self.locals.strong_count() == 0
-    }
-}
-
-impl Roster {
-    fn keep(&mut self, thread: Enlisted) {
-        self.threads.retain(|thread| !thread.is_gone());
-        self.threads.push(thread);
-    }
+    book: Arc<Book>,
 }
 
 impl<K: Kind> Staff<K> {
@@ -111,8 +66,7 @@ impl<K: Kind> Staff<K> {
             cancelled: AtomicUsize::new(0),
             kept: Mutex::default(),
             stop: AtomicUsize::new(0),
-            roster: Mutex::default(),
-            left: Condvar::new(),
+            book: Arc::default(),
         }
     }
 
@@ -146,87 +100,12 @@ impl<K: Kind> Staff<K> {
         self.stop.store(1, Ordering::Relaxed);
     }
 
-    /// The workers up to now.
-    pub(super) fn snapshot(&self) -> Present {
-        Present { last_serial: lock(&self.roster).attendance.last_serial() }
-    }
-
-    /// Waits until those workers have left, the calling one excepted; false if some are still here
-    /// at the deadline.
-    pub(super) fn wait_until_left(
-        &self,
-        workers: Present,
-        home: *const (),
-        deadline: Deadline,
-    ) -> bool {
-        let caller = CurrentWorker::of(home).map(|worker| worker.serial);
-        let mut roster = lock(&self.roster);
-        while roster.attendance.has_any(workers.last_serial, caller) {
-            let Some(woken) = wait(&self.left, roster, deadline) else { return false };
-            roster = woken;
-        }
-        true
-    }
-
-    /// Joins the threads of the workers that have left: their thread-locals are gone afterwards.
-    pub(super) fn join_threads(&self, home: *const ()) {
-        let caller = CurrentWorker::of(home).map(|worker| worker.serial);
-        let mut roster = lock(&self.roster);
-        let Roster { attendance, threads } = &mut *roster;
-        let (gone, staying): (Vec<_>, Vec<_>) = threads.drain(..).partition(|thread| {
-            let Enlisted { serial, handle, .. } = thread;
-            !attendance.is_present(*serial) && Some(*serial) != caller && !is_this(handle)
-        });
-        *threads = staying;
-        drop(roster);
-        for thread in gone {
-            // `work` does not unwind: what users bring is caught. A spawner's thread is not ours.
-            let _ = thread.handle.join();
-        }
+    /// Who is there, and whose threads are to be joined.
+    pub(super) fn book(&self) -> &Arc<Book> {
+        &self.book
     }
 
     pub(super) fn worker_name(&self, slot: usize) -> String {
         format!("{}-{slot}", self.terms.name)
-    }
-
-    /// Looks at, or changes, who is there.
-    pub(super) fn with_attendance<T>(&self, look: impl FnOnce(&mut Attendance) -> T) -> T {
-        look(&mut lock(&self.roster).attendance)
-    }
-
-    /// Spawns a worker's thread, and keeps it.
-    pub(super) fn enlist<E>(
-        &self,
-        spawn: impl FnOnce(u64) -> Result<Enlisted, E>,
-    ) -> Result<(), E> {
-        let mut roster = lock(&self.roster);
-        let serial = roster.attendance.next_serial();
-        let thread = spawn(serial)?;
-        roster.keep(thread);
-        roster.attendance.enter(serial);
-        Ok(())
-    }
-
-    /// A spawner has returned.
-    pub(super) fn spawner_returned(
-        &self,
-        serial: u64,
-        thread: Option<Enlisted>,
-        well: bool,
-    ) -> Returned {
-        let mut roster = lock(&self.roster);
-        let returned = roster.attendance.returned(serial, well);
-        if let (Returned::Spawned, Some(thread)) = (&returned, thread) {
-            roster.keep(thread);
-        }
-        drop(roster);
-        self.left.notify_all();
-        returned
-    }
-
-    /// A worker is gone for good.
-    pub(super) fn worker_left(&self, serial: u64) {
-        self.with_attendance(|attendance| attendance.leave(serial));
-        self.left.notify_all();
     }
 }

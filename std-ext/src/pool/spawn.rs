@@ -10,7 +10,8 @@ use asyncpal_core::executor::{Shared, forsake, work};
 
 use super::attendance::{Returned, Settler};
 use super::builder::Builder;
-use super::roster::{Enlisted, Staff};
+use super::roster::Staff;
+use super::roster::book::{Enlisted, Locals};
 use crate::error::{BoxError, Panic, TaskError};
 use crate::failure::Failure;
 use crate::inline::CurrentWorker;
@@ -233,7 +234,7 @@ thread_local! {
     // Whether this thread is calling a spawner.
     static IN_SPAWNER: Cell<bool> = const { Cell::new(false) };
     // Locals are dropped last in, first out, and this one is a worker's first.
-    static FIRST: OnceCell<Arc<()>> = const { OnceCell::new() };
+    static FIRST: OnceCell<Locals> = const { OnceCell::new() };
 }
 
 impl Spawner {
@@ -275,10 +276,11 @@ impl<K: Kind> Place<K> {
     /// Makes this thread the worker until that leaves: the engine may be gone before the thread's locals are.
     fn serve(&self) -> Posted {
         let Self { engine, slot, serial, locals } = self;
-        let _ = FIRST.with(|first| first.set(locals.clone()));
+        let kept = Locals::new(locals.clone(), engine.kind().book().clone());
+        let _ = FIRST.with(|first| first.set(kept));
         let home = (&raw const **engine).cast();
         CurrentWorker { home, serial: *serial, inline: K::INLINE.is_some() }.enter();
-        let posted = running::take_post(engine.kind().terms.observer.clone(), Some(*slot));
+        let posted = running::take_own_post(engine.kind().terms.observer.clone(), *slot);
         work::<Staff<K>>(engine, *slot);
         CurrentWorker::retire();
         posted
@@ -287,7 +289,7 @@ impl<K: Kind> Place<K> {
 
 impl<K: Kind> Duty for Place<K> {
     fn work(self: Box<Self>) {
-        if self.engine.kind().with_attendance(|present| present.accept(self.serial)) {
+        if self.engine.kind().book().change(|present| present.accept(self.serial)) {
             // Whoever's thread it is may have other plans with it.
             drop(self.serve());
         }
@@ -296,11 +298,11 @@ impl<K: Kind> Duty for Place<K> {
     fn decline(self: Box<Self>, why: NotRun) {
         let staff = self.engine.kind();
         let cause = why.to_string();
-        match staff.with_attendance(|present| present.decline(self.serial, why)) {
+        match staff.book().change(|present| present.decline(self.serial, why)) {
             Settler::Spawner => {}
             Settler::Decliner => {
                 forsake::<Staff<K>>(&self.engine, self.slot, &TaskError::not_spawned(cause.into()));
-                staff.worker_left(self.serial);
+                staff.book().change(|present| present.leave(self.serial));
             }
         }
     }
@@ -313,13 +315,14 @@ impl<K: Kind> Staff<K> {
         if let Some(bytes) = self.terms.stack_size {
             builder = builder.stack_size(bytes);
         }
-        self.enlist(|serial| {
-            let place = Place::new(engine, slot, serial);
-            let locals = Arc::downgrade(&place.locals);
-            let handle = builder.spawn(move || place.serve().for_good())?;
-            Ok(Enlisted { serial, handle, locals })
-        })
-        .map_err(|error: io::Error| TaskError::not_spawned(error.into()))
+        self.book()
+            .enlist(|serial| {
+                let place = Place::new(engine, slot, serial);
+                let locals = Arc::downgrade(&place.locals);
+                let handle = builder.spawn(move || place.serve().for_good())?;
+                Ok(Enlisted { serial, handle, locals })
+            })
+            .map_err(|error: io::Error| TaskError::not_spawned(error.into()))
     }
 
     /// Gives the worker to the user's spawner. No lock is held meanwhile.
@@ -329,7 +332,7 @@ impl<K: Kind> Staff<K> {
         engine: &Shared<Self>,
         slot: usize,
     ) -> Result<(), Failure> {
-        let serial = self.with_attendance(|present| present.offer());
+        let serial = self.book().change(|present| present.offer());
         let place = Place::new(engine, slot, serial);
         let locals = Arc::downgrade(&place.locals);
         let worker = WorkerThread {
@@ -343,7 +346,7 @@ impl<K: Kind> Staff<K> {
             Ok(thread) => (thread.map(|handle| Enlisted { serial, handle, locals }), None),
             Err(error) => (None, Some(error)),
         };
-        match self.spawner_returned(serial, thread, error.is_none()) {
+        match self.book().spawner_returned(serial, thread, error.is_none()) {
             Returned::Spawned => Ok(()),
             Returned::Failed(why) => {
                 let why = || why.unwrap_or(NotRun::Dropped).into();

@@ -9,6 +9,7 @@ use super::Pool;
 use super::inner::Inner;
 use super::room::Room;
 use crate::clock::Deadline;
+use crate::contain::contain;
 use crate::error::{PoolError, SubmitError, TaskError};
 use crate::failure::Failure;
 use crate::handle::Handle;
@@ -138,9 +139,7 @@ impl<K: Kind> Inner<K> {
             // SAFETY: as of the caller.
             Admission::Pending => unsafe { self.executor.submit_borrowing(job) },
             Admission::RunHere(mut seat) => {
-                let observer = &self.staff().terms.observer;
-                let worker = running::worker_of(observer);
-                let _post = running::take_post(observer.clone(), worker);
+                let _post = running::take_post(self.staff().terms.observer.clone());
                 // SAFETY: as of the caller.
                 unsafe { self.executor.run_borrowing(job, &mut seat) }
                     .inspect(|_| running::note_inlined())
@@ -160,8 +159,11 @@ impl<K: Kind> Inner<K> {
             Ok(Admission::Pending) => {
                 self.executor.spawn(Tracked(job)).map_err(|rejected| self.given_back(rejected))
             }
-            // SAFETY: it borrows nothing.
-            Ok(special) => unsafe { self.submit_admitted(job, special) }.map(drop),
+            Ok(special) => {
+                // SAFETY: it borrows nothing.
+                let submitted = unsafe { self.submit_admitted(job, special) };
+                submitted.map(|handle| contain(|| drop(handle)))
+            }
             Err(reason) => Err((job, reason)),
         }
     }
@@ -178,8 +180,7 @@ impl<K: Kind> Inner<K> {
         if self.is_forked() || self.staff().room.as_ref().is_some_and(|room| !room.try_take()) {
             return Err(job);
         }
-        let observer = &self.staff().terms.observer;
-        let _post = running::take_post(observer.clone(), running::worker_of(observer));
+        let _post = running::take_post(self.staff().terms.observer.clone());
         match self.executor.run_on_idle(Tracked(job)) {
             Ok(ran) => {
                 let ran = ran.inspect(|_| running::note_inlined());

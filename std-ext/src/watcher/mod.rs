@@ -30,14 +30,23 @@ use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::io::Write as _;
 use std::panic::catch_unwind;
+use std::sync::mpsc;
+use std::thread;
 
 pub(crate) use self::fork::{Generation, leave_copy};
 use crate::clock::Deadline;
+use crate::inline::CurrentWorker;
 use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, lock};
 use crate::sync::{Arc, Ordering, PROGRAM_ENDS, Weak};
 
 /// A pool, as the watcher sees it.
 pub(crate) trait Drain: Send + Sync {
+    /// Whether [`close`](Self::close) may have anything to cancel.
+    fn has_pending_tasks(&self) -> bool;
+
+    /// Nobody waits for this worker any more, which ends the program.
+    fn leave_out(&self, worker: u64);
+
     /// No more tasks; cancels what is pending, asks what is running to stop. Does not wait.
     fn close(&self);
 
@@ -84,6 +93,8 @@ struct Registry {
 
 struct Entry {
     pool: Weak<dyn Drain>,
+    /// Of a pool that was dropped, and has workers all the same.
+    kept: Option<Arc<dyn Drain>>,
     /// The pool's engine, by address.
     home: *const (),
     /// Whether the program's end has waited for it: it does so once.
@@ -92,6 +103,12 @@ struct Entry {
 
 // SAFETY: the address is only compared; the rest may be sent.
 unsafe impl Send for Entry {}
+
+impl Entry {
+    fn is_of<D: Drain>(&self, pool: &Arc<D>) -> bool {
+        core::ptr::eq(self.pool.as_ptr().cast::<()>(), Arc::as_ptr(pool).cast())
+    }
+}
 
 /// That of this process, or of one that it was forked from; null before there is a pool.
 static REGISTRY: AtomicPtr<Registry> = AtomicPtr::new(core::ptr::null_mut());
@@ -164,14 +181,23 @@ pub(crate) fn watch<D: Drain + 'static>(pool: &Arc<D>, home: *const ()) {
     }
     register_hooks();
     let pool: Weak<D> = Arc::downgrade(pool);
-    lock(&Registry::get().pools).push(Entry { pool, home, waited_for: false });
+    lock(&Registry::get().pools).push(Entry { pool, kept: None, home, waited_for: false });
 }
 
-/// Forgets a pool that was shut down.
+/// Keeps a pool that is dropped, until it is forgotten.
+pub(crate) fn keep<D: Drain + 'static>(pool: &Arc<D>) {
+    if let Some(registry) = Registry::find() {
+        let mut pools = lock(&registry.pools);
+        if let Some(entry) = pools.iter_mut().find(|known| known.is_of(pool)) {
+            entry.kept = Some(pool.clone());
+        }
+    }
+}
+
+/// Forgets a pool that has no workers any more.
 pub(crate) fn forget<D: Drain + 'static>(pool: &Arc<D>) {
     if let Some(registry) = Registry::find() {
-        let this = Arc::as_ptr(pool).cast::<()>();
-        lock(&registry.pools).retain(|known| !core::ptr::eq(known.pool.as_ptr().cast(), this));
+        lock(&registry.pools).retain(|known| !known.is_of(pool));
     }
 }
 
@@ -190,9 +216,25 @@ fn register_hooks() {
 
 /// The end of the program, on the thread that ends it.
 fn at_exit() {
+    leave_out_this_worker();
     #[cfg(all(feature = "signal", unix))]
     signal::exit_begins();
     drain_all(Deadline::NEVER);
+}
+
+/// If this thread is a worker, nobody waits for it any more: it never comes back from here.
+fn leave_out_this_worker() {
+    let Some(worker) = CurrentWorker::get() else { return };
+    let Some(registry) = Registry::find() else { return };
+    let pools = lock(&registry.pools);
+    let pool = pools.iter().find(|known| known.home == worker.home);
+    let pool = pool.and_then(|known| known.pool.upgrade());
+    drop(pools);
+    if let Some(pool) = pool {
+        pool.leave_out(worker.serial);
+        // As in `drain_all`.
+        core::mem::forget(pool);
+    }
 }
 
 /// Closes all pools, then waits for each: their graces run side by side, and end at `limit` at the
@@ -202,12 +244,10 @@ fn drain_all(limit: Deadline) {
     let pools = registry.to_be_drained();
     let graces: Vec<_> =
         pools.iter().map(|pool| Deadline::after(pool.grace()).or_earlier(limit)).collect();
-    for pool in &pools {
-        // Destructors of what is cancelled may panic; the other pools are closed all the same.
-        let _ = catch_unwind(AssertUnwindSafe(|| pool.close()));
-    }
-    for (pool, grace) in pools.iter().zip(graces) {
-        if !pool.wait(grace) {
+    let closings: Vec<_> = pools.iter().map(begin_to_close).collect();
+    for ((pool, grace), closing) in pools.iter().zip(graces).zip(closings) {
+        let in_time = closing.is_none_or(|closing| closing.wait(grace)) && pool.wait(grace);
+        if !in_time {
             // Without a standard error output nobody hears of it.
             let _ = writeln!(
                 std::io::stderr(),
@@ -218,6 +258,46 @@ fn drain_all(limit: Deadline) {
     }
     // The last reference must not end up here: dropping a pool waits without a limit.
     core::mem::forget(pools);
+}
+
+/// A pool that another thread is closing.
+struct Closing(mpsc::Receiver<()>);
+
+impl Closing {
+    /// Whether it is closed by then.
+    fn wait(&self, deadline: Deadline) -> bool {
+        let timeout = deadline.left().unwrap_or(Duration::MAX);
+        self.0.recv_timeout(timeout) != Err(mpsc::RecvTimeoutError::Timeout)
+    }
+}
+
+/// Closes a pool: on another thread if that cancels something, since a destructor or a callback may never come to
+/// its end.
+fn begin_to_close(pool: &Arc<dyn Drain>) -> Option<Closing> {
+    if !pool.has_pending_tasks() {
+        close(pool);
+        return None;
+    }
+    let (finish, finished) = mpsc::channel::<()>();
+    let theirs = pool.clone();
+    let close_it = move || {
+        close(&theirs);
+        // As in `drain_all`.
+        core::mem::forget(theirs);
+        drop(finish);
+    };
+    match thread::Builder::new().name(String::from("asyncpal-exit")).spawn(close_it) {
+        Ok(_) => Some(Closing(finished)),
+        Err(_) => {
+            close(pool);
+            None
+        }
+    }
+}
+
+fn close(pool: &Arc<dyn Drain>) {
+    // Destructors of what is cancelled may panic; the other pools are closed all the same.
+    let _ = catch_unwind(AssertUnwindSafe(|| pool.close()));
 }
 
 #[cfg(all(test, not(asyncpal_loom)))]

@@ -174,7 +174,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn departed(&self, _slot: usize) {
         if let Some(worker) = CurrentWorker::get() {
-            self.worker_left(worker.serial);
+            self.book.change(|present| present.leave(worker.serial));
         }
     }
 }

@@ -236,6 +236,8 @@ pub(crate) mod thread {
         Ok(NonZeroUsize::MIN)
     }
 
+    pub(crate) use loom::thread::yield_now;
+
     #[derive(Debug)]
     pub(crate) struct Builder(loom::thread::Builder);
 
