@@ -17,7 +17,7 @@
 //! - **C6**: whatever spawn or initializer fails, every submit is settled; growth that was held back
 //!   is resumed by workers that finish a task, and not tried before it is due (`failure`).
 //! - The fence of the lifecycle: a submit against `close` is settled; the queue is empty when the
-//!   engine goes (**X3**); a stub's canceller keeps the engine (`ending`).
+//!   engine goes (**X5**); a stub's canceller keeps the engine (`ending`).
 //!
 //! Settled means: it ran, it was cancelled and its handle says so, or it was given back; once; and
 //! its job was dropped. What hangs is reported as a deadlock.

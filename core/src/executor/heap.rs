@@ -229,7 +229,7 @@ const fn due(inlined: usize) -> bool {
 
 impl<K: WorkerKind> Drop for HeapStore<K> {
     fn drop(&mut self) {
-        // X3 of the engine: both are empty.
+        // X5 of the engine: both are empty.
         self.front.last_use();
         self.clearing.last_use();
         self.inlined.last_use();

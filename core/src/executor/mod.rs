@@ -20,7 +20,7 @@
 //!   claims are read first, and each claim happens after its submit (edge X3).
 //! - **X2** A worker that lives and is not busy will look at the queue after whoever counts it has
 //!   pushed: it is awake, or it has gone idle since he found nobody idle, and looks once more (F1 ↔ F2).
-//! - **X3** The queue is empty when the last reference to the engine goes: its owner drains it, and
+//! - **X5** The queue is empty when the last reference to the engine goes: its owner drains it, and
 //!   nobody submits without the owner.
 //!
 //! # Edges

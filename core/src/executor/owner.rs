@@ -188,7 +188,7 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
 impl<K: WorkerKind<Memory = Heap>> Drop for Executor<K> {
     fn drop(&mut self) {
         self.close();
-        // X3: a submit that came too late left a stub.
+        // X5: a submit that came too late left a stub.
         self.engine.drain(None);
     }
 }
