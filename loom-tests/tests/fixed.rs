@@ -5,7 +5,7 @@
 //!   failing spawn is settled: the scenes of `executor.rs` on the other memory (`pool`).
 //! - **A1**, **A3** of the arena: a slot serves one task after the other, and all that was done with
 //!   one task happens before the next (`slots`).
-//! - **A2**, **T1**, **T2**: stubs make room for as many tasks as there are slots, whoever clears
+//! - **A2**, **G1**, **G2**: stubs make room for as many tasks as there are slots, whoever clears
 //!   them (`slots`).
 //! - A thread that stops for ever anywhere keeps the slot that it has, and nobody else waits for it
 //!   (`stops`).

@@ -8,9 +8,9 @@
 //! | `aside` | whether an entry was ever put back, behind later ones |
 //!
 //! # Invariants
-//! - **T1** An index is in `ready` at most once: a slot is freed only when its entry was popped. So
+//! - **G1** An index is in `ready` at most once: a slot is freed only when its entry was popped. So
 //!   the ring is never full.
-//! - **T2** Who finds no free slot clears leading stubs first. So a submit is refused only while each
+//! - **G2** Who finds no free slot clears leading stubs first. So a submit is refused only while each
 //!   slot is a task's that is not over or whose handle is still there, or a stub's behind a pending
 //!   task's, or *in hand*: a thread that makes, ends or discards a task has the slot until it is
 //!   through, one per thread. So with a slot per thread to spare nobody is refused too early.
@@ -259,12 +259,12 @@ pub struct StaticStore<K: WorkerKind, const TASKS: usize, const BYTES: usize> {
 
 impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> StaticStore<K, TASKS, BYTES> {
     fn entry(&self, index: usize) -> Entry<K> {
-        // SAFETY: T1: the index was popped, so its entry is this thread's; only tasks of this kind
+        // SAFETY: G1: the index was popped, so its entry is this thread's; only tasks of this kind
         // are made here.
         unsafe { TaskRef::in_slot(&self.arena, index) }
     }
 
-    /// T2; false if there is no leading stub.
+    /// G2; false if there is no leading stub.
     fn clear_stub(&self) -> bool {
         match self.ready.dequeue_if(|index| !self.arena.is_pending(index)) {
             Dequeued::Taken(index) => {
@@ -316,7 +316,7 @@ impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Store<K>
     fn put_back(&self, entry: Entry<K>) {
         // For good: behind later entries nobody knows its turn.
         self.aside.raise();
-        // T1: it was popped. It waits once more.
+        // G1: it was popped. It waits once more.
         self.push(entry);
     }
 

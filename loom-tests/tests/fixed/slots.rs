@@ -28,7 +28,7 @@ fn end_with_all_slots<const TASKS: usize>(pool: Pool<Fixed<TASKS, 1>>, fates: &[
     pool.end().with_fates(fates);
 }
 
-/// T2: each of two submitters finds room, since each finds a stub, or what the other made room for.
+/// G2: each of two submitters finds room, since each finds a stub, or what the other made room for.
 #[test]
 fn two_submitters_find_the_room_of_two_stubs() {
     model_bounded("two_submitters_find_the_room_of_two_stubs", Some(2), || {
