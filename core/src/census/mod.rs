@@ -27,8 +27,7 @@
 //! |---|---|---|---|
 //! | C1 `after_push`, `call` | clear the lowest idle bit and set `called`, or set the lowest free live bit, or nothing | submitter; who sees to it that somebody looks | after its push; at any time |
 //! | C2 `go_idle` | set own idle bit | worker | it found the queue empty; it looks once more afterwards |
-//! | C3 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something |
-//! | C5 `after_timeout` | the same | worker | its keep-alive elapsed |
+//! | C3, C5 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something (C3); its keep-alive elapsed (C5) |
 //! | C6, C9 `leave` | clear own live bit | spawner that failed; worker that is gone | it looks at the queue once more afterwards |
 //! | C11 `claim_idle` | clear the lowest idle bit, or nothing | borrower of a seat | the queue is empty |
 //! | C12 `go_idle` | set that bit again | borrower | its task is over; it looks at the queue afterwards |
@@ -251,18 +250,13 @@ impl<B: AsRef<[Bank]>> Census<B> {
         fence(Ordering::SeqCst);
     }
 
-    /// C3.
+    /// C3, C5: after a keep-alive `Left` means that the worker may retire.
     pub fn leave_idle(&self, slot: usize) -> Leaving {
         let (bank, slot) = self.bank(slot);
         let bit = Word::idle_bit(slot);
         // ORDERING: Relaxed: I3 needs only atomicity.
         let before = bank.fetch_and(!bit, Ordering::Relaxed);
         if before & bit == 0 { Leaving::Claimed } else { Leaving::Left }
-    }
-
-    /// C5: `Left` means that the worker may retire.
-    pub fn after_timeout(&self, slot: usize) -> Leaving {
-        self.leave_idle(slot)
     }
 
     /// C6, C9. The caller looks at the queue once more afterwards.

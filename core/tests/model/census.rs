@@ -15,10 +15,8 @@ pub enum Op {
     AfterPush { times: u8, wants_worker: bool, answers: bool },
     /// C2, by so many workers that are awake.
     GoIdle { worker: u8, times: u8 },
-    /// C3, by a worker that went idle, whether it was claimed or not.
+    /// C3, C5, by a worker that went idle, whether it was claimed or not.
     LeaveIdle(u8),
-    /// C5, by such a worker.
-    AfterTimeout(u8),
     /// C6 and C9, by a worker that is awake.
     Leave(u8),
     /// C13, by such a worker.
@@ -34,8 +32,7 @@ impl From<Code> for Op {
         match which % 10 {
             0..=2 => Self::AfterPush { times, wants_worker: flag % 2 == 0, answers: flag % 4 < 2 },
             3 | 4 => Self::GoIdle { worker, times },
-            5 => Self::LeaveIdle(worker),
-            6 => Self::AfterTimeout(worker),
+            5 | 6 => Self::LeaveIdle(worker),
             7 => Self::LookOut(worker),
             8 => Self::Answer(worker),
             _ => Self::Leave(worker),
@@ -145,10 +142,6 @@ fn apply(census: &Census<Box<[Bank]>>, reference: &mut Reference, op: Op) {
         Op::LeaveIdle(worker) => {
             let Some(worker) = choose(reference.asleep.iter().copied(), worker) else { return };
             assert_eq!(census.leave_idle(worker), reference.leave_idle(worker));
-        }
-        Op::AfterTimeout(worker) => {
-            let Some(worker) = choose(reference.asleep.iter().copied(), worker) else { return };
-            assert_eq!(census.after_timeout(worker), reference.leave_idle(worker));
         }
         Op::Leave(worker) => {
             let Some(worker) = choose(reference.awake(), worker) else { return };

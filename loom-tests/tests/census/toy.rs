@@ -169,7 +169,7 @@ impl Toy {
             match self.seats[slot].parker.park(deadline) {
                 Unparked::Woken if !self.census.is_idle(slot) => return true,
                 Unparked::Woken if self.stop.load(Relaxed) == 0 => {}
-                _ => return self.census.after_timeout(slot) == Leaving::Claimed,
+                _ => return self.census.leave_idle(slot) == Leaving::Claimed,
             }
         }
     }

@@ -59,7 +59,8 @@ where
                 Unparked::TimedOut => Departure::Idle,
                 Unparked::SeatLost => Departure::SeatLost,
             };
-            match census.after_timeout(self.slot) {
+            // C5.
+            match census.leave_idle(self.slot) {
                 Leaving::Left => {
                     let was_borrowed = self.reclaim();
                     // Then its time begins anew.
