@@ -12,7 +12,7 @@
 //! - **U1** to **U5**: what is out of its turn has not passed, wherever it is (`ahead`, `stubs`).
 //! - **D1** to **D6**: what a worker has taken ahead runs once, there or elsewhere, or is cancelled; a task
 //!   that gives back what is behind it may wait for it (`ahead`).
-//! - **N1** to **N9**: a seat is in one thread's hands; callers that borrow one, submitters, and what a
+//! - **N1** to **N10**: a seat is in one thread's hands; callers that borrow one, submitters, and what a
 //!   worker was about to do leave no task behind (`loan`).
 //! - **C6**: whatever spawn or initializer fails, every submit is settled; growth that was held back
 //!   is resumed by workers that finish a task, and not tried before it is due (`failure`).

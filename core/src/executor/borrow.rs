@@ -1,5 +1,5 @@
 //! Callers that run a task on the seat of an idle worker: the other side of [`loan`](super::loan), where the
-//! names N1 to N9 stand.
+//! names N1 to N10 stand.
 
 #[cfg(doc)]
 use super::kind::Rejected;

@@ -23,7 +23,7 @@
 //! |---|---|---|---|
 //! | W3 `failed` | one failure more, owed, due later | spawner; worker that could not start | a spawn failed |
 //! | W4 `started` | no failures, owed, due; or nothing | worker | it can take tasks |
-//! | W5 `resume` | not owed, or nothing | worker | due, and no more workers are wanted |
+//! | W5 `resume` | not owed, or nothing | worker; submitter that waits for room | due, and no more workers are wanted |
 //!
 //! # Edges
 //! None: the word is a hint about time and orders nothing. Who reads an old value tries once too
@@ -93,8 +93,8 @@ impl Growth {
         word == Backoff::NONE || word.is_due(millis(now()))
     }
 
-    /// What a worker does that looks for a task: `grow` if it is due, or says that no more workers
-    /// are wanted.
+    /// What is done by a worker that starts or has finished a task, and by a submitter that waits for room:
+    /// `grow` if it is due, or says that no more workers are wanted.
     pub(super) fn resume(&self, now: Instant, grow: impl FnOnce() -> Resumed) {
         let seen = self.load();
         if seen.is_due(millis(now)) && grow() == Resumed::NotWanted {
@@ -140,7 +140,7 @@ impl Backoff {
     const MOST_FAILURES: usize = 15;
     const FAILURES: usize = Self::MOST_FAILURES << 1;
     const SHIFT: u32 = 5;
-    /// Milliseconds are counted modulo one more than this: three days with 32-bit words.
+    /// Milliseconds are counted modulo one more than this: 37 hours with 32-bit words.
     const MILLIS: usize = usize::MAX >> Self::SHIFT;
     /// The longest delay: it doubles up to the eleventh failure.
     const MOST_DOUBLINGS: usize = 10;

@@ -216,7 +216,7 @@ pub trait WorkerKind: Send + Sync + Sized {
 
     /// A pending task was cancelled, by whomever: called before anybody can see its end.
     ///
-    /// Like the four below: for whoever wants to know; called under no lock; it must not unwind.
+    /// Like the three below: for whoever wants to know; called under no lock; it must not unwind.
     fn withdrew(&self, task: &Withdrawn<'_>) {
         let _ = task;
     }

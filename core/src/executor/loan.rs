@@ -4,7 +4,8 @@
 //! and runs the task there itself. The worker sleeps on.
 //!
 //! # State
-//! One word and one address per slot:
+//! Three words per slot: where the seat is (`seat`), how many tasks were run on it (`tasks`), and who has it
+//! (`word`):
 //!
 //! | value | meaning |
 //! |---|---|

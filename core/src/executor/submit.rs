@@ -175,8 +175,8 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
-    /// Tries to grow again if that is due after a failure: what a worker does that starts, or has
-    /// finished a task.
+    /// Tries to grow again if that is due after a failure: what is done by a worker that starts or has
+    /// finished a task, and by a submitter that waits for room.
     #[cold]
     pub(super) fn resume_growth(this: &Shared<K>, now: Instant) {
         this.growth.resume(now, || {

@@ -25,6 +25,7 @@
 //! | Q-put | slot: empty → item | producer | it holds the ticket |
 //! | Q-poison | slot: empty → poisoned | consumer | it holds the ticket, the item is not there |
 //! | Q-link | `next`: null → a block with the item in its first slot | producer | overflow ticket |
+//! | | `next`: null → a block without an item | consumer | ticket `MANY` (B3 of `block`) |
 //! | Q-tail | `tail` → next block, one ticket | anyone with an overflow ticket | `next` is set |
 //! | Q-head | `head` → next block, no ticket | consumer with an overflow ticket | `tail` has left |
 //!

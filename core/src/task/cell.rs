@@ -123,8 +123,9 @@ pub(super) struct Labelled<J, T, E> {
     pub(super) label: Label,
 }
 
-/// What depends on a task's types. Every function needs the right that its line in the table of
-/// `state` gives.
+/// What depends on a task's types. A function that takes a task needs the right to what it touches: to the
+/// cell before the end is published (S1), to the outcome afterwards (S4), to the memory as the last (S3). One
+/// that takes a home needs it alive (`home`, *Its lifetime*).
 pub(super) struct VTable {
     /// Runs the job and leaves its outcome.
     pub(super) run: unsafe fn(NonNull<Header>, seat: *mut (), &Clocked<'_>) -> End,

@@ -31,7 +31,7 @@ pub struct TaskRef<S, E>(Live, PhantomData<fn(&mut S) -> E>);
 // SAFETY: the job and what it returns are `Send`; the rest of a task is made for sharing.
 unsafe impl<S, E: Send> Send for TaskRef<S, E> {}
 
-// SAFETY: a header starts with words, so its address is aligned to at least 4.
+// SAFETY: a header contains words, so its address is aligned to at least 4.
 unsafe impl<S, E: Send> Pointer for TaskRef<S, E> {
     fn into_raw(self) -> NonNull<()> {
         ManuallyDrop::new(self).0.address().cast()

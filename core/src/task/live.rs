@@ -1,6 +1,6 @@
 //! A live task: what its parties do with it, each step with the right that it needs.
 //!
-//! The rights are those of `state` (S1 to S5); the lifetime of the home is argued in `cell`.
+//! The rights are those of `state` (S1 to S5); why the home is alive is argued in `home`, *Its lifetime*.
 
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::{self, NonNull};
@@ -155,7 +155,7 @@ impl Live {
     fn cancelled(self, waited: Duration) {
         let header = self.header();
         let task = Withdrawn::new(&self, waited);
-        // SAFETY: see the module's documentation on the home's lifetime.
+        // SAFETY: the home is alive: `home`, *Its lifetime*.
         unsafe { (header.vtable.cancelled)(header.home, &task) };
     }
 
@@ -163,7 +163,7 @@ impl Live {
     /// alive.
     pub(super) fn claimed_inline(self) {
         let header = self.header();
-        // SAFETY: see the module's documentation on the home's lifetime.
+        // SAFETY: the home is alive: `home`, *Its lifetime*.
         unsafe { (header.vtable.claimed_inline)(header.home) };
     }
 
@@ -171,14 +171,14 @@ impl Live {
     /// keeps the home.
     pub(super) fn asks_to_stop(self) -> bool {
         let header = self.header();
-        // SAFETY: see the module's documentation on the home's lifetime.
+        // SAFETY: the home is alive: `home`, *Its lifetime*.
         unsafe { (header.vtable.asks_to_stop)(header.home) }
     }
 
     /// The moment by the home's clock. The caller knows that the home is alive.
     pub(super) fn now(self) -> Instant {
         let header = self.header();
-        // SAFETY: see the module's documentation on the home's lifetime.
+        // SAFETY: the home is alive: `home`, *Its lifetime*.
         unsafe { (header.vtable.now)(header.home) }
     }
 
