@@ -4,9 +4,25 @@
 //! beforehand how many, starts with a *hold*, more than there can be; in the end it gives back what it has not
 //! handed out. So nothing is counted up while the memory is in use, but by who needs a token more.
 //!
+//! # State
+//! One word: how many tokens are out.
+//!
+//! # Invariants
+//! - Each token is given back once, and nobody touches the memory without one. So the word reaches zero once,
+//!   and who brings it there is alone with the memory.
+//!
+//! # Transitions
+//! | name | change | by |
+//! |---|---|---|
+//! | `take` | one more | who has a token |
+//! | `give_back` | so many fewer | who has them |
+//!
 //! # Edges
 //! - **M1** giving back (Release) / giving back the last (Acquire): every access to the memory happens before it
 //!   is freed.
+//!
+//! # Progress
+//! Wait-free.
 //!
 //! # Modelled by
 //! `loom-tests/tests/queue.rs`, `loom-tests/tests/slab.rs`

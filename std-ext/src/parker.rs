@@ -8,8 +8,18 @@
 //! - **P1** A waker makes a system call only if it finds the sleeper asleep.
 //! - **P2** A token is never lost: who goes to sleep on a token does not sleep.
 //!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | `leave` | any → token | waker | it has something to tell; it wakes the thread if that was asleep |
+//! | `take` | token → no token, or nothing | sleeper | before it sleeps, and whenever it wakes |
+//! | `sleep` | no token → asleep | sleeper | there is no token |
+//! | `sleep`, back | asleep → no token, or nothing | sleeper | the deadline has passed |
+//!
 //! # Edges
 //! - **P3** leaving a token (Release) / taking it (Acquire): what the waker did is seen.
+//! - **P4** falling asleep (Release) / `leave` that finds the sleeper asleep (Acquire): the thread's handle is the
+//!   one to be woken.
 //!
 //! # Spinning
 //! A caller looks for the end of its task before it sleeps (`search`), and never on one processor. Workers
@@ -18,6 +28,9 @@
 //! # Progress
 //! `unpark` is wait-free but for the lock that guards the thread's handle, which it takes only
 //! round a system call.
+//!
+//! # Modelled by
+//! `loom-tests/tests/pool/parker.rs`
 
 use core::cell::Cell;
 use core::task::Waker;

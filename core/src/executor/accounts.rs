@@ -1,4 +1,38 @@
-//! The accounts of an engine: how many tasks are pending, and who is about to look for one (X1, X2).
+//! The accounts of an engine: how many tasks are pending, and who is about to look for one.
+//!
+//! The names X1 to X4 stand in the header of the engine (`executor`), C7 and C8 in that of the census, N1 in that
+//! of `loan`, U4 in that of `aside`.
+//!
+//! # State
+//! Two words per slot. `born` is the generation of its worker; `ticks` is
+//!
+//! | bits | field | meaning |
+//! |---|---|---|
+//! | 0 | `HAS_TASK` | the worker is busy: it runs a task |
+//! | 1 | `LEAVES` | the worker is busy: it leaves, or a borrower has its seat |
+//! | 2.. | claims | tasks that workers of this slot ever claimed, modulo `CLAIMS` + 1 |
+//!
+//! # Invariants
+//! X1 and X2 of the engine. A word has one writer at a time, so each change is a load and a store: `born` is written
+//! by the spawner that claimed the slot, `ticks` by the slot's worker, or by who has borrowed its seat (N1).
+//!
+//! # Transitions
+//! | name | change of `ticks` | by | when |
+//! |---|---|---|---|
+//! | `claim` | one claim more, `HAS_TASK` | worker | a claimed task's turn has come |
+//! | `set_looking` | neither flag | worker | a task is over, mostly before its end is published; its last look found a task; it has its seat back; it is about to be gone (C9) |
+//! | | | borrower | it gives back a seat that is fit (N6) |
+//! | `set_leaving` | `LEAVES` alone | worker | before its last look (X4); it has run its last task |
+//! | | | borrower | it has taken the seat (N9); it gives back one that is not fit |
+//!
+//! # Edges
+//! **X3**. Who claims a free slot gets both words by C7.
+//!
+//! # Progress
+//! Wait-free. Who counts reads one word per slot, at different moments: X1 says what that is good for.
+//!
+//! # Modelled by
+//! `loom-tests/tests/executor/counts.rs`, `loom-tests/tests/executor/loan.rs`
 
 use super::Engine;
 use super::kind::WorkerKind;

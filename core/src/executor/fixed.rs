@@ -6,6 +6,7 @@
 //! | `arena` | the slots of the tasks |
 //! | `ready` | the indices of the slots whose tasks wait for a worker, oldest first; and of stubs |
 //! | `aside` | whether an entry was ever put back, behind later ones |
+//! | `inlined` | tasks that were ever run inline by workers that wait for them: a number |
 //!
 //! # Invariants
 //! - **G1** An index is in `ready` at most once: a slot is freed only when its entry was popped. So
@@ -14,6 +15,20 @@
 //!   slot is a task's that is not over or whose handle is still there, or a stub's behind a pending
 //!   task's, or *in hand*: a thread that makes, ends or discards a task has the slot until it is
 //!   through, one per thread. So with a slot per thread to spare nobody is refused too early.
+//!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | `reserve` | a free slot is the caller's, or nothing | submitter | before it makes its task; if there is none, after `clear_stub` |
+//! | `push` | an index enters `ready` | submitter | the task is made |
+//! | `put_back` | the same; `aside` is raised, for good | worker | it gives a task back |
+//! | `pop` | the oldest index leaves `ready` | worker, closer, who cancels the oldest | |
+//! | `clear_stub` | the same, if it is a stub's | submitter | no slot is free |
+//! | `free` | the slot is free | the last of a task's parties | S3 of its state |
+//!
+//! # Edges
+//! None of its own: E1 to E3 of the ring (`queue::ring`) pass entries and slots on, A4 of the arena is for who looks at
+//! a stub, U4 and U5 of `aside` for who counts.
 //!
 //! # Progress
 //! Strictly lock-free, as ring and arena are. A thread that stops keeps at most one slot.

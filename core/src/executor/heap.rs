@@ -22,6 +22,16 @@
 //! - **H2** With one worker, tasks start in the order of their submits: only workers clear, and the
 //!   only one is not popping meanwhile.
 //!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | `clear_stubs` | `clearing`: 0 → 1, and back | worker | every so many inline runs (`STUBS`), unless somebody else clears |
+//! | `clear` | `front`: none → an entry | clearer | it has popped a pending task's |
+//! | `take_front` | `front`: an entry → none | consumer | before it asks `returned`, and then the queue |
+//! | `put_back` | an entry enters `returned` | worker | it gives a task back |
+//!
+//! `aside` goes up and down with them (U2, U3).
+//!
 //! # Edges
 //! - **H3** filling `front` (Release) / taking from it (Acquire): the entry's task is seen.
 //! - **H4** end of clearing (Release) / its next beginning (Acquire): the next clearer sees what this

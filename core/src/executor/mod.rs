@@ -23,13 +23,27 @@
 //! - **X5** The queue is empty when the last reference to the engine goes: its owner drains it, and
 //!   nobody submits without the owner.
 //!
+//! # Transitions
+//! Of the words that are the engine's own; those of its parts are in their files.
+//!
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | `admit` | `submitted` + 1 | submitter | it is not refused; before its push |
+//! | `withdrawn` | `withdrawn` + 1 | canceller; who runs a task inline, or one that was never queued | the task has left pending |
+//! | `note_pending` | `most_pending` grows, or nothing | submitter | after its push, if the kind measures that |
+//!
 //! # Edges
 //! - **X3** claim (Release) / counting (Acquire): who counts a claim counts its submit.
 //! - **X4 ↔ F1** fence in `take_leave` / fence in `after_push`: a submitter sees that the worker is
 //!   busy for good, or the worker sees the task.
+//! - The fence in `turn_away` is L4 of `lifecycle`.
+//!
+//! # Progress
+//! Lock-free, as queue, tasks and census are, but for what the kind brings along: making and waking
+//! threads, users' code. A worker that wants its seat back waits for its borrower (`loan`).
 //!
 //! # Modelled by
-//! `loom-tests/tests/executor.rs`
+//! `loom-tests/tests/executor.rs`, `loom-tests/tests/fixed.rs`
 
 mod accounts;
 mod ahead;

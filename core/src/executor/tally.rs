@@ -11,9 +11,15 @@
 //! - **Y3** A slot above others is claimed only while those others are taken, so the highest one that
 //!   ever had a worker tells the largest number of workers there ever was.
 //!
+//! # Transitions
+//! One: `count` adds one to a word, by who has the slot (Y1), when it happens. `most_pending` is the engine's.
+//!
 //! # Edges
 //! None of its own: C7 of the census, or the spawn, passes the words on. Nobody acts on a number, so
 //! who only reads them sees each in some recent state.
+//!
+//! # Progress
+//! Wait-free.
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor.rs`: every model ends with Y2.

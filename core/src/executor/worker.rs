@@ -5,6 +5,12 @@
 //! which that outcome wakes does not spawn another worker for its next task. If nobody had to be
 //! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
+//!
+//! It has no words of its own. The names stand where the words are: C, F and I5 in the census, X in the
+//! engine (`executor`), D in `ahead`, N in `loan`, W in `growth`, L in the lifecycle.
+//!
+//! # Modelled by
+//! `loom-tests/tests/executor.rs`, `loom-tests/tests/fixed.rs`
 
 mod flow;
 mod rest;

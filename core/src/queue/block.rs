@@ -20,8 +20,24 @@
 //!   and then moves the tail. A consumer takes one per block; many that come and go while nothing is
 //!   pushed take more, and the one that gets ticket `MANY` links a block without an item.
 //!
+//! # Transitions
+//! Those of slots, `next` and the ends are the queue's (`growable`). Of `tokens`:
+//!
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | `allocate` | one per slot, two holds | producer; consumer with ticket `MANY` | the block before is used up |
+//! | `take_token` | one more | consumer | it is about to poison its slot |
+//! | `give_back` | so many fewer; with the last the block is freed | who has them | it touches the block no more |
+//! | `end_moved_on` | a hold fewer, but for the overflow tickets that were handed out | who moved the end | Q-tail, Q-head |
+//!
 //! # Edges
 //! - **Q3** M1 of `tokens`: every access to the block happens before it is freed.
+//!
+//! # Progress
+//! Wait-free but for the allocator, which is asked once per block.
+//!
+//! # Modelled by
+//! `loom-tests/tests/queue.rs`
 
 use alloc::alloc::{alloc, dealloc, handle_alloc_error};
 use core::alloc::Layout;

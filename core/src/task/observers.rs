@@ -9,6 +9,14 @@
 //! - **O2** A callback that was armed before the end is published runs on the resolver; one that
 //!   came later is taken back by whoever added it, and runs there; never both.
 //!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | `get_or_make` | the place of the list: null → the list | who adds a callback | it is the first |
+//! | `add` | a node: free → filling → armed | who adds a callback | one is free |
+//! | `push` | the head: → a new node, armed | who adds a callback | none is free |
+//! | `remove` | a node: armed → emptying → free | who added it or removes it; resolver | the callback runs next, or will not run |
+//!
 //! # Edges
 //! - **O3** arming (Release) / emptying (Acquire): the callback is seen; freeing (Release) /
 //!   filling (Acquire): the emptied cell is.

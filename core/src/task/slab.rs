@@ -21,6 +21,15 @@
 //!   another slab, when it takes another slab for its own tasks, with those of the same slab that it closes, or when
 //!   it ends. Until then they keep the one slab.
 //!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | `place` | a token of the hold is the task's (`made` + 1) | owner | it makes a task; if there is no room, after `close`, in another slab |
+//! | `take_back` | the task's token is this thread's (`freed`) | any thread with slabs | it has freed the task |
+//! | `settle` | `tokens`: those in `freed` fewer | the same | B3 |
+//! | `close` | `tokens`: what is left of the hold fewer, and what is in `freed` | owner | it makes no more tasks in the slab |
+//! | `Token::give_back` | `tokens`: one fewer | a thread without slabs | it has freed the task |
+//!
 //! # The spare
 //! A thread keeps one empty slab for its next one: that with the highest address. Where the heap is one growing
 //! piece of memory, as that of glibc is for the main thread, whatever is free at its upper end goes back to the

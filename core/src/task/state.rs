@@ -38,11 +38,16 @@
 //! | T4 `publish` | running or cancelling → an end, `SETTLED` if nobody must be told | resolver |
 //! | T5 `settle` | `SETTLED` | resolver, after it told |
 //! | T6 `discard_entry` | `ENTRY_GONE` | whoever pops a stub |
-//! | T7 `release_handle` | `HANDLE_GONE` | handle |
-//! | T8 `arm`, `disarm` | `SLOT`, `WAITER` | waiter |
+//! | T7 `abandon`, `release_handle` | `HANDLE_GONE`; `abandon` unless it is over | handle |
+//! | T8 `arm`, `disarm` | set, clear `WAITER`, unless it is over | waiter |
 //! | T9 `request_cancel` | `CANCEL_REQUESTED`, unless it is over | handle |
 //! | T10 `give_back` | running → pending, not `ENTRY_GONE` | worker that claimed it by T1 and has not run it |
 //! | T11 `publish` | nothing | resolver that finds handle and entry gone and nobody to tell: it frees the task |
+//! | T12 `reserve_slot`, `free_slot` | set, clear `SLOT` | waiter, before and after T8 |
+//! | T13 `observe` | `OBSERVED` | who has added a callback |
+//! | T14 `take` | `TAKEN` | handle, before it moves the outcome out |
+//! | T15 `renew` | → pending, no flag | maker of a task in a slot of the arena |
+//! | T16 `promise` | pending → running, `ENTRY_GONE` | maker of a oneshot, before anybody else sees the task |
 //!
 //! # Edges
 //! - **E1** `publish` (Release) / reading an end (Acquire): the outcome is seen.
@@ -53,10 +58,14 @@
 //!   sees what came before it.
 //! - **E5** `give_back` (Release) / leaving pending (Acquire): the next resolver sees what the worker has
 //!   done to the job. The phase may have been pending before, and look the same.
+//! - **E6** `free_slot` (Release) / `reserve_slot` (Acquire): the last waiter's use of the slot happens before
+//!   the next one's (S5).
+//! - `renew` and `is_pending` are A4 of the arena.
 //!
 //! # Progress
-//! Lock-free; T1 to T3, T6, T7 and T9 retry only when a flag changed, and each flag of a waiter
-//! changes only when that waiter acts.
+//! Lock-free: T1 to T4, `abandon` and T8 to T11 retry when another party has changed the word meanwhile; the
+//! rest is one operation each. Only waiters, and workers that give the task back, can change the word any
+//! number of times.
 //!
 //! # Modelled by
 //! `loom-tests/tests/task.rs`
@@ -219,14 +228,14 @@ impl State {
         }
     }
 
-    /// That of a pending task again. The task was freed, and its memory is the caller's.
+    /// T15: that of a pending task again. The task was freed, and its memory is the caller's.
     pub(super) fn renew(&self) {
         // ORDERING: Release, A4 of the arena. A sole writer's store. Who looks at the word of an entry
         // that is not its own sees nothing older: it read the push of that entry.
         self.0.store(PENDING, Ordering::Release);
     }
 
-    /// Makes a pending task that nobody else has seen one that runs and has no entry.
+    /// T16: makes a pending task that nobody else has seen one that runs and has no entry.
     pub(super) fn promise(&self) {
         // ORDERING: Relaxed: a sole writer's store; what passes the ends on publishes it.
         self.0.store(RUNNING | ENTRY_GONE, Ordering::Relaxed);
@@ -346,21 +355,21 @@ impl State {
         Goodbye::of(HANDLE_GONE, self.0.fetch_or(HANDLE_GONE, Ordering::AcqRel))
     }
 
-    /// The outcome is about to be moved out; false if it was before.
+    /// T14: the outcome is about to be moved out; false if it was before.
     pub(super) fn take(&self) -> bool {
         // ORDERING: Relaxed: only the owner of the handle sets and reads this flag.
         self.0.fetch_or(TAKEN, Ordering::Relaxed) & TAKEN == 0
     }
 
-    /// The waker slot for this waiter; false if another has it.
+    /// T12: the waker slot for this waiter; false if another has it.
     pub(super) fn reserve_slot(&self) -> bool {
-        // ORDERING: Acquire: the last waiter's use of the slot happens before this one's, S5.
+        // ORDERING: Acquire, E6: the last waiter's use of the slot happens before this one's.
         self.0.fetch_or(SLOT, Ordering::Acquire) & SLOT == 0
     }
 
-    /// Gives the slot up.
+    /// T12, back: gives the slot up.
     pub(super) fn free_slot(&self) {
-        // ORDERING: Release: pairs with `reserve_slot`, S5.
+        // ORDERING: Release, E6: this waiter's use of the slot.
         self.0.fetch_and(!SLOT, Ordering::Release);
     }
 
@@ -380,8 +389,8 @@ impl State {
         if disarmed.is_ok() { Disarm::Disarmed } else { Disarm::Done }
     }
 
+    /// T13: a callback stands in the list. Returns whether the task was over already.
     #[cfg(feature = "alloc")]
-    /// A callback stands in the list. Returns whether the task was over already.
     pub(super) fn observe(&self) -> bool {
         // ORDERING: Release, E2: the callback. Not Acquire: of an end that was there only the
         // status is used.

@@ -15,6 +15,25 @@
 //! The exiting thread's own locals may be gone by then, so it waits on a condition variable, which
 //! needs none. If it is a worker of the pool (a task called `exit`), that worker is not waited for.
 //!
+//! # State
+//! `REGISTRY`: null before there is a pool; then the registry of this process, or of one that it was forked
+//! from. The pools and bells are behind locks of its own.
+//!
+//! # Invariants
+//! - **V1** A registry is never changed for one of the same process, and never freed.
+//! - **V2** The end of the program waits for each pool once (`Entry::waited_for`).
+//!
+//! # Transitions
+//! | name | change | by | when |
+//! |---|---|---|---|
+//! | `get` | null, or a registry of a parent → a fresh one | who opens a pool or hangs up a bell | it is the first in this process |
+//!
+//! # Edges
+//! - **V3** putting the registry in its place (Release) / `find` (Acquire): what is in it is seen.
+//!
+//! # Progress
+//! `find` is wait-free, `get` lock-free: a retry means that somebody else's registry is there.
+//!
 //! # After a fork
 //! A child has the memory of its parent, but of its threads only the one that forked: a lock that
 //! another thread held stays locked for ever. So the child takes none of the parent's locks. The

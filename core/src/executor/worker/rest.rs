@@ -1,4 +1,10 @@
 //! A worker that has found no task: it looks a little longer, sleeps, and may leave.
+//!
+//! The names C and I5 stand in the header of the census, X2 and X4 in that of the engine (`executor`), N7 in that of
+//! `loan`.
+//!
+//! # Modelled by
+//! `loom-tests/tests/executor/growth.rs`, `loom-tests/tests/executor/called.rs`, `loom-tests/tests/executor/loan.rs`
 
 use super::Worker;
 use crate::census::Leaving;
