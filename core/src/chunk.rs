@@ -1,5 +1,7 @@
 //! Arithmetic of chunks: how many, how large.
 
+#![forbid(unsafe_code)]
+
 use core::num::NonZeroUsize;
 use core::ops::Range;
 

@@ -1,6 +1,7 @@
 //! Time as the core sees it: a number of nanoseconds that only grows.
 //!
 //! The core keeps no clock of its own; the worker kind brings one.
+#![forbid(unsafe_code)]
 
 use core::time::Duration;
 

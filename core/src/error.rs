@@ -1,5 +1,7 @@
 //! How things end.
 
+#![forbid(unsafe_code)]
+
 /// How a task ended, with what it left.
 #[derive(Debug)]
 pub enum Outcome<T, E> {

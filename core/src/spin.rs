@@ -7,6 +7,7 @@
 //! each finds the other soon. So is the first wait after a miss that ends a long run of hits: one
 //! disturbance puts everybody to sleep. Where another process is in between, three parties must be awake at once, and
 //! a round trip takes longer: hits are worth more time there, and a trial is followed by more long looks.
+#![forbid(unsafe_code)]
 
 mod offers;
 

@@ -61,6 +61,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/census.rs`, `loom-tests/tests/executor.rs`
+#![forbid(unsafe_code)]
 
 mod policy;
 

@@ -33,6 +33,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor/counts.rs`, `loom-tests/tests/executor/loan.rs`
+#![forbid(unsafe_code)]
 
 use super::Engine;
 use super::kind::WorkerKind;

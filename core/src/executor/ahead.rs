@@ -35,6 +35,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor/ahead.rs`
+#![forbid(unsafe_code)]
 
 use core::cell::Cell;
 

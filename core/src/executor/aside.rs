@@ -30,6 +30,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor.rs`
+#![forbid(unsafe_code)]
 
 use crate::sync::{AtomicUsize, LastUse, Ordering, constructor, fence};
 

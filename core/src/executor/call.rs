@@ -1,5 +1,7 @@
 //! Closures as jobs, where nobody can catch an unwinding panic.
 
+#![forbid(unsafe_code)]
+
 use crate::task::Job;
 
 /// A closure as a job.

@@ -34,6 +34,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor/failure.rs`
+#![forbid(unsafe_code)]
 
 use crate::clock::Instant;
 use crate::sync::{AtomicUsize, Ordering, constructor};

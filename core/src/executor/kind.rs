@@ -1,5 +1,7 @@
 //! What makes a worker a thread, a child process, a hart or a model.
 
+#![forbid(unsafe_code)]
+
 use core::error::Error;
 use core::fmt;
 use core::time::Duration;

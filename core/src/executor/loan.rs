@@ -43,6 +43,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor/loan.rs`
+#![forbid(unsafe_code)]
 
 use core::ptr;
 

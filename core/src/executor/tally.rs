@@ -23,6 +23,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor.rs`: every model ends with Y2.
+#![forbid(unsafe_code)]
 
 use super::Engine;
 use super::accounts::Counts;

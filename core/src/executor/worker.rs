@@ -11,6 +11,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor.rs`, `loom-tests/tests/fixed.rs`
+#![forbid(unsafe_code)]
 
 mod flow;
 mod rest;

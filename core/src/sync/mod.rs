@@ -26,6 +26,7 @@
 //!     }
 //! }
 //! ```
+#![forbid(unsafe_code)]
 
 pub use core::sync::atomic::Ordering;
 

@@ -1,5 +1,7 @@
 //! A task, as it is seen while it runs, and when it will not.
 
+#![forbid(unsafe_code)]
+
 use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;

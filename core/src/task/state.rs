@@ -69,6 +69,7 @@
 //!
 //! # Modelled by
 //! `loom-tests/tests/task.rs`
+#![forbid(unsafe_code)]
 
 use super::Status;
 use crate::sync::{AtomicUsize, LastUse, Ordering, constructor};
