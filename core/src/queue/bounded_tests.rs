@@ -1,3 +1,5 @@
+#![forbid(unsafe_code)]
+
 use super::*;
 use std::string::ToString;
 use std::sync::Arc;

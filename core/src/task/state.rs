@@ -63,9 +63,8 @@
 //! - `renew` and `is_pending` are A4 of the arena.
 //!
 //! # Progress
-//! Lock-free: T1 to T4, `abandon` and T8 to T11 retry when another party has changed the word meanwhile; the
-//! rest is one operation each. Only waiters, and workers that give the task back, can change the word any
-//! number of times.
+//! Lock-free: T1 to T4, `abandon` and T8 to T11 retry when another party has changed the word; the rest is one
+//! operation each. Only waiters, and workers that give the task back, change the word any number of times.
 //!
 //! # Modelled by
 //! `loom-tests/tests/task.rs`
