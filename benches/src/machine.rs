@@ -20,10 +20,12 @@ impl Machine {
             (key.trim() == "model name").then(|| value.trim().to_owned())
         });
         let load = read("/proc/loadavg");
+        let release = read("/proc/sys/kernel/osrelease");
         Self {
             processors: thread::available_parallelism().map_or(0, usize::from),
             model,
-            kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
+            // Without the local suffix, which says whose kernel it is.
+            kernel: release.trim().split('-').next().unwrap_or_default().to_owned(),
             load_before: load.split(' ').next().unwrap_or_default().to_owned(),
             times_before: Times::now(),
         }
