@@ -7,27 +7,40 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Barrier};
-use std::thread::sleep;
+use std::thread::{sleep, yield_now};
 use std::time::Instant;
 
 use asyncpal::ThreadPool;
 
-/// The threads whose name starts with `prefix`, each with its voluntary context switches.
-fn threads(prefix: &str) -> BTreeMap<String, u64> {
+/// What the kernel says about the threads whose name starts with `prefix`.
+fn statuses(prefix: &str) -> impl Iterator<Item = String> {
     let status = |task: fs::DirEntry| fs::read_to_string(task.path().join("status")).ok();
     let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    let statuses = tasks.filter_map(|task| status(task.expect("readable")));
-    statuses
+    let statuses = tasks.filter_map(move |task| status(task.expect("readable")));
+    statuses.filter(move |status| field(status, "Name:").starts_with(prefix))
+}
+
+fn field<'s>(status: &'s str, name: &str) -> &'s str {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.expect("a field of every status").trim()
+}
+
+/// These threads, each with its voluntary context switches.
+fn threads(prefix: &str) -> BTreeMap<String, u64> {
+    statuses(prefix)
         .map(|status| {
-            let field = |name| {
-                let line = status.lines().find_map(|line| line.strip_prefix(name));
-                line.expect("a field of every status").trim().to_owned()
-            };
-            let id = format!("{} {}", field("Name:"), field("Pid:"));
-            (id, field("voluntary_ctxt_switches:").parse().expect("a number"))
+            let id = format!("{} {}", field(&status, "Name:"), field(&status, "Pid:"));
+            (id, field(&status, "voluntary_ctxt_switches:").parse().expect("a number"))
         })
-        .filter(|(name, _)| name.starts_with(prefix))
         .collect()
+}
+
+/// Returns once all eight workers have announced themselves idle and sleep.
+fn await_sleep(pool: &ThreadPool) {
+    let sleeps = |status: String| field(&status, "State:").starts_with('S');
+    while pool.stats().idle_workers < 8 || !statuses(pool.name()).all(sleeps) {
+        yield_now();
+    }
 }
 
 /// A burst that needs all eight workers at once.
@@ -56,7 +69,7 @@ fn a_trickle_shrinks_the_pool_and_an_idle_pool_costs_nothing() {
     assert_eq!(threads("trickle").len(), 8);
 
     // While all eight are idle, none wakes: their timers are the only ones.
-    sleep(Duration::from_millis(100));
+    await_sleep(&pool);
     let before = threads("trickle");
     sleep(Duration::from_millis(500));
     assert_eq!(threads("trickle"), before, "no voluntary context switch while idle");
