@@ -32,7 +32,9 @@ pub enum WhenFull {
     Wait,
     /// It gives the call back ([`PoolError::Full`]).
     Reject,
-    /// The caller runs the task itself: it is over when the submit returns. For pools of threads.
+    /// The caller runs the task itself: it is over when the submit returns. It runs on the caller's thread, so
+    /// without what the initializer has done there, and `join`, `shutdown` and the end of the program do not wait for
+    /// it unless the caller is a worker. For pools of threads.
     #[doc(alias = "CallerRuns")]
     RunHere,
     /// The oldest pending task is cancelled in favour of this one.

@@ -45,10 +45,14 @@ use std::io;
 /// (The first process of a container cannot be killed by its own signal: it exits with the shell's code
 /// for it, 128 + the signal's number.)
 ///
-/// `main` goes on meanwhile. Should it return because its pools are closed, or anybody call `exit`, the
-/// program still ends by the signal, after the drain. If on the other hand the program was about to
-/// exit when the signal came, its exit code is kept, and the signal only puts the deadline to its
-/// wait.
+/// `main` goes on meanwhile, and is cut off when the drain is over: what it does after its pools are closed may not
+/// come to its end. Should it return, or any thread call `exit`, the program still ends by the signal, after the
+/// drain. If on the other hand the program was about to exit when the signal came, its exit code is kept, and the
+/// signal only puts the deadline to its wait.
+///
+/// A program that has more to clean up than its pools, or wants an exit code of its own, waits for the signal by
+/// itself (the crate `signal-hook` has iterators for that), calls
+/// [`shutdown_timeout`](crate::Pool::shutdown_timeout) on each pool, and returns from `main`.
 ///
 /// The deadline holds whatever callbacks and destructors of cancelled tasks do. Leave a margin to what
 /// kills for good: `TimeoutStopSec=` of systemd (90 seconds), the grace period of Kubernetes (30
