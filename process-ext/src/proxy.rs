@@ -22,7 +22,7 @@ use crate::parker::ProcessParker;
 use crate::remote::FunctionId;
 use crate::supervisor::flight::Flight;
 use crate::supervisor::run_time::RunTime;
-use crate::sys::child::{Child, Status};
+use crate::sys::child::{Child, Status, Survives};
 use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
 use crate::sys::{limits, object};
@@ -42,7 +42,6 @@ const ENDING_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Proxy {
     name: Box<str>,
-    // Before the link: closing the lifeline kills the worker too, but does not reap it.
     child: Child,
     link: Link,
     max_frame_bytes: usize,
@@ -177,7 +176,7 @@ impl Proxy {
             &launch.surroundings,
         )?;
         // The worker's ends close here: from now on it alone holds them.
-        Ok(Self::new(launch, child, link, max_frame_bytes))
+        Ok(Self::new(launch, child.tied_to(ends.tied_to), link, max_frame_bytes))
     }
 
     fn new(launch: &Launch, child: Child, link: Link, max_frame_bytes: usize) -> Self {
@@ -300,8 +299,16 @@ impl Proxy {
 
     /// Kills a worker that broke the protocol.
     fn expel(&mut self, what: impl Into<Box<str>>) -> WorkerLost {
-        self.child.kill();
-        self.lose(LostCause::Protocol(what.into()))
+        self.kill_for(LostCause::Protocol(what.into()))
+    }
+
+    /// Kills a worker. If the system refuses that, it is what is to be told.
+    fn kill_for(&mut self, cause: LostCause) -> WorkerLost {
+        let cause = match self.child.kill() {
+            Err(Survives::Refused(error)) => LostCause::KillRefused(error.to_string().into()),
+            Ok(_) | Err(Survives::Stuck) => cause,
+        };
+        self.lose(cause)
     }
 
     fn expel_for(&mut self, frame: &Frame) -> WorkerLost {
@@ -314,15 +321,26 @@ impl Proxy {
             return self.expel("it closed its reply pipe");
         }
         // What the task has started ends with it. Before the reaping, while the group's number is not free.
-        let status = self.child.kill();
-        self.lose(status.map_or(LostCause::StatusTaken, cause_of))
+        self.end()
+    }
+
+    /// Kills what is left of a worker, and says how it has ended.
+    fn end(&mut self) -> WorkerLost {
+        let cause = match self.child.kill() {
+            Ok(status) => cause_of(status),
+            Err(Survives::Stuck) => LostCause::StatusTaken,
+            Err(Survives::Refused(error)) => LostCause::KillRefused(error.to_string().into()),
+        };
+        self.lose(cause)
     }
 
     /// The end of the ladder, for a worker that did not end when it was asked to.
     fn force_out(&mut self) -> WorkerLost {
-        self.child.terminate();
-        let status = self.child.reap_by(after(self.grace)).or_else(|| self.child.kill());
-        self.lose(status.map_or(LostCause::StatusTaken, cause_of))
+        let asked = self.child.terminate();
+        match asked.then(|| self.child.reap_by(after(self.grace))).flatten() {
+            Some(status) => self.lose(cause_of(status)),
+            None => self.end(),
+        }
     }
 
     fn lose(&mut self, cause: LostCause) -> WorkerLost {

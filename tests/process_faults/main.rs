@@ -17,6 +17,8 @@ mod hosts;
 #[cfg(target_os = "linux")]
 mod pipes;
 #[cfg(target_os = "linux")]
+mod privileges;
+#[cfg(target_os = "linux")]
 #[path = "../common/program.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod program;
@@ -42,10 +44,15 @@ fn main() {
 
 #[cfg(target_os = "linux")]
 fn trials() -> Vec<libtest_mimic::Trial> {
-    [crashes::trials(), families::trials(), hosts::trials(), pipes::trials(), words::trials()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let trials = [
+        crashes::trials(),
+        families::trials(),
+        hosts::trials(),
+        pipes::trials(),
+        privileges::trials(),
+        words::trials(),
+    ];
+    trials.into_iter().flatten().collect()
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -12,6 +12,7 @@ use asyncpal::process::LostCause;
 use asyncpal::{Handle, ProcessPool, TaskError};
 
 use crate::clean::{Clean, children};
+use crate::privileges;
 use crate::tasks::{cause, eventually, kill_self, own_pid, pool, signal, spin, works};
 
 pub(crate) fn play(role: &str) {
@@ -63,11 +64,14 @@ pub(crate) fn play(role: &str) {
             checked(|| assert!(works(&pool(2))));
         }
         "prints" => checked(prints),
+        "drops-privileges" => privileges::drop_privileges(),
+        "serves" => privileges::serve(),
+        "drops-privileges-before-a-command" => privileges::drop_privileges_before_a_command(),
         other => panic!("no such role: {other}"),
     }
 }
 
-fn say(what: &str) {
+pub(crate) fn say(what: &str) {
     println!("{what}");
 }
 
@@ -79,7 +83,7 @@ fn checked(what: fn()) {
     say("clean");
 }
 
-fn this_file() -> std::path::PathBuf {
+pub(crate) fn this_file() -> std::path::PathBuf {
     std::env::current_exe().expect("a test program has a path")
 }
 
@@ -202,9 +206,7 @@ fn deaths_at_any_time() {
 /// All but so many descriptors of a small table are taken.
 fn few_descriptors() {
     const TABLE: libc::rlim_t = 64;
-    let limit = libc::rlimit { rlim_cur: TABLE, rlim_max: TABLE };
-    // SAFETY: it reads one rlimit.
-    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+    limit_descriptors(TABLE);
     let (mut failures, mut results) = (0, 0);
     for left in 0..24 {
         let mut taken = Vec::new();
@@ -267,4 +269,14 @@ fn prints() {
     let printed = pool.submit_with(print, (4 << 20,)).expect("open").collect().expect("no panic");
     assert_eq!(printed, 4 << 20);
     assert!(works(&pool));
+}
+
+/// Lets descriptors be numbered below this; those that are open stay.
+fn limit_descriptors(most: libc::rlim_t) {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it writes one rlimit.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+    limit.rlim_cur = most;
+    // SAFETY: it reads one rlimit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
 }

@@ -32,6 +32,9 @@ pub enum LostCause {
     Protocol(Box<str>),
     /// It ended, but the host (an ignored SIGCHLD, a `wait` for any child) took its exit status.
     StatusTaken,
+    /// It was to be killed, and the system refused that to this program, which may have fewer privileges than the
+    /// worker: this is what it said. The worker may live on.
+    KillRefused(Box<str>),
 }
 
 impl WorkerLost {
@@ -83,6 +86,7 @@ impl fmt::Display for LostCause {
             Self::Cancelled => f.write_str("was killed: its task was cancelled while it ran"),
             Self::Protocol(what) => write!(f, "broke the protocol: {what}"),
             Self::StatusTaken => f.write_str("ended, and the host took its exit status"),
+            Self::KillRefused(what) => write!(f, "was to be killed, and may live on: {what}"),
         }
     }
 }

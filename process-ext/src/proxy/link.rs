@@ -59,8 +59,6 @@ pub(super) struct Link {
     search: Search,
     /// With a read end of our own a write to a dead worker raises no SIGPIPE, and what it left unread can be counted.
     unread: OwnedFd,
-    /// Kept open for as long as the worker may live.
-    _lifeline: Option<Lifeline>,
 }
 
 /// Whether requests are written as packets, each of which the worker reads by itself.
@@ -78,31 +76,32 @@ pub(super) struct ForeignEnds {
     pub(super) replies: OwnedFd,
 }
 
-/// The ends that the worker gets.
+/// The ends that the worker gets, and what it is tied to.
 pub(super) struct WorkerEnds {
     pub(super) replies: OwnedFd,
     pub(super) lifeline: OwnedFd,
+    pub(super) tied_to: Lifeline,
 }
 
 impl Link {
     /// Opens the three pipes of a worker.
     pub(super) fn open(limit: usize) -> io::Result<(Self, WorkerEnds)> {
-        let (lifeline, lifeline_of_worker) = Lifeline::open()?;
-        let (mut link, replies) = Self::open_with(limit, Some(lifeline))?;
+        let (tied_to, lifeline) = Lifeline::open()?;
+        let (mut link, replies) = Self::open_with(limit)?;
         // The worker's, too: it looks before it sleeps.
         pipe::set_nonblocking(link.unread.as_fd())?;
         link.packets = Packets::Off;
-        Ok((link, WorkerEnds { replies, lifeline: lifeline_of_worker }))
+        Ok((link, WorkerEnds { replies, lifeline, tied_to }))
     }
 
     /// Opens the two pipes of a worker of another program.
     pub(super) fn open_foreign(limit: usize) -> io::Result<(Self, ForeignEnds)> {
-        let (link, replies) = Self::open_with(limit, None)?;
+        let (link, replies) = Self::open_with(limit)?;
         let requests = link.unread.try_clone()?;
         Ok((link, ForeignEnds { requests, replies }))
     }
 
-    fn open_with(limit: usize, lifeline: Option<Lifeline>) -> io::Result<(Self, OwnedFd)> {
+    fn open_with(limit: usize) -> io::Result<(Self, OwnedFd)> {
         let requests = Pipe::open()?.grown();
         let replies = Pipe::open()?.grown();
         pipe::set_nonblocking(requests.writer.as_fd())?;
@@ -114,7 +113,6 @@ impl Link {
             packets: Packets::Never,
             search: Search::by_calls(),
             unread: requests.reader,
-            _lifeline: lifeline,
         };
         Ok((link, replies.writer))
     }

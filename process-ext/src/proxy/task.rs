@@ -210,13 +210,10 @@ impl Proxy {
 
     /// SIGTERM, a grace period, SIGKILL, for the worker and what it has started.
     fn give_up(&mut self, cause: LostCause) -> WorkerLost {
-        let lost = self.lose(cause);
-        if !self.kill_grace.is_zero() {
-            self.child.terminate();
+        if !self.kill_grace.is_zero() && self.child.terminate() {
             self.child.ends_by(after(self.kill_grace));
         }
-        self.child.kill();
-        lost
+        self.kill_for(cause)
     }
 
     fn reply_to(&mut self, task_id: u64, frame: Frame) -> Result<Reply, WorkerLost> {

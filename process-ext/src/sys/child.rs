@@ -7,14 +7,26 @@ use core::ptr;
 use core::time::Duration;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::sleep;
 use std::time::Instant;
 
+use super::eventfd::EventFd;
+use super::lifeline::Lifeline;
 use super::pipe::check;
 use super::poll::{self, Watch};
 
 /// How long a killed child may take to end. Only a child stuck inside the kernel takes longer; it is then left.
 const KILLED_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a child may take to end by its lifeline alone.
+const SEVERED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Between two looks at a child, where the kernel refuses to wait.
+const REFUSED_PAUSE: Duration = Duration::from_millis(1);
+
+/// Children that could not be killed: each is reaped by a later start, once it has ended by itself.
+static LEFT: Mutex<Vec<Arc<OwnedFd>>> = Mutex::new(Vec::new());
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,26 +39,41 @@ pub(crate) enum Status {
     Taken,
 }
 
+/// Why a child lives on although it was to be killed.
+#[derive(Debug)]
+pub(crate) enum Survives {
+    /// It is stuck inside the kernel.
+    Stuck,
+    /// The system refused the signal: the child has privileges that this program does not have, or not any more.
+    Refused(io::Error),
+}
+
 /// A child that leads its own process group. Dropped unreaped, it is killed and reaped.
 #[derive(Debug)]
 pub(crate) struct Child {
     pid: libc::pid_t,
     pidfd: Arc<OwnedFd>,
     status: Option<Status>,
+    /// What kills it when it is dropped, whatever this program may do by then.
+    lifeline: Option<Lifeline>,
 }
 
 impl Child {
     /// Takes charge of a child that was just spawned. On failure the child is killed and reaped.
+    ///
+    /// One that has ended, and whose status somebody has taken, is a child all the same: its death is told as any.
     pub(super) fn adopt(pid: libc::pid_t) -> io::Result<Self> {
+        bury_those_left();
         match open_pidfd(pid) {
-            Ok(pidfd) => Ok(Self { pid, pidfd: Arc::new(pidfd), status: None }),
+            Ok(pidfd) if is_strangers(&pidfd) => Self::gone(pid),
+            Ok(pidfd) => Ok(Self { pid, pidfd: Arc::new(pidfd), status: None, lifeline: None }),
+            Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Self::gone(pid),
             Err(error) => {
                 // Where SIGCHLD is ignored, an ended child's number may be another process's by now.
                 // SAFETY: waitpid accepts a null status.
                 let runs = unsafe { libc::waitpid(pid, ptr::null_mut(), libc::WNOHANG) } == 0;
-                if runs {
-                    // SAFETY: kill touches no memory.
-                    unsafe { libc::kill(pid, libc::SIGKILL) };
+                // SAFETY: kill touches no memory.
+                if runs && unsafe { libc::kill(pid, libc::SIGKILL) } == 0 {
                     // SAFETY: as above.
                     unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
                 }
@@ -55,12 +82,26 @@ impl Child {
         }
     }
 
+    /// A child that ended before anything could hold it, and that somebody else has reaped.
+    fn gone(pid: libc::pid_t) -> io::Result<Self> {
+        let ended = EventFd::new()?;
+        ended.raise();
+        let pidfd = Arc::new(ended.as_fd().try_clone_to_owned()?);
+        Ok(Self { pid, pidfd, status: Some(Status::Taken), lifeline: None })
+    }
+
     /// No child, but something that looks like one which has ended once the descriptor is raised.
     #[cfg(any(test, fuzzing))]
-    pub(crate) fn stand_in() -> io::Result<(Self, super::eventfd::EventFd)> {
-        let end = super::eventfd::EventFd::new()?;
+    pub(crate) fn stand_in() -> io::Result<(Self, EventFd)> {
+        let end = EventFd::new()?;
         let pidfd = Arc::new(end.as_fd().try_clone_to_owned()?);
-        Ok((Self { pid: 1, pidfd, status: Some(Status::Exited(0)) }, end))
+        Ok((Self { pid: 1, pidfd, status: Some(Status::Exited(0)), lifeline: None }, end))
+    }
+
+    /// From now on the child lives no longer than this. It is the other end of what the child was given.
+    pub(crate) fn tied_to(mut self, lifeline: Lifeline) -> Self {
+        self.lifeline = Some(lifeline);
+        self
     }
 
     /// The process id. It may belong to another process once the child was reaped.
@@ -78,16 +119,21 @@ impl Child {
         Arc::clone(&self.pidfd)
     }
 
-    /// Sends a signal to the child and to the rest of its process group.
-    fn signal_group(&self, signal: i32) {
+    /// Sends a signal to the child and to the rest of its process group. `Err` if the child may not be sent one.
+    fn signal_group(&self, signal: i32) -> io::Result<()> {
         // The child itself first: it may have left its group.
-        let _ = self.pidfd_signal(signal, 0);
+        let sent_to_child = self.pidfd_signal(signal, 0);
         let sent = self.pidfd_signal(signal, libc::PIDFD_SIGNAL_PROCESS_GROUP);
         let unknown = sent.is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL));
         if unknown && self.holds_its_number() {
             // Before Linux 6.9.
             // SAFETY: kill touches no memory; the group's number is not in use by others.
             unsafe { libc::kill(-self.pid, signal) };
+        }
+        match sent_to_child {
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => Err(error),
+            // One that has ended already has no use for a signal.
+            _ => Ok(()),
         }
     }
 
@@ -116,8 +162,20 @@ impl Child {
 
     /// Waits for the child to end, until the deadline, without reaping it.
     pub(crate) fn ends_by(&self, deadline: Instant) -> bool {
-        // A failed poll (no memory) shortens the wait.
-        poll::wait(&mut [Watch::readable(self.pidfd.as_fd())], Some(deadline)).unwrap_or(false)
+        loop {
+            match poll::wait(&mut [Watch::readable(self.pidfd.as_fd())], Some(deadline)) {
+                Ok(ended) => return ended,
+                // No memory, or no descriptor allowed at all.
+                Err(_)
+                    if self.status.is_some()
+                        || wait_now(&self.pidfd, libc::WNOWAIT) != Ok(None) =>
+                {
+                    return true;
+                }
+                Err(_) if deadline <= Instant::now() => return false,
+                Err(_) => sleep(REFUSED_PAUSE),
+            }
+        }
     }
 
     /// Waits for the child to end, until the deadline, and reaps it.
@@ -128,23 +186,42 @@ impl Child {
         self.try_reap()
     }
 
-    /// Asks the child and its process group to end.
-    pub(crate) fn terminate(&self) {
-        self.signal_group(libc::SIGTERM);
+    /// Asks the child and its process group to end; false if it may not be asked, so that nobody waits for an answer.
+    #[must_use]
+    pub(crate) fn terminate(&self) -> bool {
+        self.signal_group(libc::SIGTERM).is_ok()
     }
 
     /// Kills the child with its process group, and reaps it.
-    pub(crate) fn kill(&mut self) -> Option<Status> {
-        if self.status.is_none() {
-            self.signal_group(libc::SIGKILL);
-        }
-        self.reap_by(Instant::now() + KILLED_WITHIN)
+    pub(crate) fn kill(&mut self) -> Result<Status, Survives> {
+        // First of all: it needs nobody's permission.
+        let is_severed = self.lifeline.take().is_some();
+        let sent = match self.status {
+            None => self.signal_group(libc::SIGKILL),
+            Some(_) => Ok(()),
+        };
+        let patience = match &sent {
+            Ok(()) => KILLED_WITHIN,
+            Err(_) if is_severed => SEVERED_WITHIN,
+            Err(_) => Duration::ZERO,
+        };
+        let status = self.reap_by(Instant::now() + patience);
+        status.ok_or_else(|| sent.err().map_or(Survives::Stuck, Survives::Refused))
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        self.kill();
+        if self.kill().is_err() {
+            LEFT.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&self.pidfd));
+        }
+    }
+}
+
+/// Where somebody is at it already, or was when this process was forked from another, it has been done.
+fn bury_those_left() {
+    if let Ok(mut left) = LEFT.try_lock() {
+        left.retain(|pidfd| wait_now(pidfd, 0) == Ok(None));
     }
 }
 
@@ -154,6 +231,15 @@ fn open_pidfd(pid: libc::pid_t) -> io::Result<OwnedFd> {
     let fd = check(fd as RawFd)?;
     // SAFETY: pidfd_open has just returned this descriptor, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether it is that of a process which was born after a child had ended, and bears the child's number.
+///
+/// One that has ended is the child, if not surely: of that one the kernel may know the status, and no signal meets it.
+fn is_strangers(pidfd: &OwnedFd) -> bool {
+    let mut ended = [Watch::readable(pidfd.as_fd())];
+    wait_now(pidfd, libc::WNOWAIT) == Err(NotOurs)
+        && !poll::wait(&mut ended, Some(Instant::now())).unwrap_or(false)
 }
 
 /// The child was reaped by somebody else.
@@ -199,4 +285,46 @@ fn status_from_kernel(pidfd: &OwnedFd) -> Option<Status> {
     } else {
         Status::Exited(libc::WEXITSTATUS(wait_status))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    fn pid(text: &[u8]) -> libc::pid_t {
+        core::str::from_utf8(text).unwrap().trim().parse().unwrap()
+    }
+
+    fn ends_at_once(mut child: Child) -> Option<Status> {
+        assert!(child.ends_by(Instant::now()));
+        child.reap_by(Instant::now())
+    }
+
+    /// Its start has failed, with "no such process", and did not count as one of a worker that died.
+    #[test]
+    fn a_child_that_was_reaped_before_it_was_held_is_one_that_has_ended() {
+        let mut child = Command::new("true").spawn().unwrap();
+        child.wait().unwrap();
+
+        let adopted = Child::adopt(child.id() as libc::pid_t).unwrap();
+
+        assert_eq!(ends_at_once(adopted), Some(Status::Taken));
+    }
+
+    /// It would have been killed in the place of the child.
+    #[test]
+    fn a_process_that_bears_the_number_of_a_reaped_child_is_not_held() {
+        let script = "sleep 60 >/dev/null 2>&1 & echo $!";
+        let output = Command::new("sh").args(["-c", script]).stdin(Stdio::null()).output();
+        let stranger = pid(&output.unwrap().stdout);
+
+        let adopted = Child::adopt(stranger).unwrap();
+
+        assert_eq!(ends_at_once(adopted), Some(Status::Taken));
+        // SAFETY: kill touches no memory.
+        let was_there = unsafe { libc::kill(stranger, libc::SIGKILL) } == 0;
+        assert!(was_there, "nobody has killed it");
+    }
 }

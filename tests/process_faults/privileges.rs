@@ -1,0 +1,143 @@
+//! Programs with privileges that their user does not have, and those that give privileges up. Each is a copy of this
+//! program with a role, which others may run, too. Only root can make such programs: for others there is no test.
+
+use core::time::Duration;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::Instant;
+
+use asyncpal::process::{LostCause, Named, ProcessOptions, Registry, serve_stdio, worker_command};
+
+use crate::clean::{Clean, children};
+use crate::faults;
+use crate::roles::{say, this_file};
+use crate::tasks::{cause, eventually, own_pid, sleep_long, works};
+
+faults![
+    a_host_that_drops_its_privileges_gets_rid_of_its_workers,
+    a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later,
+];
+
+/// Somebody who has no privileges.
+const NOBODY: u32 = 65534;
+
+/// How long nobody waits for what may not be done.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+const LIMIT: Duration = Duration::from_millis(100);
+
+/// A copy of this program, which goes with the value.
+struct Copy(PathBuf);
+
+impl Copy {
+    /// `None` where there is nobody to have privileges.
+    fn new(test: &str, mode: u32) -> Option<Self> {
+        // SAFETY: geteuid has no preconditions.
+        if unsafe { libc::geteuid() } != 0 {
+            eprintln!("{test} is for root: skipped");
+            return None;
+        }
+        let copy = std::env::temp_dir().join(format!("asyncpal-{test}-{}", own_pid()));
+        fs::copy(this_file(), &copy).expect("there is room");
+        fs::set_permissions(&copy, Permissions::from_mode(mode)).expect("it is root's");
+        Some(Self(copy))
+    }
+
+    fn plays(&self, role: &str) -> Command {
+        let mut command = Command::new(&self.0);
+        command.env("ASYNCPAL_TEST_ENDING", role).current_dir("/");
+        command
+    }
+
+    /// What the role says in the end.
+    fn said(&self, role: &str, uid: u32) -> String {
+        let output = self.plays(role).uid(uid).gid(uid).output().expect("it starts");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    }
+}
+
+impl Drop for Copy {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+fn become_nobody() {
+    // SAFETY: setgid touches no memory.
+    assert_eq!(unsafe { libc::setgid(NOBODY) }, 0);
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::setuid(NOBODY) }, 0);
+}
+
+/// A worker that has more privileges than its host.
+pub(crate) fn drop_privileges() {
+    let clean = Clean::before();
+    {
+        let options = ProcessOptions::new().task_timeout(LIMIT);
+        let pool = options.pool().max_workers(1).build().expect("valid");
+        let worker = pool.run(own_pid).expect("no panic");
+        become_nobody();
+
+        let begun = Instant::now();
+        let late = pool.submit(sleep_long).expect("open").collect().expect_err("late");
+
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+        assert_eq!(cause(&late), &LostCause::TimedOut(LIMIT));
+        assert!(children().iter().all(|child| child.pid != worker), "it is gone");
+        assert!(works(&pool));
+    }
+    clean.check();
+    say("clean");
+}
+
+fn a_host_that_drops_its_privileges_gets_rid_of_its_workers() {
+    let Some(copy) = Copy::new("drops", 0o755) else { return };
+
+    assert_eq!(copy.said("drops-privileges", 0), "clean\n");
+}
+
+const PID: Named<fn() -> u32> = Named::new("pid");
+const NAP: Named<fn()> = Named::new("nap");
+/// This program as a command.
+pub(crate) fn serve() {
+    let registry = Registry::new()
+        .function(PID.name(), own_pid)
+        .function(NAP.name(), || sleep(Duration::from_secs(1)));
+    let _ = serve_stdio(&registry);
+}
+
+/// A command that has more privileges than its host.
+pub(crate) fn drop_privileges_before_a_command() {
+    let clean = Clean::before();
+    {
+        let command = worker_command(this_file()).env("ASYNCPAL_TEST_ENDING", "serves");
+        let pool = command.task_timeout(LIMIT).pool().max_workers(1).build().expect("valid");
+        let worker = pool.submit(PID).expect("open").collect().expect("no panic");
+        become_nobody();
+
+        let begun = Instant::now();
+        let late = pool.submit(NAP).expect("open").collect().expect_err("late");
+
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+        assert!(matches!(cause(&late), LostCause::KillRefused(_)), "{late:?}");
+        eventually(|| {
+            let workers = children();
+            workers.iter().all(|child| child.pid != worker || child.is_zombie)
+        });
+        pool.submit(PID).expect("open").collect().expect("another one");
+        assert!(children().iter().all(|child| child.pid != worker), "it was reaped");
+    }
+    clean.check();
+    say("clean");
+}
+
+fn a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later() {
+    let Some(copy) = Copy::new("commands", 0o755) else { return };
+
+    assert_eq!(copy.said("drops-privileges-before-a-command", 0), "clean\n");
+}
