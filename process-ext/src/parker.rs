@@ -23,12 +23,15 @@
 //!
 //! # Progress
 //! A waker never waits. A raise that arrives late (I2, after P3) makes one later wait in the kernel return at once; it
-//! finds its state still `PARKED` and waits again.
+//! finds its state still `PARKED` and waits again. Where the kernel refuses to wait, the owner sleeps for a moment
+//! and looks: it is late, but costs next to nothing.
 
 #![forbid(unsafe_code)]
 
+use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 use asyncpal_core::clock::Instant as Moment;
@@ -42,6 +45,9 @@ use crate::sys::poll::{self, Watch};
 const EMPTY: u32 = 0;
 const PARKED: u32 = 1;
 const NOTIFIED: u32 = 2;
+
+/// How long to sleep where the kernel refuses to wait.
+const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 
 /// A parker that can also watch one descriptor.
 ///
@@ -121,8 +127,9 @@ impl ProcessParker {
                 self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed);
             let mut watches =
                 [Watch::readable(wake.as_fd()), watch.map_or_else(Watch::never, Watch::readable)];
-            // A failed poll (no memory) looks like a stale raise: the wait starts anew.
-            let ready = parked.is_err() || poll::wait(&mut watches, deadline).unwrap_or(true);
+            // A refusal looks like a stale raise: the wait starts anew.
+            let ready = parked.is_err()
+                || poll::wait(&mut watches, deadline).unwrap_or_else(|_| pause(deadline));
             if watches[0].is_ready() {
                 wake.clear();
             }
@@ -138,6 +145,13 @@ impl ProcessParker {
             }
         }
     }
+}
+
+/// Sleeps in the place of a wait that was refused; false if the deadline has passed.
+fn pause(deadline: Option<Instant>) -> bool {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    thread::sleep(left.unwrap_or(REFUSED_PAUSE).min(REFUSED_PAUSE));
+    left.is_none_or(|left| !left.is_zero())
 }
 
 impl Park for ProcessParker {
@@ -162,7 +176,6 @@ impl Park for ProcessParker {
 
 #[cfg(test)]
 mod tests {
-    use core::time::Duration;
     use std::sync::Arc;
     use std::thread;
 

@@ -280,6 +280,9 @@ impl Proxy {
             }
             Ok(Event::TimedOut | Event::Rung) => Err(self.expel("a wait without end has ended")),
             Ok(Event::Ended | Event::HungUp) => Err(self.mourn()),
+            Ok(Event::Refused(error)) => {
+                Err(self.kill_for(LostCause::WaitRefused(error.to_string().into())))
+            }
             Err(what) => Err(self.expel(what)),
         }
     }

@@ -25,6 +25,7 @@ faults![
     a_program_whose_file_was_deleted_starts_workers,
     a_program_whose_file_was_replaced_starts_workers,
     megabytes_that_a_task_prints_disturb_nothing,
+    a_limit_of_descriptors_that_is_lowered_costs_tasks_and_no_processor,
 ];
 
 /// Plays a role that says "ready" and goes on for as long as it is let.
@@ -169,4 +170,8 @@ fn megabytes_that_a_task_prints_disturb_nothing() {
     assert_eq!(count(&output.stdout, b'~'), 4 << 20);
     assert_eq!(count(&output.stderr, b'#'), 4 << 20);
     assert!(output.stdout.ends_with(b"clean\n"));
+}
+
+fn a_limit_of_descriptors_that_is_lowered_costs_tasks_and_no_processor() {
+    plays("lowered-limit");
 }

@@ -7,8 +7,10 @@ use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::thread::{self, sleep};
+use std::time::Instant;
 
 use asyncpal::process::LostCause;
+use asyncpal::process::parker::{ProcessParker, Unparked};
 use asyncpal::{Handle, ProcessPool, TaskError};
 
 use crate::clean::{Clean, children};
@@ -64,6 +66,7 @@ pub(crate) fn play(role: &str) {
             checked(|| assert!(works(&pool(2))));
         }
         "prints" => checked(prints),
+        "lowered-limit" => checked(lowered_limit),
         "drops-privileges" => privileges::drop_privileges(),
         "serves" => privileges::serve(),
         "drops-privileges-before-a-command" => privileges::drop_privileges_before_a_command(),
@@ -279,4 +282,77 @@ fn limit_descriptors(most: libc::rlim_t) {
     limit.rlim_cur = most;
     // SAFETY: it reads one rlimit.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+}
+
+/// The processor time of this process.
+fn processor_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: it writes one timespec.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    Duration::new(time.tv_sec.try_into().expect("short"), time.tv_nsec.try_into().expect("short"))
+}
+
+/// What idle workers cost.
+fn idle_time() -> Duration {
+    let before = processor_time();
+    sleep(Duration::from_millis(500));
+    processor_time() - before
+}
+
+/// A pool that has a worker when its host may have fewer and fewer descriptors.
+fn lowered_limit() {
+    const LITTLE: Duration = Duration::from_millis(200);
+    let pool = pool(1);
+    // It takes its time: nobody finds its result before a wait.
+    let ask = || {
+        let nap = pool.submit(|| {
+            sleep(Duration::from_millis(50));
+            own_pid()
+        });
+        nap.expect("open").collect()
+    };
+    let worker = ask().expect("no panic");
+
+    // As many as a wait needs.
+    limit_descriptors(3);
+    assert_eq!(ask().expect("it is there"), worker);
+    assert!(idle_time() < LITTLE);
+
+    // Fewer. If the worker has not read the task yet when it is lost, another one cannot be started.
+    limit_descriptors(1);
+    let error = ask().expect_err("nobody can wait for it");
+    let said = all_of(&error);
+    assert!(said.contains("cannot be waited for") || names_the_refusal(&error), "{said}");
+    assert!(idle_time() < LITTLE);
+
+    // Too few for a start, but for pipes.
+    limit_descriptors(10);
+    let said = all_of(&ask().expect_err("no descriptor is as high as it must be"));
+    assert!(said.contains("RLIMIT_NOFILE is 10"), "{said}");
+
+    // None at all: the kernel refuses every wait.
+    let parker = ProcessParker::new();
+    assert_eq!(parker.park(None, Some(Instant::now())), Unparked::TimedOut);
+    limit_descriptors(0);
+    let before = processor_time();
+    let deadline = Instant::now() + Duration::from_millis(500);
+    assert_eq!(parker.park(None, Some(deadline)), Unparked::TimedOut);
+    assert!(processor_time() - before < LITTLE);
+    parker.unpark();
+    assert_eq!(parker.park(None, None), Unparked::Woken);
+    drop(ask().expect_err("nothing can be opened"));
+
+    limit_descriptors(256);
+    eventually(|| works(&pool));
+}
+
+/// An error and its sources.
+pub(crate) fn all_of(error: &dyn core::error::Error) -> String {
+    let mut said = error.to_string();
+    let mut link = error.source();
+    while let Some(error) = link {
+        said += &format!(": {error}");
+        link = error.source();
+    }
+    said
 }

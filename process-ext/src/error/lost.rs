@@ -35,6 +35,8 @@ pub enum LostCause {
     /// It was to be killed, and the system refused that to this program, which may have fewer privileges than the
     /// worker: this is what it said. The worker may live on.
     KillRefused(Box<str>),
+    /// The system refused to let this program wait for it, and it was killed. This is what it said.
+    WaitRefused(Box<str>),
 }
 
 impl WorkerLost {
@@ -87,6 +89,9 @@ impl fmt::Display for LostCause {
             Self::Protocol(what) => write!(f, "broke the protocol: {what}"),
             Self::StatusTaken => f.write_str("ended, and the host took its exit status"),
             Self::KillRefused(what) => write!(f, "was to be killed, and may live on: {what}"),
+            Self::WaitRefused(what) => {
+                write!(f, "was killed, since it cannot be waited for: {what}")
+            }
         }
     }
 }

@@ -28,6 +28,8 @@ pub(super) enum Event {
     TimedOut,
     /// The bell rang.
     Rung,
+    /// The system refuses to wait.
+    Refused(io::Error),
 }
 
 /// How long to wait, and for what else.
@@ -213,10 +215,10 @@ impl Link {
                 },
                 wait.bell.map_or_else(Watch::never, Watch::readable),
             ];
-            let ready = poll::wait(&mut watches, wait.deadline)
-                .map_err(|error| format!("it cannot be waited for: {error}"))?;
-            if !ready {
-                return Ok(Event::TimedOut);
+            match poll::wait(&mut watches, wait.deadline) {
+                Ok(true) => {}
+                Ok(false) => return Ok(Event::TimedOut),
+                Err(error) => return Ok(Event::Refused(error)),
             }
             let [replies, exit, _, rung] = watches.map(|watch| watch.is_ready());
             if replies {

@@ -49,9 +49,24 @@ pub(super) fn moved(fd: OwnedFd) -> io::Result<OwnedFd> {
     }
     // SAFETY: the descriptor is open; F_DUPFD_CLOEXEC takes an int and touches no memory of ours.
     let copy =
-        check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, fds::FIRST_OURS) })?;
+        check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, fds::FIRST_OURS) })
+            .map_err(|error| if is_invalid(&error) { too_few_descriptors() } else { error })?;
     // SAFETY: fcntl has just returned this descriptor, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+fn is_invalid(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINVAL)
+}
+
+/// What `F_DUPFD_CLOEXEC` means by EINVAL.
+fn too_few_descriptors() -> io::Error {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: getrlimit writes one rlimit to the place given.
+    unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    let (first, limit) = (fds::FIRST_OURS, limit.rlim_cur);
+    let what = format!("descriptors from {first} up are needed; RLIMIT_NOFILE is {limit}");
+    io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
 /// Makes reads and writes through this open file return `WouldBlock` instead of waiting.

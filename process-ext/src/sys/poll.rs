@@ -9,7 +9,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Instant;
 
 /// A descriptor, what to wait for, and whether it has come.
-#[repr(transparent)]
 #[derive(Debug)]
 pub(crate) struct Watch<'fd> {
     entry: libc::pollfd,
@@ -32,9 +31,9 @@ impl<'fd> Watch<'fd> {
         Self::new(fd.as_raw_fd(), 0)
     }
 
-    /// Never: the kernel skips negative descriptors.
+    /// Never.
     pub(crate) fn never() -> Self {
-        Self::new(-1, 0)
+        Self::new(NOTHING, 0)
     }
 
     /// Whether the last [`wait`] found it ready, hung up or in error.
@@ -47,19 +46,38 @@ impl<'fd> Watch<'fd> {
     }
 }
 
+/// No descriptor. The kernel would skip it.
+const NOTHING: libc::c_int = -1;
+
 /// Waits until a watch is ready or the deadline has passed, and says whether one is.
-pub(crate) fn wait(watches: &mut [Watch<'_>], deadline: Option<Instant>) -> io::Result<bool> {
+///
+/// # Errors
+///
+/// There is no memory, or more watches than `RLIMIT_NOFILE` allows descriptors, which may be none.
+pub(crate) fn wait<const N: usize>(
+    watches: &mut [Watch<'_>; N],
+    deadline: Option<Instant>,
+) -> io::Result<bool> {
+    // Entries that the kernel would skip count, too, when it compares their number with that limit.
+    let mut live = [libc::pollfd { fd: NOTHING, events: 0, revents: 0 }; N];
+    let mut count = 0;
+    for watch in watches.iter().filter(|watch| watch.entry.fd != NOTHING) {
+        live[count] = watch.entry;
+        count += 1;
+    }
+    let ready = wait_for(&mut live[..count], deadline)?;
+    let waited = watches.iter_mut().filter(|watch| watch.entry.fd != NOTHING);
+    waited.zip(live).for_each(|(watch, entry)| watch.entry = entry);
+    Ok(ready)
+}
+
+fn wait_for(entries: &mut [libc::pollfd], deadline: Option<Instant>) -> io::Result<bool> {
     loop {
         let timeout = deadline.map(remaining);
         let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-        // SAFETY: `Watch` is transparent over pollfd; the slice is ours, the timeout lives, no mask is given.
+        // SAFETY: the slice is ours, the timeout lives, no mask is given.
         let ready = unsafe {
-            libc::ppoll(
-                watches.as_mut_ptr().cast::<libc::pollfd>(),
-                watches.len() as libc::nfds_t,
-                timeout,
-                ptr::null(),
-            )
+            libc::ppoll(entries.as_mut_ptr(), entries.len() as libc::nfds_t, timeout, ptr::null())
         };
         match ready {
             0 => return Ok(false),
