@@ -5,26 +5,27 @@
 use core::num::NonZeroU32;
 use core::time::Duration;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use asyncpal_std::{Builder, Pool};
 
 use crate::commands::Commands;
 use crate::patience::Patience;
+use crate::surroundings::{Surroundings, WorkerOutput};
 use crate::wire::frame::{DEFAULT_MAX_FRAME_BYTES, MAX_FRAME_LIMIT};
 
 /// A command that becomes a worker: another program, or a launcher that runs one elsewhere (`ssh host prog`,
 /// `srun prog`, `kubectl exec -i pod -- prog`). Made by [`worker_command`].
 ///
 /// What it runs speaks asyncpal's protocol over its standard input and output: a Rust program calls
-/// [`serve_stdio`](crate::serve_stdio), others follow `docs/protocol.md`. Standard error is the pool's own.
+/// [`serve_stdio`](crate::serve_stdio), others follow `docs/protocol.md`. Standard error is the pool's own, unless [`stderr`](Self::stderr) says otherwise.
 #[derive(Clone, Debug)]
 #[must_use = "a command does nothing until its pool is built and has a task"]
 pub struct WorkerCommand {
     pub(crate) program: OsString,
     pub(crate) args: Vec<OsString>,
-    pub(crate) envs: Vec<(OsString, OsString)>,
-    pub(crate) current_dir: Option<PathBuf>,
+    /// Its standard output is the pool's.
+    pub(crate) surroundings: Surroundings,
     pub(crate) handshake_timeout: Duration,
     pub(crate) patience: Patience,
     pub(crate) max_frame_bytes: usize,
@@ -50,8 +51,7 @@ pub fn worker_command(program: impl AsRef<OsStr>) -> WorkerCommand {
     WorkerCommand {
         program: program.as_ref().to_owned(),
         args: Vec::new(),
-        envs: Vec::new(),
-        current_dir: None,
+        surroundings: Surroundings::default(),
         handshake_timeout: Duration::from_secs(30),
         patience: Patience::default(),
         max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
@@ -75,13 +75,31 @@ impl WorkerCommand {
     /// Sets a variable of the command's environment, which otherwise is this program's. A launcher passes on what
     /// it was told to, only.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
-        self.envs.push((key.as_ref().to_owned(), value.as_ref().to_owned()));
+        self.surroundings.set(key.as_ref(), Some(value.as_ref()));
+        self
+    }
+
+    /// Removes a variable from the command's environment. It is looked for in this program's `PATH` all the same.
+    pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
+        self.surroundings.set(key.as_ref(), None);
+        self
+    }
+
+    /// Leaves the command's environment empty, but for what is set after this.
+    pub fn env_clear(mut self) -> Self {
+        self.surroundings.set_none();
+        self
+    }
+
+    /// Where the command's standard error goes: [`WorkerOutput`] or a `File`. Default: where this program's goes.
+    pub fn stderr(mut self, output: impl Into<WorkerOutput>) -> Self {
+        self.surroundings.stderr = output.into();
         self
     }
 
     /// The folder that the command starts in. Default: this program's.
     pub fn current_dir(mut self, dir: impl AsRef<Path>) -> Self {
-        self.current_dir = Some(dir.as_ref().to_owned());
+        self.surroundings.current_dir = Some(dir.as_ref().to_owned());
         self
     }
 

@@ -26,6 +26,8 @@ faults![
     a_program_whose_file_was_replaced_starts_workers,
     megabytes_that_a_task_prints_disturb_nothing,
     a_limit_of_descriptors_that_is_lowered_costs_tasks_and_no_processor,
+    a_command_of_a_host_that_blocks_signals_has_none_blocked,
+    a_world_without_null_is_told_as_such,
 ];
 
 /// Plays a role that says "ready" and goes on for as long as it is let.
@@ -174,4 +176,17 @@ fn megabytes_that_a_task_prints_disturb_nothing() {
 
 fn a_limit_of_descriptors_that_is_lowered_costs_tasks_and_no_processor() {
     plays("lowered-limit");
+}
+
+fn a_command_of_a_host_that_blocks_signals_has_none_blocked() {
+    plays("masks-signals");
+}
+
+fn a_world_without_null_is_told_as_such() {
+    let ended = Program::start("without-null").finish().expect("it ends");
+
+    if ended.stdout == "refused\n" {
+        return eprintln!("not allowed to make a world: skipped");
+    }
+    assert!(ended.stdout.contains("/dev/null"), "{ended:?}");
 }

@@ -14,12 +14,13 @@ use asyncpal::process::{LostCause, Named, ProcessOptions, Registry, serve_stdio,
 
 use crate::clean::{Clean, children};
 use crate::faults;
-use crate::roles::{say, this_file};
+use crate::roles::{all_of, say, this_file};
 use crate::tasks::{cause, eventually, own_pid, sleep_long, works};
 
 faults![
     a_host_that_drops_its_privileges_gets_rid_of_its_workers,
     a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later,
+    a_folder_that_may_not_be_entered_is_named,
 ];
 
 /// Somebody who has no privileges.
@@ -103,11 +104,14 @@ fn a_host_that_drops_its_privileges_gets_rid_of_its_workers() {
 
 const PID: Named<fn() -> u32> = Named::new("pid");
 const NAP: Named<fn()> = Named::new("nap");
+const STATUS: Named<fn() -> String> = Named::new("status");
+
 /// This program as a command.
 pub(crate) fn serve() {
     let registry = Registry::new()
         .function(PID.name(), own_pid)
-        .function(NAP.name(), || sleep(Duration::from_secs(1)));
+        .function(NAP.name(), || sleep(Duration::from_secs(1)))
+        .function(STATUS.name(), || fs::read_to_string("/proc/self/status").expect("Linux"));
     let _ = serve_stdio(&registry);
 }
 
@@ -140,4 +144,48 @@ fn a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later() {
     let Some(copy) = Copy::new("commands", 0o755) else { return };
 
     assert_eq!(copy.said("drops-privileges-before-a-command", 0), "clean\n");
+}
+
+/// Says why no worker starts in root's folder.
+pub(crate) fn enter() {
+    let closed = this_file().with_extension("closed");
+    let pool = ProcessOptions::new().current_dir(closed).pool().max_workers(1).build();
+    let pool = pool.expect("valid");
+    say(&all_of(&pool.run(own_pid).expect_err("it may not go there")));
+}
+
+fn a_folder_that_may_not_be_entered_is_named() {
+    let Some(copy) = Copy::new("enters", 0o755) else { return };
+    let closed = copy.0.with_extension("closed");
+    fs::create_dir(&closed).expect("there is room");
+    fs::set_permissions(&closed, Permissions::from_mode(0o700)).expect("it is root's");
+
+    let said = copy.said("enters", NOBODY);
+
+    let _ = fs::remove_dir(&closed);
+    assert!(said.contains(closed.to_str().expect("text")), "{said}");
+}
+
+/// A command of a host that blocks and ignores signals has none blocked, and none ignored but what it ignores itself.
+pub(crate) fn mask_signals() {
+    let mut all = core::mem::MaybeUninit::uninit();
+    // SAFETY: it writes the set.
+    unsafe { libc::sigfillset(all.as_mut_ptr()) };
+    // SAFETY: the set was written just now; no old one is asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), core::ptr::null_mut()) };
+    for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGCHLD] {
+        // SAFETY: SIG_IGN is a valid disposition.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
+    let pool = worker_command(this_file()).env("ASYNCPAL_TEST_ENDING", "serves").pool();
+    let pool = pool.max_workers(1).build().expect("valid");
+    let status = pool.submit(STATUS).expect("open").collect().expect("no panic");
+    let mask = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux");
+        u64::from_str_radix(line.trim(), 16).expect("a mask")
+    };
+    assert_eq!(mask("SigBlk:"), 0);
+    // glibc keeps 32 and 33 to itself. Rust's runtime ignores SIGPIPE.
+    assert_eq!(mask("SigIgn:") & 0x7fff_ffff, 1 << (libc::SIGPIPE - 1));
+    say("clean");
 }

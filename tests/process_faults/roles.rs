@@ -67,9 +67,12 @@ pub(crate) fn play(role: &str) {
         }
         "prints" => checked(prints),
         "lowered-limit" => checked(lowered_limit),
+        "without-null" => without_null(),
         "drops-privileges" => privileges::drop_privileges(),
         "serves" => privileges::serve(),
         "drops-privileges-before-a-command" => privileges::drop_privileges_before_a_command(),
+        "enters" => privileges::enter(),
+        "masks-signals" => privileges::mask_signals(),
         other => panic!("no such role: {other}"),
     }
 }
@@ -355,4 +358,22 @@ pub(crate) fn all_of(error: &dyn core::error::Error) -> String {
         link = error.source();
     }
     said
+}
+
+/// A host in a world without devices.
+fn without_null() {
+    // SAFETY: unshare touches no memory.
+    let refused = unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0
+        || !mount(c"none", c"/", libc::MS_REC | libc::MS_PRIVATE)
+        || !mount(c"tmpfs", c"/dev", 0);
+    if refused {
+        return say("refused");
+    }
+    say(&all_of(&pool(1).run(own_pid).expect_err("no worker can start")));
+}
+
+fn mount(what: &core::ffi::CStr, onto: &core::ffi::CStr, flags: libc::c_ulong) -> bool {
+    let (what, onto) = (what.as_ptr(), onto.as_ptr());
+    // SAFETY: the strings end with a zero byte and live; no data are passed.
+    unsafe { libc::mount(what, onto, what, flags, ptr::null()) == 0 }
 }

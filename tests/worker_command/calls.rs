@@ -1,6 +1,8 @@
 //! Calls that reach a worker of another program.
 
-use asyncpal::process::{CommandPool, Named, WorkerCommand};
+use std::fs::File;
+
+use asyncpal::process::{CommandPool, Named, WorkerCommand, worker_command};
 use asyncpal::{BrokenCause, PoolError};
 
 use crate::worker::*;
@@ -21,6 +23,9 @@ crate::trials! {
     a_failing_initializer_breaks_the_pool
     an_initializer_of_no_known_name_breaks_the_pool
     environment_and_folder_are_the_commands
+    variables_are_removed_and_cleared
+    a_command_with_a_path_of_its_own_is_looked_for_there
+    what_a_command_says_of_itself_goes_where_it_is_sent
     an_idle_pool_has_no_process
 }
 
@@ -188,6 +193,39 @@ fn environment_and_folder_are_the_commands() {
 
     assert_eq!(flour.collect().expect("no panic").as_deref(), Some("rye"));
     assert_eq!(pool.submit(FOLDER).expect("open").collect().expect("no panic"), "/");
+}
+
+fn variables_are_removed_and_cleared() {
+    let ask = |pool: &CommandPool, name: &str| {
+        pool.submit_with(VARIABLE, (name.into(),)).expect("open").collect().expect("no panic")
+    };
+    assert!(std::env::var_os("PATH").is_some(), "the test removes it");
+
+    assert_eq!(ask(&pool(this_program().env_remove("PATH")), "PATH"), None);
+    let cleared = pool(this_program().env("GONE", "1").env_clear().env("LEFT", "2"));
+    assert_eq!(ask(&cleared, "PATH").or(ask(&cleared, "GONE")), None);
+    assert_eq!(ask(&cleared, "LEFT").as_deref(), Some("2"));
+}
+
+fn a_command_with_a_path_of_its_own_is_looked_for_there() {
+    let this = std::env::current_exe().expect("a test program has a path");
+    let dir = this.parent().expect("a folder");
+    let command = worker_command(this.file_name().expect("a name")).arg(SERVE);
+
+    let pool = pool(command.env("PATH", dir));
+
+    assert_eq!(pool.submit_with(SQUARE, (3,)).expect("open").collect().expect("no panic"), 9);
+}
+
+fn what_a_command_says_of_itself_goes_where_it_is_sent() {
+    let path = std::env::temp_dir().join(format!("asyncpal-said-{}", std::process::id()));
+    let pool = pool(this_program().stderr(File::create(&path).expect("writable")));
+
+    let said = pool.submit_with(SAY, ("rye".into(),)).expect("open").collect();
+
+    assert_eq!(said.expect("no panic"), "");
+    assert_eq!(std::fs::read_to_string(&path).expect("text"), "rye\n");
+    let _ = std::fs::remove_file(path);
 }
 
 fn an_idle_pool_has_no_process() {

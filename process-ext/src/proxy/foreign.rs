@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::io;
+use std::os::fd::AsFd as _;
 
 use super::link::{Link, Outgoing};
 use super::{Launch, Proxy, lost_early};
@@ -15,8 +16,8 @@ use crate::wire::named::Start;
 impl Proxy {
     pub(super) fn start_foreign(launch: &Launch, foreign: &Foreign) -> io::Result<Self> {
         let max_frame_bytes = launch.max_frame_bytes.min(MAX_FRAME_LIMIT);
-        let (link, ends) = Link::open_foreign(max_frame_bytes.max(MIN_FRAME_LIMIT))?;
-        let child = command::spawn(&foreign.command, ends.requests, ends.replies)?;
+        let (link, replies) = Link::open_foreign(max_frame_bytes.max(MIN_FRAME_LIMIT))?;
+        let child = command::spawn(&foreign.command, link.requests_for_worker(), replies.as_fd())?;
         Ok(Self::new(launch, child, link, max_frame_bytes))
     }
 

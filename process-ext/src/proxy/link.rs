@@ -72,12 +72,6 @@ enum Packets {
     On,
 }
 
-/// The ends that a worker of another program gets.
-pub(super) struct ForeignEnds {
-    pub(super) requests: OwnedFd,
-    pub(super) replies: OwnedFd,
-}
-
 /// The ends that the worker gets, and what it is tied to.
 pub(super) struct WorkerEnds {
     pub(super) replies: OwnedFd,
@@ -89,21 +83,15 @@ impl Link {
     /// Opens the three pipes of a worker.
     pub(super) fn open(limit: usize) -> io::Result<(Self, WorkerEnds)> {
         let (tied_to, lifeline) = Lifeline::open()?;
-        let (mut link, replies) = Self::open_with(limit)?;
+        let (mut link, replies) = Self::open_foreign(limit)?;
         // The worker's, too: it looks before it sleeps.
         pipe::set_nonblocking(link.unread.as_fd())?;
         link.packets = Packets::Off;
         Ok((link, WorkerEnds { replies, lifeline, tied_to }))
     }
 
-    /// Opens the two pipes of a worker of another program.
-    pub(super) fn open_foreign(limit: usize) -> io::Result<(Self, ForeignEnds)> {
-        let (link, replies) = Self::open_with(limit)?;
-        let requests = link.unread.try_clone()?;
-        Ok((link, ForeignEnds { requests, replies }))
-    }
-
-    fn open_with(limit: usize) -> io::Result<(Self, OwnedFd)> {
+    /// Opens the two pipes of a worker of another program, which gets the write end of the second one, too.
+    pub(super) fn open_foreign(limit: usize) -> io::Result<(Self, OwnedFd)> {
         let requests = Pipe::open()?.grown();
         let replies = Pipe::open()?.grown();
         pipe::set_nonblocking(requests.writer.as_fd())?;

@@ -2,33 +2,61 @@
 
 #![forbid(unsafe_code)]
 
+use std::env;
+use std::ffi::{CString, OsStr};
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt as _;
-use std::path::Path;
-use std::process::Command;
+use std::os::fd::BorrowedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 
 use super::child::Child;
+use super::spawn::{FileActions, is_about_a_file, named, start};
 use crate::worker_command::WorkerCommand;
 
 /// Starts it in a process group of its own, so that the terminal's Ctrl-C is the parent's to decide on, and a kill
-/// takes what a launcher has started along. The standard library starts it by `posix_spawn`.
+/// takes what a launcher has started along. The two descriptors are numbered 10 or higher.
 pub(crate) fn spawn(
     command: &WorkerCommand,
-    requests: OwnedFd,
-    replies: OwnedFd,
+    requests: BorrowedFd<'_>,
+    replies: BorrowedFd<'_>,
 ) -> io::Result<Child> {
-    let mut process = Command::new(&command.program);
-    process.args(&command.args).envs(command.envs.iter().map(|(key, value)| (key, value)));
-    if let Some(dir) = &command.current_dir {
-        process.current_dir(dir);
+    try_spawn(command, requests, replies).map_err(|error| {
+        let program = Path::new(&command.program).display();
+        match &command.surroundings.current_dir {
+            // Which of the two it was cannot be told: the name may be relative to the folder.
+            Some(dir) if is_about_a_file(&error) => {
+                named(format_args!("{program} in {}", dir.display()), &error)
+            }
+            _ => named(program, &error),
+        }
+    })
+}
+
+fn try_spawn(
+    command: &WorkerCommand,
+    requests: BorrowedFd<'_>,
+    replies: BorrowedFd<'_>,
+) -> io::Result<Child> {
+    let string = |text: &OsStr| CString::new(text.as_bytes());
+    let words = [&command.program].into_iter().chain(&command.args);
+    let arguments = words.map(|word| string(word)).collect::<Result<Vec<_>, _>>()?;
+    let program =
+        found(command).map_or_else(|| Ok(arguments[0].clone()), |it| string(it.as_ref()))?;
+    let mut actions = FileActions::new()?;
+    actions.duplicate(requests, 0)?;
+    actions.duplicate(replies, 1)?;
+    start(&program, &arguments, None, actions, &command.surroundings)
+}
+
+/// Where a command that is to have a `PATH` of its own lies: in that one, while the C library looks in this program's.
+fn found(command: &WorkerCommand) -> Option<PathBuf> {
+    let own = command.surroundings.variables.get(OsStr::new("PATH"))?.as_ref()?;
+    if command.program.as_bytes().contains(&b'/') {
+        return None;
     }
-    let spawned = process.stdin(requests).stdout(replies).process_group(0).spawn();
-    let child = spawned.map_err(|error| {
-        io::Error::new(error.kind(), format!("{}: {error}", Path::new(&command.program).display()))
-    })?;
-    let pid = child.id() as i32;
-    // Dropped, the standard library's handle neither kills nor reaps: that is for ours alone.
-    drop(child);
-    Child::adopt(pid)
+    let is_program = |file: &PathBuf| {
+        file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+    };
+    env::split_paths(own).map(|dir| dir.join(&command.program)).find(is_program)
 }
