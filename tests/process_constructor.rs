@@ -49,3 +49,34 @@ fn a_worker_that_lives_before_main_survives_a_broken_pipe() {
 
     assert!(pool.run(write).expect("its worker lives"));
 }
+
+/// What a program has as its standard outputs when a worker without them has run a task. They were the worker's
+/// lifeline, and the first file that its task opened.
+#[test]
+fn a_worker_of_a_program_without_outputs_has_null_in_their_places() {
+    const ROLE: &str = "ASYNCPAL_TEST_CLOSED";
+    fn outputs() -> Vec<String> {
+        let file = std::fs::File::open("/proc/self/status").expect("Linux");
+        let target = |number| std::fs::read_link(format!("/proc/self/fd/{number}"));
+        let outputs = [1, 2].map(|number| target(number).expect("open").display().to_string());
+        drop(file);
+        outputs.to_vec()
+    }
+    if std::env::var_os(ROLE).is_none() {
+        let this = std::env::current_exe().expect("a test program has a path");
+        let mut host = process::Command::new(this);
+        host.env(ROLE, "1").args(["--exact", "--nocapture", "--test-threads=1"]);
+        let host = host.arg("a_worker_of_a_program_without_outputs_has_null_in_their_places");
+
+        assert_eq!(host.status().expect("it starts").code(), Some(42));
+        return;
+    }
+    let pool = ProcessPool::builder().max_workers(1).build().expect("`init` ran before `main`");
+    for number in [1, 2] {
+        // SAFETY: the outputs belong to the process as a whole, which says nothing from here on.
+        unsafe { libc::close(number) };
+    }
+    let outputs = pool.run(outputs);
+    let as_expected = outputs.is_ok_and(|outputs| outputs == ["/dev/null"; 2]);
+    process::exit(if as_expected { 42 } else { 1 });
+}

@@ -32,7 +32,8 @@ pub(crate) struct Ends {
     pub(crate) replies: File,
 }
 
-/// Makes this process a worker: descriptors 3 to 5 become its own, all others above them are closed.
+/// Makes this process a worker: descriptors 3 to 5 become its own, all others above them are closed. Those below are
+/// open afterwards: where its parent has none, it has `/dev/null`.
 ///
 /// Fails if the three are not pipes: then no pool started this process. Must be called once, at most.
 pub(crate) fn adopt() -> io::Result<Ends> {
@@ -40,6 +41,7 @@ pub(crate) fn adopt() -> io::Result<Ends> {
         check_is_pipe(fd)?;
     }
     close_foreign();
+    open_standard()?;
     let requests = take(fds::REQUESTS)?;
     let replies = take(fds::REPLIES)?;
     tie_to_parent(take(fds::LIFELINE)?)?;
@@ -141,6 +143,21 @@ fn close_foreign() {
         // SAFETY: as above. The listing's own descriptor is among them, and closed already: EBADF is harmless.
         unsafe { libc::close(fd) };
     }
+}
+
+/// Without them, what the worker and its tasks open would be in their places, and be printed to. Before `main`, Rust's
+/// runtime has not seen to that yet.
+fn open_standard() -> io::Result<()> {
+    for fd in 0..fds::REQUESTS {
+        // SAFETY: F_GETFD touches no memory, and accepts any number as a descriptor.
+        if unsafe { libc::fcntl(fd, libc::F_GETFD) } != -1 {
+            continue;
+        }
+        // SAFETY: the path ends with a zero byte and is static. All lower descriptors are open: it becomes this one.
+        check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })
+            .map_err(|error| io::Error::new(error.kind(), format!("/dev/null: {error}")))?;
+    }
+    Ok(())
 }
 
 /// Asks the kernel to kill this process as soon as the last write end of the lifeline is closed.
