@@ -25,7 +25,7 @@ use crate::supervisor::run_time::RunTime;
 use crate::sys::child::{Child, Status, Survives};
 use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
-use crate::sys::{limits, object};
+use crate::sys::{limits, object, worker};
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
 use crate::wire::message::{Failure, Init, PROTOCOL_VERSION};
 use crate::worker_main::init_has_run;
@@ -102,10 +102,13 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`LaunchError::InitMissing`], [`LaunchError::Proc`].
+    /// [`LaunchError::InitMissing`], [`LaunchError::Privileged`], [`LaunchError::Proc`].
     pub fn precheck() -> Result<(), LaunchError> {
         if !init_has_run() {
             return Err(LaunchError::InitMissing);
+        }
+        if worker::is_privileged() {
+            return Err(LaunchError::Privileged);
         }
         std::fs::metadata("/proc/self/exe").map(drop).map_err(LaunchError::Proc)
     }

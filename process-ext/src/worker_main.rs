@@ -35,6 +35,10 @@ static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
 /// As the first line it also runs before other threads exist and before files are open: a worker removes a variable
 /// from its environment and closes every descriptor that leaked from its parent.
 ///
+/// A program that runs with privileges which its user does not have (setuid, setgid, file capabilities) can neither be
+/// a worker nor have any: whoever starts it could play the parent. Started as a worker it ends here, and pools refuse
+/// to be built in it.
+///
 /// # Examples
 ///
 /// ```

@@ -2,14 +2,17 @@
 //! program with a role, which others may run, too. Only root can make such programs: for others there is no test.
 
 use core::time::Duration;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
+use std::io::Read as _;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
+use asyncpal::ProcessPool;
 use asyncpal::process::{LostCause, Named, ProcessOptions, Registry, serve_stdio, worker_command};
 
 use crate::clean::{Clean, children};
@@ -18,6 +21,8 @@ use crate::roles::{all_of, say, this_file};
 use crate::tasks::{cause, eventually, own_pid, sleep_long, works};
 
 faults![
+    a_program_with_its_files_privileges_builds_no_pool,
+    a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent,
     a_host_that_drops_its_privileges_gets_rid_of_its_workers,
     a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later,
     a_folder_that_may_not_be_entered_is_named,
@@ -66,6 +71,60 @@ impl Drop for Copy {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
+}
+
+/// Says why no pool can be built.
+pub(crate) fn build() {
+    match ProcessPool::builder().build() {
+        Ok(_) => say("built"),
+        Err(error) => say(&all_of(&error)),
+    }
+}
+
+fn a_program_with_its_files_privileges_builds_no_pool() {
+    let Some(setuid) = Copy::new("setuid", 0o4755) else { return };
+
+    let said = setuid.said("builds", NOBODY);
+
+    assert!(said.contains("privileges that its user does not have"), "{said}");
+    assert_eq!(setuid.said("builds", 0), "built\n", "root has them all the same");
+}
+
+fn a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent() {
+    let Some(setuid) = Copy::new("marked", 0o4755) else { return };
+    let [requests, replies, lifeline] = [(); 3].map(|()| pipe());
+    let ends = [&requests.0, &replies.1, &lifeline.0].map(|end| end.as_raw_fd());
+    let mut program = setuid.plays("builds");
+    program.env("ASYNCPAL_WORKER", "1").uid(NOBODY).gid(NOBODY);
+    program.stdout(Stdio::null()).stderr(Stdio::null());
+    let give_ends = move || {
+        // SAFETY: fcntl and dup2 touch no memory.
+        let aside = ends.map(|end| unsafe { libc::fcntl(end, libc::F_DUPFD_CLOEXEC, 100) });
+        for (end, number) in aside.into_iter().zip(3..) {
+            // SAFETY: as above.
+            unsafe { libc::dup2(end, number) };
+        }
+        Ok(())
+    };
+    // SAFETY: it does what a forked child may do.
+    unsafe { program.pre_exec(give_ends) };
+
+    let mut started = program.spawn().expect("it starts");
+    drop((requests, replies.1));
+    let mut said = Vec::new();
+    File::from(replies.0).read_to_end(&mut said).expect("readable");
+    started.wait().expect("it ends");
+
+    assert_eq!(said, [], "a worker's first words");
+}
+
+fn pipe() -> (OwnedFd, OwnedFd) {
+    let mut ends = [-1; 2];
+    // SAFETY: it writes two descriptors.
+    assert_eq!(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) }, 0);
+    // SAFETY: pipe2 has just made them.
+    let [reader, writer] = ends.map(|end| unsafe { OwnedFd::from_raw_fd(end) });
+    (reader, writer)
 }
 
 fn become_nobody() {

@@ -68,6 +68,7 @@ pub(crate) fn play(role: &str) {
         "prints" => checked(prints),
         "lowered-limit" => checked(lowered_limit),
         "without-null" => without_null(),
+        "builds" => privileges::build(),
         "drops-privileges" => privileges::drop_privileges(),
         "serves" => privileges::serve(),
         "drops-privileges-before-a-command" => privileges::drop_privileges_before_a_command(),

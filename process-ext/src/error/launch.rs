@@ -15,6 +15,9 @@ pub enum LaunchError {
     InitMissing,
     /// `/proc` is not mounted, so this program cannot find its own executable.
     Proc(io::Error),
+    /// This program runs with privileges that its user does not have: by setuid, setgid or file capabilities. Whoever
+    /// starts it could play its workers' parent, and have them run any of its code.
+    Privileged,
     /// The operating system refused the process or its pipes.
     Spawn(io::Error),
     /// A limit that every worker is to have could not be set.
@@ -61,6 +64,10 @@ impl fmt::Display for LaunchError {
                 "`asyncpal_process::init()` is not the first line of this program's `main`",
             ),
             Self::Proc(_) => f.write_str("this program's executable cannot be found without /proc"),
+            Self::Privileged => f.write_str(
+                "this program runs with privileges that its user does not have \
+                (setuid, setgid or file capabilities): its workers could not tell their parent from anybody else",
+            ),
             Self::Spawn(_) => f.write_str("a worker process could not be started"),
             Self::Limit { what, .. } => write!(f, "a worker's limit could not be set: {what}"),
             Self::Handshake(_) => f.write_str("a process did not become a worker"),
@@ -83,6 +90,7 @@ impl Error for LaunchError {
             Self::Handshake(error) => Some(error),
             Self::Initializer(error) => Some(error),
             Self::InitMissing
+            | Self::Privileged
             | Self::WrongBuild { .. }
             | Self::WrongVersion { .. }
             | Self::Unsupported => None,

@@ -11,9 +11,29 @@ use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd,
 use super::pipe::{self, check};
 use super::poll::{self, Watch};
 use super::{MARKER, fds};
+use crate::error::LaunchError;
 
 /// Not in the libc crate; the same on every Linux that Rust has a standard library for.
 const F_SETSIG: libc::c_int = 10;
+
+/// Whether this process has privileges that the user who has started it does not have. Who that is cannot be trusted:
+/// he may play the parent, and a parent says which of the program's code is run, with which arguments.
+pub(crate) fn is_privileged() -> bool {
+    // SAFETY: getauxval has no preconditions.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        return true;
+    }
+    // What this process starts would be told the same by the kernel.
+    // SAFETY: getuid has no preconditions.
+    let user = unsafe { libc::getuid() };
+    // SAFETY: as above.
+    let group = unsafe { libc::getgid() };
+    // SAFETY: as above.
+    let as_user = unsafe { libc::geteuid() } == user;
+    // SAFETY: as above.
+    let as_group = unsafe { libc::getegid() } == group;
+    !(as_user && as_group)
+}
 
 /// Whether this process is a worker. Removes the marker, so that programs started by tasks are not.
 pub(crate) fn take_marker() -> bool {
@@ -37,6 +57,9 @@ pub(crate) struct Ends {
 ///
 /// Fails if the three are not pipes: then no pool started this process. Must be called once, at most.
 pub(crate) fn adopt() -> io::Result<Ends> {
+    if is_privileged() {
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, LaunchError::Privileged));
+    }
     for fd in [fds::REQUESTS, fds::REPLIES, fds::LIFELINE] {
         check_is_pipe(fd)?;
     }
