@@ -102,7 +102,8 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`LaunchError::InitMissing`], [`LaunchError::Privileged`], [`LaunchError::Proc`].
+    /// [`LaunchError::InitMissing`], [`LaunchError::Privileged`], [`LaunchError::Proc`],
+    /// [`LaunchError::NotThisProgram`].
     pub fn precheck() -> Result<(), LaunchError> {
         if !init_has_run() {
             return Err(LaunchError::InitMissing);
@@ -110,7 +111,9 @@ impl Proxy {
         if worker::is_privileged() {
             return Err(LaunchError::Privileged);
         }
-        std::fs::metadata("/proc/self/exe").map(drop).map_err(LaunchError::Proc)
+        std::fs::metadata("/proc/self/exe").map_err(LaunchError::Proc)?;
+        object::other_executable()
+            .map_or(Ok(()), |other| Err(LaunchError::NotThisProgram(other.to_owned())))
     }
 
     /// A descriptor that is readable once the worker has ended: for the owner to watch while it is idle.

@@ -28,6 +28,7 @@ faults![
     a_limit_of_descriptors_that_is_lowered_costs_tasks_and_no_processor,
     a_command_of_a_host_that_blocks_signals_has_none_blocked,
     a_world_without_null_is_told_as_such,
+    a_program_that_the_loader_was_asked_to_run_builds_no_pool,
 ];
 
 /// Plays a role that says "ready" and goes on for as long as it is let.
@@ -189,4 +190,20 @@ fn a_world_without_null_is_told_as_such() {
         return eprintln!("not allowed to make a world: skipped");
     }
     assert!(ended.stdout.contains("/dev/null"), "{ended:?}");
+}
+
+fn a_program_that_the_loader_was_asked_to_run_builds_no_pool() {
+    let maps = fs::read_to_string("/proc/self/maps").expect("Linux");
+    let mut files = maps.lines().filter_map(|line| Some(&line[line.find('/')?..]));
+    let Some(loader) = files.find(|file| file.contains("/ld-")) else {
+        return eprintln!("this program has no loader: skipped");
+    };
+    let mut host = Command::new(loader);
+    host.arg(std::env::current_exe().expect("a test program has a path"));
+
+    let output = play(host, "builds");
+
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("/proc/self/exe is not this program"), "{output:?}");
+    assert!(said.contains(loader), "{said}");
 }

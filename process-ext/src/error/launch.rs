@@ -4,6 +4,7 @@ use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 use std::io;
+use std::path::PathBuf;
 
 use super::{RemoteError, WorkerLost};
 
@@ -18,6 +19,8 @@ pub enum LaunchError {
     /// This program runs with privileges that its user does not have: by setuid, setgid or file capabilities. Whoever
     /// starts it could play its workers' parent, and have them run any of its code.
     Privileged,
+    /// `/proc/self/exe` is another program than this one: a loader, say, that was asked to run it.
+    NotThisProgram(PathBuf),
     /// The operating system refused the process or its pipes.
     Spawn(io::Error),
     /// A limit that every worker is to have could not be set.
@@ -68,6 +71,12 @@ impl fmt::Display for LaunchError {
                 "this program runs with privileges that its user does not have \
                 (setuid, setgid or file capabilities): its workers could not tell their parent from anybody else",
             ),
+            Self::NotThisProgram(found) => write!(
+                f,
+                "/proc/self/exe is not this program but {}, perhaps a loader that was asked to run it: \
+                workers would be that",
+                found.display()
+            ),
             Self::Spawn(_) => f.write_str("a worker process could not be started"),
             Self::Limit { what, .. } => write!(f, "a worker's limit could not be set: {what}"),
             Self::Handshake(_) => f.write_str("a process did not become a worker"),
@@ -91,6 +100,7 @@ impl Error for LaunchError {
             Self::Initializer(error) => Some(error),
             Self::InitMissing
             | Self::Privileged
+            | Self::NotThisProgram(_)
             | Self::WrongBuild { .. }
             | Self::WrongVersion { .. }
             | Self::Unsupported => None,

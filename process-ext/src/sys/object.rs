@@ -5,7 +5,9 @@
 use core::ffi::c_void;
 use core::ops::Range;
 use core::slice;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 const NT_GNU_BUILD_ID: u32 = 3;
@@ -20,6 +22,39 @@ pub(crate) fn has_code_at(address: usize) -> bool {
 /// Empty if neither is known; an empty identity equals no other.
 pub(crate) fn identity() -> &'static [u8] {
     &main_object().identity
+}
+
+/// What `/proc/self/exe` is, if it is not the program that has the main executable's code: a loader maps the program
+/// that it is asked to run as its first object, and stays what the kernel has executed.
+pub(crate) fn other_executable() -> Option<&'static Path> {
+    static OTHER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let other = OTHER.get_or_init(|| {
+        let code = main_object().code.first()?.start;
+        let maps = std::fs::read("/proc/self/maps").ok()?;
+        let (inode, path) = mapped_file(&maps, code)?;
+        let link = "/proc/self/exe";
+        let executable = std::fs::read_link(link).ok()?;
+        let has_inode = std::fs::metadata(link).ok()?.ino() == inode;
+        // Either may differ for one and the same file: stacked file systems number anew, names may be escaped.
+        (!has_inode && executable.as_os_str().as_bytes() != path).then_some(executable)
+    });
+    other.as_deref()
+}
+
+/// The file that is mapped at the address: its inode and its path.
+fn mapped_file(maps: &[u8], address: usize) -> Option<(u64, &[u8])> {
+    maps.split(|&byte| byte == b'\n').find_map(|line| {
+        // Range, mode, offset, device, inode, path.
+        let mut fields = line.splitn(6, |&byte| byte == b' ');
+        let mut field = || core::str::from_utf8(fields.next()?).ok();
+        let (start, end) = field()?.split_once('-')?;
+        let number = |digits| usize::from_str_radix(digits, 16).ok();
+        if !(number(start)?..number(end)?).contains(&address) {
+            return None;
+        }
+        let inode = field().and(field()).and(field()).and(field())?.parse().ok()?;
+        Some((inode, fields.next()?.trim_ascii_start()))
+    })
 }
 
 #[derive(Debug, Default)]
@@ -158,6 +193,21 @@ mod tests {
         notes.extend_from_slice(b"GNU\0xyz");
 
         assert_eq!(build_id(&notes, 4), None);
+    }
+
+    #[test]
+    fn a_mapped_file_is_found_by_an_address_in_it() {
+        let maps = b"1000-2000 r--p 00000000 fe:00 7                          /a\n\
+            2000-3000 r-xp 00001000 fe:00 8                          /b c (deleted)\n\
+            3000-4000 rw-p 00000000 00:00 0 \n";
+
+        assert_eq!(mapped_file(maps, 0x2fff), Some((8, &b"/b c (deleted)"[..])));
+        assert_eq!(mapped_file(maps, 0x4000), None);
+    }
+
+    #[test]
+    fn this_program_is_what_was_executed() {
+        assert_eq!(other_executable(), None);
     }
 
     #[test]
