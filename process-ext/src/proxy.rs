@@ -12,7 +12,7 @@ mod link;
 mod task;
 
 use core::time::Duration;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd as _;
 use std::time::Instant;
 
 use crate::error::{
@@ -26,6 +26,7 @@ use crate::sys::child::{Child, Status, Survives};
 use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
 use crate::sys::{limits, object, worker};
+use crate::wire::exit;
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
 use crate::wire::message::{Failure, Init, PROTOCOL_VERSION};
 use crate::worker_main::init_has_run;
@@ -88,11 +89,6 @@ impl Proxy {
         self.child.pid()
     }
 
-    /// The worker's name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Whether no loss of the worker has been noticed yet.
     pub fn is_alive(&self) -> bool {
         self.lost.is_none()
@@ -116,12 +112,7 @@ impl Proxy {
             .map_or(Ok(()), |other| Err(LaunchError::NotThisProgram(other.to_owned())))
     }
 
-    /// A descriptor that is readable once the worker has ended: for the owner to watch while it is idle.
-    pub fn exit_fd(&self) -> BorrowedFd<'_> {
-        self.child.exit_fd()
-    }
-
-    /// Lets the parker of the worker's slot watch that descriptor; false if it cannot sleep.
+    /// Lets the parker of the worker's slot watch for the worker's end; false if it cannot sleep.
     pub(crate) fn lend(&self, parker: &ProcessParker) -> bool {
         parker.watch(self.child.shared_exit_fd())
     }
@@ -204,8 +195,9 @@ impl Proxy {
 
     /// HELLO, INIT, READY.
     fn greet(&mut self, launch: &Launch) -> Result<(), LaunchError> {
-        let frame =
-            self.await_greeting(&mut Outgoing::nothing(), Some(launch.handshake_timeout))?;
+        let frame = self
+            .await_greeting(&mut Outgoing::nothing(), Some(launch.handshake_timeout))
+            .map_err(tell_late)?;
         let hello = self.read_hello(&frame)?;
         let build = object::identity();
         if hello.version != PROTOCOL_VERSION || hello.build != build || build.is_empty() {
@@ -360,6 +352,18 @@ impl Proxy {
 
 fn lost_early(lost: WorkerLost) -> LaunchError {
     LaunchError::Handshake(HandshakeError::Lost(lost))
+}
+
+/// What a process means that ends with that code before it has said a word.
+fn tell_late(error: LaunchError) -> LaunchError {
+    match error {
+        LaunchError::Handshake(HandshakeError::Lost(lost))
+            if *lost.cause() == LostCause::Exited(exit::LATE) =>
+        {
+            LaunchError::Handshake(HandshakeError::InitLate)
+        }
+        other => other,
+    }
 }
 
 fn cause_of(status: Status) -> LostCause {

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use asyncpal_std::kind::Search;
 
-use crate::error::DecodeError;
+use crate::error::{DecodeError, HandshakeError};
 use crate::panics;
 use crate::remote::{Outcome, SameBuild};
 use crate::sync::{AtomicBool, Ordering};
@@ -33,7 +33,13 @@ static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
 /// all of `main` a second time. In a worker the call serves the pool until the pool closes it, and does not return.
 ///
 /// As the first line it also runs before other threads exist and before files are open: a worker removes a variable
-/// from its environment and closes every descriptor that leaked from its parent.
+/// from its environment and closes every descriptor but its standard ones and its own: those that leaked from its
+/// parent, and what was opened before this call.
+///
+/// A worker in which there are other threads already ends before it touches anything, and its pool says so
+/// ([`HandshakeError::InitLate`](crate::error::HandshakeError::InitLate)). `#[tokio::main]` makes such a program, as its
+/// runtime runs before the first line. Either `main` calls `init` and builds the runtime then, as below; or
+/// [`init_before_main!`](crate::init_before_main) stands beside it.
 ///
 /// A program that runs with privileges which its user does not have (setuid, setgid, file capabilities) can neither be
 /// a worker nor have any: whoever starts it could play the parent. Started as a worker it ends here, and pools refuse
@@ -46,11 +52,37 @@ static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
 /// asyncpal_process::init();
 /// // Here the program begins.
 /// ```
+///
+/// With a runtime:
+///
+/// ```no_run
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     asyncpal_process::init();
+///     # mod tokio { pub mod runtime {
+///     #     pub struct Runtime;
+///     #     impl Runtime {
+///     #         pub fn new() -> std::io::Result<Self> { Ok(Self) }
+///     #         pub fn block_on<F: Future>(&self, _: F) -> F::Output { unreachable!() }
+///     #     }
+///     # } }
+///     tokio::runtime::Runtime::new()?.block_on(async {
+///         let pool = asyncpal_process::ProcessPool::builder().build()?;
+///         assert_eq!(pool.submit_with(u64::pow, (12, 2))?.await?, 144);
+///         Ok(())
+///     })
+/// }
+/// ```
 pub fn init() {
     // ORDERING: Relaxed: the flag says that a call was made and publishes nothing else.
     INIT_HAS_RUN.store(true, Ordering::Relaxed);
-    if worker::take_marker() {
-        std::process::exit(serve());
+    if worker::is_marked() {
+        let Some(alone) = worker::Alone::prove() else {
+            eprintln!("asyncpal: a worker cannot start: {}", HandshakeError::InitLate);
+            // The other threads go on until the end: no exit handler runs beside them.
+            worker::exit_now(exit::LATE);
+        };
+        worker::remove_marker(&alone);
+        std::process::exit(serve(&alone));
     }
 }
 
@@ -91,8 +123,8 @@ impl From<DecodeError> for Stop {
 }
 
 /// Serves the parent and returns the exit code.
-fn serve() -> i32 {
-    let worker::Ends { requests, replies } = match worker::adopt() {
+fn serve(alone: &worker::Alone) -> i32 {
+    let worker::Ends { requests, replies } = match worker::adopt(alone) {
         Ok(ends) => ends,
         Err(error) => {
             eprintln!("asyncpal: this process was started as a worker, but: {error}");

@@ -29,6 +29,7 @@ faults![
     a_second_reply_costs_the_worker_its_life_and_the_first_counts,
     a_greeting_that_is_no_frame_is_refused,
     half_a_greeting_is_waited_for_until_its_time_is_up,
+    an_init_behind_the_start_of_threads_is_named_as_the_cause,
 ];
 
 /// What starts the names of workers that do not greet as they should.
@@ -52,6 +53,10 @@ pub(crate) fn speak_before_init() {
         reply(b"This is no greeting, and no frame of any other kind.");
     } else if kind.starts_with("half") {
         reply(&header(Kind::Hello, 0, 100)[..10]);
+    } else if kind.starts_with("late") {
+        // As a runtime does that is built round `main`.
+        std::thread::spawn(sleep_long);
+        return;
     }
     sleep_long();
 }
@@ -228,4 +233,16 @@ fn half_a_greeting_is_waited_for_until_its_time_is_up() {
     let error = launch("half", Duration::from_millis(300));
 
     assert!(matches!(error, HandshakeError::TimedOut(_)), "{error:?}");
+}
+
+/// The worker closed the descriptors of a runtime that ran already. Its threads aborted, and the pool told of a signal.
+fn an_init_behind_the_start_of_threads_is_named_as_the_cause() {
+    let error = launch("late", Duration::from_secs(60));
+    assert!(matches!(error, HandshakeError::InitLate), "{error:?}");
+
+    let builder = ProcessPool::builder().max_workers(1).name(name("late"));
+    let pool = builder.build().expect("valid");
+    let error = pool.run(own_pid).expect_err("no worker gets ready").to_string();
+
+    assert!(error.contains("`init()` ran after other threads were started"), "{error}");
 }

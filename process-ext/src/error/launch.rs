@@ -58,13 +58,15 @@ pub enum HandshakeError {
     Lost(WorkerLost),
     /// It was not ready in time, and was killed.
     TimedOut(Duration),
+    /// Its [`init()`](crate::init) ran when there were other threads already, whose descriptors it would have closed.
+    InitLate,
 }
 
 impl fmt::Display for LaunchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InitMissing => f.write_str(
-                "`asyncpal_process::init()` is not the first line of this program's `main`",
+                "`asyncpal::process::init()` is not the first line of this program's `main`",
             ),
             Self::Proc(_) => f.write_str("this program's executable cannot be found without /proc"),
             Self::Privileged => f.write_str(
@@ -79,7 +81,7 @@ impl fmt::Display for LaunchError {
             ),
             Self::Spawn(_) => f.write_str("a worker process could not be started"),
             Self::Limit { what, .. } => write!(f, "a worker's limit could not be set: {what}"),
-            Self::Handshake(_) => f.write_str("a process did not become a worker"),
+            Self::Handshake(error) => write!(f, "a process did not become a worker: {error}"),
             Self::WrongBuild { found } => {
                 write!(f, "a worker is another build of this program ({found})")
             }
@@ -111,8 +113,12 @@ impl Error for LaunchError {
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lost(_) => f.write_str("it was lost"),
+            Self::Lost(lost) => lost.fmt(f),
             Self::TimedOut(after) => write!(f, "it was not ready within {after:?}"),
+            Self::InitLate => f.write_str(
+                "`init()` ran after other threads were started: call it as the first thing in `main`, before a \
+                 runtime is built, or use `init_before_main!`",
+            ),
         }
     }
 }
@@ -121,7 +127,7 @@ impl Error for HandshakeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Lost(lost) => Some(lost),
-            Self::TimedOut(_) => None,
+            Self::TimedOut(_) | Self::InitLate => None,
         }
     }
 }

@@ -3,10 +3,12 @@
 #![expect(unsafe_code, reason = "it calls the C library")]
 
 use core::ffi::CStr;
+use core::ops::Not as _;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt as _;
 
 use super::pipe::{self, check};
 use super::poll::{self, Watch};
@@ -35,14 +37,32 @@ pub(crate) fn is_privileged() -> bool {
     !(as_user && as_group)
 }
 
-/// Whether this process is a worker. Removes the marker, so that programs started by tasks are not.
-pub(crate) fn take_marker() -> bool {
-    if std::env::var_os(MARKER).is_none() {
-        return false;
+/// Whether a pool has started this process.
+pub(crate) fn is_marked() -> bool {
+    std::env::var_os(MARKER).is_some()
+}
+
+/// That this process has one thread. It stays true for as long as that thread starts no other.
+#[derive(Debug)]
+pub(crate) struct Alone(());
+
+impl Alone {
+    /// Asks the kernel; `None` if there are other threads.
+    ///
+    /// It takes no descriptor, of which none may be left. Without `/proc`, in which the parent has found this program,
+    /// the word of who calls `init` has to do.
+    pub(crate) fn prove() -> Option<Self> {
+        // A directory has two links, and one for each directory in it.
+        let threads =
+            std::fs::metadata("/proc/self/task").map(|tasks| tasks.nlink().saturating_sub(2));
+        threads.is_ok_and(|threads| threads > 1).not().then_some(Self(()))
     }
-    // SAFETY: `init` is documented as the first line of `main`: no other thread reads the environment yet.
+}
+
+/// Removes what tells that this process is a worker, so that programs started by tasks are not.
+pub(crate) fn remove_marker(_: &Alone) {
+    // SAFETY: no other thread is there to read the environment.
     unsafe { std::env::remove_var(MARKER) };
-    true
 }
 
 /// The worker's ends of its two pipes.
@@ -56,14 +76,14 @@ pub(crate) struct Ends {
 /// open afterwards: where its parent has none, it has `/dev/null`.
 ///
 /// Fails if the three are not pipes: then no pool started this process. Must be called once, at most.
-pub(crate) fn adopt() -> io::Result<Ends> {
+pub(crate) fn adopt(alone: &Alone) -> io::Result<Ends> {
     if is_privileged() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, LaunchError::Privileged));
     }
     for fd in [fds::REQUESTS, fds::REPLIES, fds::LIFELINE] {
         check_is_pipe(fd)?;
     }
-    close_foreign();
+    close_foreign(alone);
     open_standard()?;
     let requests = take(fds::REQUESTS)?;
     let replies = take(fds::REPLIES)?;
@@ -150,9 +170,10 @@ fn take(fd: RawFd) -> io::Result<OwnedFd> {
 }
 
 /// Closes what leaked through the parent's exec: descriptors that the host opened without close-on-exec.
-fn close_foreign() {
+fn close_foreign(_: &Alone) {
     let first = fds::FIRST_FOREIGN as libc::c_uint;
-    // SAFETY: `init` is the first line of `main`: nothing in this process owns a descriptor from `first` upwards.
+    // SAFETY: no other thread is there to use a descriptor. What this one has opened before `init` it does not come back
+    // to, since `init` does not return; that nothing else of it is kept either, `init` documents.
     if unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) } == 0 {
         return;
     }
