@@ -21,7 +21,7 @@ impl EncodeError {
 
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value could not be encoded")
+        write!(f, "a value could not be encoded: {}", self.cause)
     }
 }
 
@@ -79,7 +79,7 @@ impl fmt::Display for DecodeError {
             Kind::LengthTooLarge => f.write_str("a length exceeds the bytes that follow it"),
             Kind::Invalid(what) => write!(f, "the bytes contain {what}"),
             #[cfg(feature = "serde")]
-            Kind::Cause(_) => f.write_str("the bytes could not be decoded"),
+            Kind::Cause(cause) => write!(f, "the bytes could not be decoded: {cause}"),
         }
     }
 }

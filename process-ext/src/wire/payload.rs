@@ -16,6 +16,22 @@ pub use plain::Plain;
 /// A value that can travel to a worker and back.
 ///
 /// Implemented for every type that the enabled features allow, and by nobody else.
+///
+/// # With the feature `serde`
+///
+/// Every type that is `Serialize + DeserializeOwned + 'static`, if it is written as it is read. The format has no names
+/// of fields and no kinds of values in it, so this cannot travel:
+///
+/// - `#[serde(skip_serializing_if)]`: a field that is left out is refused when it is written, by name. In a tuple struct
+///   it cannot be noticed, and what follows is misread; so with `skip_serializing` or `skip_deserializing` alone,
+///   where `skip` is both.
+/// - `#[serde(flatten)]`, and other maps and lists that do not know their length: refused when they are written.
+/// - `#[serde(tag)]`, `#[serde(untagged)]`, and what else asks the bytes for their kind, such as
+///   `serde_json::Value`: refused when they are read, which fails the task.
+/// - Values that are nested deeper than 512 levels: refused when they are written. What each level takes of the stack
+///   is the type's: a thread with little of it may have to ask for
+///   [more](asyncpal_std::Builder::stack_size).
+/// - What writes and reads by hand (`serialize_with`, `into`) has to read what it has written; nobody checks that.
 pub trait Payload: sealed::Codec {
     /// Appends the value's bytes.
     ///

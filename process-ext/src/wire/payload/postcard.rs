@@ -1,11 +1,15 @@
 //! With the feature `serde`: every type that serde knows, in postcard's encoding.
 
+mod strict;
+
 use core::any::Any;
 
+use ::postcard::Error;
 use ::postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use self::strict::Strict;
 use super::sealed::Codec;
 use crate::error::{DecodeError, EncodeError};
 use crate::wire::bytes::{put_bytes, take_bytes, take_str};
@@ -22,7 +26,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec for T {
         } else if let Some(text) = any.downcast_ref::<String>() {
             put_bytes(out, text.as_bytes());
         } else {
-            ::postcard::serialize_with_flavor(self, Append(out)).map_err(EncodeError::new)?;
+            let mut writer = ::postcard::Serializer { output: Append(out) };
+            self.serialize(Strict::new(&mut writer))?;
         }
         Ok(())
     }
@@ -35,11 +40,21 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec for T {
         } else if let Some(slot) = any.downcast_mut::<Option<String>>() {
             *slot = Some(take_str(input)?.to_owned());
         } else {
-            let (value, rest) = ::postcard::take_from_bytes(input).map_err(DecodeError::new)?;
+            let (value, rest) = ::postcard::take_from_bytes(input).map_err(unread)?;
             *input = rest;
             return Ok(value);
         }
         slot.ok_or(DecodeError::unexpected_end())
+    }
+}
+
+fn unread(error: Error) -> DecodeError {
+    match error {
+        Error::WontImplement => DecodeError::new(
+            "the type asks the bytes what they hold, which they do not tell: as for `#[serde(flatten)]`, `tag`, \
+             `untagged`, or `serde_json::Value`",
+        ),
+        error => DecodeError::new(error),
     }
 }
 
@@ -63,3 +78,6 @@ impl Flavor for Append<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
