@@ -95,6 +95,10 @@ impl Kind for Processes {
         seat.is_sound()
     }
 
+    fn is_lost(&self, seat: &ProcessSeat) -> bool {
+        seat.is_lost()
+    }
+
     const LENDS: bool = true;
 
     fn lend(&self, seat: &ProcessSeat, parker: &ProcessParker) -> bool {

@@ -115,6 +115,11 @@ impl ProcessSeat {
         self.proxy.is_alive() && !self.proxy.is_swollen()
     }
 
+    /// Whether its child was lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        !self.proxy.is_alive()
+    }
+
     /// Lets the parker of its worker notice the child's end; false if it cannot sleep.
     pub(crate) fn lend(&self, parker: &ProcessParker) -> bool {
         self.proxy.lend(parker)

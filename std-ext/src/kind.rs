@@ -93,6 +93,12 @@ pub trait Kind: Send + Sync + Sized + 'static {
         true
     }
 
+    /// Whether a seat that is not sound was lost in a task: see [`WorkerKind::is_lost`].
+    fn is_lost(&self, seat: &Self::Seat) -> bool {
+        let _ = seat;
+        false
+    }
+
     /// Sleeps until a token, the deadline, or the loss of the seat.
     fn park(
         &self,

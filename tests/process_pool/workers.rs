@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::sync::mpsc;
 use std::{io, process};
 
-use asyncpal::{BrokenCause, PoolError, ProcessPool, WorkerThread};
+use asyncpal::{BrokenCause, Departure, EventKind, PoolError, ProcessPool, WorkerThread};
 
 use crate::{children, eventually, kill, nap, own_pid, pool};
 
@@ -16,6 +16,7 @@ crate::trials! {
     initializer_and_finalizer_run_in_the_worker
     workers_are_recycled_after_their_share_of_tasks
     a_process_pool_counts_and_tells_like_any_other
+    a_worker_that_is_lost_in_a_task_is_counted_and_told_as_lost
 }
 
 fn idle_processes_leave_down_to_none() {
@@ -110,7 +111,7 @@ fn a_process_pool_counts_and_tells_like_any_other() {
     let builder = ProcessPool::builder().max_workers(1).measure_times(true);
     let pool = builder
         .on_event(move |event| {
-            let ended = matches!(event.kind, asyncpal::EventKind::TaskEnded { .. });
+            let ended = matches!(event.kind, EventKind::TaskEnded { .. });
             let label = event.task().and_then(|task| task.label.map(String::from));
             ended.then(|| tell.send((label, event.is_failure())).expect("it is heard"));
         })
@@ -126,8 +127,40 @@ fn a_process_pool_counts_and_tells_like_any_other() {
 
     let stats = pool.stats();
     assert_eq!((stats.completed, stats.failed, stats.panicked), (1, 1, 0));
-    assert_eq!((stats.spawned, stats.recycled), (1, 1), "{stats}");
+    assert_eq!((stats.spawned, stats.lost_workers), (1, 1), "{stats}");
     assert_eq!(stats.running_times.expect("it measures").count(), 2);
     drop(pool);
     assert!(told.into_iter().eq([(Some("nap".into()), false), (None, true)]));
+}
+
+/// It counted as recycled, as if it had run all the tasks that it may, and the event said so.
+fn a_worker_that_is_lost_in_a_task_is_counted_and_told_as_lost() {
+    let (tell, told) = mpsc::channel();
+    let builder = ProcessPool::builder().max_workers(1).max_tasks_per_worker(2);
+    let pool = builder
+        .on_event(move |event| {
+            if let EventKind::WorkerLeft(why) = event.kind {
+                tell.send((why, event.to_string())).expect("it is heard");
+            }
+        })
+        .build()
+        .expect("`init` has run");
+
+    // By a submitter in an idle worker's place, by the worker, and in the last task that it may run.
+    assert!(pool.run(|| kill(own_pid())).is_err());
+    assert!(pool.submit(|| kill(own_pid())).expect("open").collect().is_err());
+    pool.run(own_pid).expect("no panic");
+    assert!(pool.run(|| kill(own_pid())).is_err());
+    let last = [(); 2].map(|()| pool.run(own_pid).expect("no panic"));
+    assert_eq!(last, [last[0]; 2]);
+    pool.join();
+
+    let stats = pool.stats();
+    assert_eq!((stats.spawned, stats.lost_workers, stats.recycled), (4, 3, 1), "{stats}");
+    assert!(stats.to_string().contains("1 recycled, 0 sent home, 3 lost"), "{stats}");
+    drop(pool);
+    let (whys, texts): (Vec<_>, Vec<_>) = told.into_iter().unzip();
+    assert_eq!(whys[..3], [Departure::SeatLost; 3]);
+    assert_eq!(whys[3..], [Departure::Recycled]);
+    assert!(texts[0].ends_with("the worker leaves: it was lost"), "{}", texts[0]);
 }

@@ -28,9 +28,9 @@ pub enum OpenError<E> {
 pub enum Departure {
     /// It was idle for longer than its keep-alive.
     Idle,
-    /// It had run its last task: as many as it may run, or its seat was spoilt.
+    /// It had run its last task: as many as it may run, or its seat was not fit for more.
     Recycled,
-    /// It lost its seat while it was idle.
+    /// It lost its seat, in a task or while it was idle.
     SeatLost,
     /// It was sent home: by a join, or because the pool closed or broke.
     Dismissed,
@@ -49,7 +49,7 @@ impl fmt::Display for Departure {
         f.pad(match self {
             Self::Idle => "it was idle for too long",
             Self::Recycled => "it had run its last task",
-            Self::SeatLost => "it was lost while it was idle",
+            Self::SeatLost => "it was lost",
             Self::Dismissed => "it was sent home",
             Self::NotOpened => "its initializer failed",
         })
@@ -93,6 +93,12 @@ pub trait WorkerKind: Send + Sync + Sized {
 
     /// Whether a worker with this seat, which has run so many tasks, may run another.
     fn may_go_on(&self, seat: &Self::Seat, tasks: usize) -> bool;
+
+    /// Whether a seat with which the worker may not go on was lost in a task, and not just used up.
+    fn is_lost(&self, seat: &Self::Seat) -> bool {
+        let _ = seat;
+        false
+    }
 
     /// How long the idle worker of a slot waits for a task before it retires; `None`: for ever. Read
     /// anew whenever the worker is woken. The lowest slots are filled first.

@@ -36,7 +36,10 @@ pub fn work<K: WorkerKind>(engine: &Shared<K>, slot: usize) {
         Ok(mut seat) => {
             let mut worker = Worker::<K>::new(engine, slot);
             worker.begin();
-            let why = worker.serve(&mut seat);
+            let why = match worker.serve(&mut seat) {
+                Departure::Recycled if engine.kind.is_lost(&seat) => Departure::SeatLost,
+                why => why,
+            };
             if let Err(cause) = engine.kind.close(slot, seat) {
                 engine.fail(cause);
             }

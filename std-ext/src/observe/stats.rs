@@ -53,11 +53,11 @@ pub struct Stats {
     /// Workers that left since they were idle for the idle timeout.
     pub retired: usize,
     /// Workers that left after [as many tasks](crate::Builder::max_tasks_per_worker) as they may run, or
-    /// with the process that they lost while it ran one.
+    /// with a process that had grown too large.
     pub recycled: usize,
     /// Workers that left because of a join, the end or the breaking of the pool.
     pub dismissed: usize,
-    /// Workers that lost their process while it was idle, or whose initializer failed.
+    /// Workers that lost their process, in a task or while it was idle, or whose initializer failed.
     pub lost_workers: usize,
     /// How often a worker went to sleep.
     pub sleeps: usize,

@@ -57,6 +57,10 @@ impl<K: Kind> WorkerKind for Staff<K> {
         self.may_run_more(tasks) && self.kind.is_sound(seat)
     }
 
+    fn is_lost(&self, seat: &K::Seat) -> bool {
+        self.kind.is_lost(seat)
+    }
+
     const LENDS: bool = K::LENDS;
 
     fn lend(&self, seat: &K::Seat, parker: &K::Parker) -> bool {
