@@ -11,6 +11,7 @@ use asyncpal_std::kind::{
 use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError};
 
 use crate::error::{DecodeError, EncodeError};
+use crate::launch::check_max_frame_bytes;
 use crate::named::{Named, Signature};
 use crate::parker::ProcessParker;
 use crate::proxy::{Foreign, Launch, Proxy};
@@ -67,6 +68,7 @@ impl Kind for Commands {
             return Err(BuildError::Unsupported);
         }
         let Setup { options: command, initializer, finalizer, .. } = setup;
+        check_max_frame_bytes(command.max_frame_bytes)?;
         let starts = Arc::new(Starts::new(command.crash_loop));
         Ok(Self { foreign: Arc::new(Foreign { command, initializer, finalizer }), starts })
     }

@@ -3,13 +3,16 @@
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
+use std::io;
 use std::sync::Arc;
+
+use asyncpal_std::BuildError;
 
 use crate::error::RemoteError;
 use crate::patience::Patience;
 use crate::remote::FunctionId;
 use crate::surroundings::Surroundings;
-use crate::wire::frame::DEFAULT_MAX_FRAME_BYTES;
+use crate::wire::frame::{DEFAULT_MAX_FRAME_BYTES, MAX_FRAME_LIMIT};
 use crate::worker_command::WorkerCommand;
 use crate::worker_limits::WorkerLimits;
 
@@ -18,7 +21,7 @@ use crate::worker_limits::WorkerLimits;
 pub struct Launch {
     /// The worker's name: in `ps`, in errors.
     pub name: String,
-    /// The largest arguments and the largest result, encoded; 4 GiB at most.
+    /// The largest arguments and the largest result, encoded; below 4 GiB.
     pub max_frame_bytes: usize,
     /// A function without arguments to run before the first task.
     pub initializer: Option<FunctionId>,
@@ -69,7 +72,7 @@ impl Launch {
             max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
             initializer: None,
             finalizer: None,
-            handshake_timeout: Duration::from_secs(30),
+            handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
             initializer_timeout: None,
             grace: close_grace,
             task_timeout,
@@ -100,6 +103,20 @@ impl Launch {
         let foreign = self.foreign.as_ref().is_some_and(|foreign| foreign.finalizer.is_some());
         foreign || self.finalizer.is_some()
     }
+}
+
+/// How long a process may take to become a worker, unless a pool says otherwise.
+pub(crate) const DEFAULT_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Whether there can be frames of so many bytes.
+pub(crate) fn check_max_frame_bytes(bytes: usize) -> Result<(), BuildError> {
+    if bytes <= MAX_FRAME_LIMIT {
+        return Ok(());
+    }
+    let what = format!(
+        "`max_frame_bytes` is {bytes}, and {MAX_FRAME_LIMIT} at most: lengths have 32 bits in the protocol"
+    );
+    Err(BuildError::System(io::Error::new(io::ErrorKind::InvalidInput, what).into()))
 }
 
 /// What a task came to.

@@ -8,9 +8,9 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-use asyncpal_std::{Builder, Pool};
+use asyncpal_std::{BuildError, Builder, Pool};
 
-use crate::launch::Launch;
+use crate::launch::{Launch, check_max_frame_bytes};
 use crate::patience::Patience;
 use crate::processes::Processes;
 use crate::supervisor::breaker::DEFAULT_STARTS;
@@ -20,6 +20,11 @@ use crate::worker_limits::WorkerLimits;
 /// Settings of a [`ProcessPool`](crate::ProcessPool) that other pools do not have. Everything has a default.
 ///
 /// [`pool`](Self::pool) leads on to the settings that all pools have.
+///
+/// What its tasks find in a worker, whatever is set: `std::env::args()` is the worker's name and nothing more, standard
+/// input is at its end (`/dev/null`), the environment and the folder are those of this program at the worker's start,
+/// the statics are as new, and SIGINT and SIGQUIT are ignored. A call and a result are at most
+/// [`max_frame_bytes`](Self::max_frame_bytes) long.
 ///
 /// # Examples
 ///
@@ -50,6 +55,9 @@ pub struct ProcessOptions {
     surroundings: Surroundings,
     limits: WorkerLimits,
     max_worker_rss: Option<u64>,
+    max_frame_bytes: Option<usize>,
+    handshake_timeout: Option<Duration>,
+    initializer_timeout: Option<Duration>,
     /// Zero: never too many.
     crash_loop: Option<u32>,
 }
@@ -96,6 +104,30 @@ impl ProcessOptions {
     /// again before SIGKILL. Default: 5 seconds.
     pub fn close_grace(mut self, grace: Duration) -> Self {
         self.patience.close_grace = grace;
+        self
+    }
+
+    /// How long a process may take to become a worker: to its first word, and then, without an initializer, to be ready.
+    /// Then it is killed, and [`crash_loop`](Self::crash_loop) counts it. What `main` does before
+    /// [`init`](crate::init) is a part of it. Default: 30 seconds for each.
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = Some(timeout);
+        self
+    }
+
+    /// How long the [initializer](Builder::initializer) may take; then its worker is killed, as one that is not ready in
+    /// the [`handshake_timeout`](Self::handshake_timeout). Default: for ever, and so long does the end of the pool wait
+    /// for it, too.
+    pub fn initializer_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.initializer_timeout = timeout.into();
+        self
+    }
+
+    /// The largest arguments of a call and the largest result, encoded, in bytes; what is larger fails its task, and the
+    /// worker goes on. A chunk of a map is one call. Default: 256 MiB. 4 GiB or more are an error of
+    /// [`build`](Builder::build).
+    pub fn max_frame_bytes(mut self, bytes: usize) -> Self {
+        self.max_frame_bytes = Some(bytes);
         self
     }
 
@@ -174,7 +206,14 @@ impl ProcessOptions {
         self.crash_loop.map_or(Some(DEFAULT_STARTS), NonZeroU32::new)
     }
 
+    pub(crate) fn check(&self) -> Result<(), BuildError> {
+        self.max_frame_bytes.map_or(Ok(()), check_max_frame_bytes)
+    }
+
     pub(crate) fn apply(&self, launch: &mut Launch) {
+        launch.max_frame_bytes = self.max_frame_bytes.unwrap_or(launch.max_frame_bytes);
+        launch.handshake_timeout = self.handshake_timeout.unwrap_or(launch.handshake_timeout);
+        launch.initializer_timeout = self.initializer_timeout;
         launch.surroundings = Arc::new(self.surroundings.clone());
         launch.limits = self.limits;
         launch.max_rss_bytes = self.max_worker_rss;

@@ -74,6 +74,7 @@ impl Kind for Processes {
             error => BuildError::System(error.into()),
         })?;
         let Setup { initializer, finalizer, spin, options, .. } = setup;
+        options.check()?;
         let starts = Arc::new(Starts::new(options.max_failed_starts()));
         Ok(Self { initializer, finalizer, spin, options, starts })
     }

@@ -10,9 +10,10 @@ use std::path::Path;
 use asyncpal_std::{Builder, Pool};
 
 use crate::commands::Commands;
+use crate::launch::DEFAULT_HANDSHAKE_TIMEOUT;
 use crate::patience::Patience;
 use crate::surroundings::{Surroundings, WorkerOutput};
-use crate::wire::frame::{DEFAULT_MAX_FRAME_BYTES, MAX_FRAME_LIMIT};
+use crate::wire::frame::DEFAULT_MAX_FRAME_BYTES;
 
 /// A command that becomes a worker: another program, or a launcher that runs one elsewhere (`ssh host prog`,
 /// `srun prog`, `kubectl exec -i pod -- prog`). Made by [`worker_command`].
@@ -52,7 +53,7 @@ pub fn worker_command(program: impl AsRef<OsStr>) -> WorkerCommand {
         program: program.as_ref().to_owned(),
         args: Vec::new(),
         surroundings: Surroundings::default(),
-        handshake_timeout: Duration::from_secs(30),
+        handshake_timeout: DEFAULT_HANDSHAKE_TIMEOUT,
         patience: Patience::default(),
         max_frame_bytes: DEFAULT_MAX_FRAME_BYTES,
         crash_loop: None,
@@ -156,10 +157,10 @@ impl WorkerCommand {
         self
     }
 
-    /// The largest arguments and the largest result of a task, in bytes of the protocol. Default: 256 MiB; 4 GiB
-    /// at most.
+    /// The largest arguments and the largest result of a task, in bytes of the protocol; what is larger fails its task.
+    /// Default: 256 MiB. 4 GiB or more are an error of [`build`](Builder::build).
     pub fn max_frame_bytes(mut self, bytes: usize) -> Self {
-        self.max_frame_bytes = bytes.min(MAX_FRAME_LIMIT);
+        self.max_frame_bytes = bytes;
         self
     }
 

@@ -32,6 +32,9 @@ static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
 /// Call it as the first line of `main`. A worker is this same program, started again: without this call it would run
 /// all of `main` a second time. In a worker the call serves the pool until the pool closes it, and does not return.
 ///
+/// In a worker `std::env::args()` is the worker's name and nothing more, and standard input is at its end:
+/// [`ProcessOptions`](crate::ProcessOptions) says what else tasks find there.
+///
 /// As the first line it also runs before other threads exist and before files are open: a worker removes a variable
 /// from its environment and closes every descriptor but its standard ones and its own: those that leaked from its
 /// parent, and what was opened before this call.

@@ -14,10 +14,14 @@ mod cancel;
 mod crash_loop;
 mod deadlines;
 mod recycling;
+mod starts;
 mod surroundings;
 mod worker_limits;
 
 fn main() {
+    if std::env::var_os(starts::SILENT).is_some() {
+        sleep(Duration::from_secs(60));
+    }
     asyncpal::process::init();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
@@ -26,6 +30,7 @@ fn main() {
         crash_loop::trials(),
         deadlines::trials(),
         recycling::trials(),
+        starts::trials(),
         surroundings::trials(),
         worker_limits::trials(),
     ]

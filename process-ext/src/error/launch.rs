@@ -68,7 +68,9 @@ impl fmt::Display for LaunchError {
             Self::InitMissing => f.write_str(
                 "`asyncpal::process::init()` is not the first line of this program's `main`",
             ),
-            Self::Proc(_) => f.write_str("this program's executable cannot be found without /proc"),
+            Self::Proc(error) => {
+                write!(f, "this program's executable cannot be found without /proc: {error}")
+            }
             Self::Privileged => f.write_str(
                 "this program runs with privileges that its user does not have \
                 (setuid, setgid or file capabilities): its workers could not tell their parent from anybody else",
@@ -79,8 +81,10 @@ impl fmt::Display for LaunchError {
                 workers would be that",
                 found.display()
             ),
-            Self::Spawn(_) => f.write_str("a worker process could not be started"),
-            Self::Limit { what, .. } => write!(f, "a worker's limit could not be set: {what}"),
+            Self::Spawn(error) => write!(f, "a worker process could not be started: {error}"),
+            Self::Limit { what, error } => {
+                write!(f, "a worker's limit could not be set: {what}: {error}")
+            }
             Self::Handshake(error) => write!(f, "a process did not become a worker: {error}"),
             Self::WrongBuild { found } => {
                 write!(f, "a worker is another build of this program ({found})")
@@ -88,7 +92,7 @@ impl fmt::Display for LaunchError {
             Self::WrongVersion { found, own } => {
                 write!(f, "a worker speaks version {found} of the protocol, not {own}")
             }
-            Self::Initializer(_) => f.write_str("a worker's initializer failed"),
+            Self::Initializer(error) => write!(f, "a worker's initializer failed: {error}"),
             Self::Unsupported => f.write_str("process workers need Linux"),
         }
     }
