@@ -15,7 +15,9 @@ use asyncpal::{Handle, ProcessPool, TaskError};
 
 use crate::clean::{Clean, children};
 use crate::privileges;
-use crate::tasks::{cause, eventually, kill_self, own_pid, pool, signal, spin, works};
+use crate::tasks::{
+    busy_worker, cause, eventually, kill_self, own_pid, pool, show_busy, signal, spin, works,
+};
 
 pub(crate) fn play(role: &str) {
     match role {
@@ -109,11 +111,15 @@ fn lead() {
 /// A pool with one worker that computes for ever, and one that has nothing to do.
 fn busy_and_idle() -> ProcessPool {
     let pool = pool(2);
-    let naps = [(); 2].map(|()| pool.submit(|| sleep(Duration::from_millis(100))).expect("open"));
-    naps.into_iter().for_each(|nap| nap.collect().expect("no panic"));
-    let busy: Handle<()> = pool.submit(spin).expect("open");
-    eventually(|| busy.is_running());
-    assert_eq!(children().len(), 2);
+    pool.spawn_max_workers().expect("open");
+    eventually(|| pool.stats().idle_workers == 2);
+    let busy = || {
+        show_busy();
+        spin();
+    };
+    drop(pool.submit(busy).expect("open"));
+    busy_worker();
+    assert_eq!((children().len(), pool.stats().idle_workers), (2, 1));
     pool
 }
 
