@@ -92,6 +92,20 @@ kinds! {
     Call = 0x85,
 }
 
+impl Kind {
+    /// The flags that mean something in such a frame.
+    const fn flags(self) -> u8 {
+        match self {
+            Self::InitErr | Self::FinErr => PANICKED,
+            _ => 0,
+        }
+    }
+
+    const fn has_body(self) -> bool {
+        !matches!(self, Self::Ready | Self::Bye | Self::Close)
+    }
+}
+
 /// The head of a frame, without the length of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -138,10 +152,13 @@ impl Header {
             return Err(FrameError::BadMagic(magic));
         }
         let kind = Kind::from_code(kind).ok_or(FrameError::UnknownKind(kind))?;
-        if flags & !PANICKED != 0 {
+        if flags & !kind.flags() != 0 {
             return Err(FrameError::UnknownFlags(flags));
         }
         let length = u32::from_le_bytes([l0, l1, l2, l3]);
+        if length > 0 && !kind.has_body() {
+            return Err(FrameError::UnwantedBody(kind));
+        }
         let length = usize::try_from(length)
             .ok()
             .filter(|&length| length <= limit)
@@ -170,8 +187,10 @@ pub enum FrameError {
     BadMagic(u16),
     /// No frame has this kind.
     UnknownKind(u8),
-    /// Flags without a meaning are set.
+    /// Flags are set that mean nothing in such a frame.
     UnknownFlags(u8),
+    /// A frame of this kind has no body.
+    UnwantedBody(Kind),
     /// The body is longer than the limit. Nothing was allocated for it.
     TooLong {
         /// What the header claims.
@@ -189,6 +208,7 @@ impl fmt::Display for FrameError {
             Self::BadMagic(found) => write!(f, "a frame starts with the wrong magic {found:#06x}"),
             Self::UnknownKind(kind) => write!(f, "no frame has the kind {kind:#04x}"),
             Self::UnknownFlags(flags) => write!(f, "a frame has the unknown flags {flags:#04x}"),
+            Self::UnwantedBody(kind) => write!(f, "a frame of the kind {kind:?} has a body"),
             Self::TooLong { bytes, limit } => {
                 write!(f, "a frame of {bytes} bytes exceeds the limit of {limit} bytes")
             }

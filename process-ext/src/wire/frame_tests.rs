@@ -32,8 +32,8 @@ fn frames_survive_every_way_of_being_cut() {
     let mut bytes = frame(Kind::Task, 1, b"");
     bytes.extend(frame(Kind::Result, 2, b"abc"));
     bytes.extend(frame(Kind::Task, 3, &large));
-    bytes.extend(frame(Kind::Bye, 4, &large[..INBOX_BYTES - HEADER_BYTES]));
-    bytes.extend(frame(Kind::Bye, 5, &large[..INBOX_BYTES - HEADER_BYTES + 1]));
+    bytes.extend(frame(Kind::Error, 4, &large[..INBOX_BYTES - HEADER_BYTES]));
+    bytes.extend(frame(Kind::Error, 5, &large[..INBOX_BYTES - HEADER_BYTES + 1]));
 
     for step in [1, 2, 23, 24, 25, 1000, INBOX_BYTES, usize::MAX] {
         let mut decoder = Decoder::new(DEFAULT_MAX_FRAME_BYTES);
@@ -86,6 +86,28 @@ fn a_garbled_header_is_named() {
             5 => assert_eq!(error, FrameError::UnknownFlags(2)),
             _ => assert!(matches!(error, FrameError::BadMagic(_))),
         }
+    }
+}
+
+/// The document refused them, and the decoder let them pass.
+#[test]
+fn flags_and_bodies_where_there_are_none_are_refused() {
+    for kind in [Kind::Hello, Kind::Ready, Kind::Result, Kind::Panic, Kind::Task, Kind::Call] {
+        let head = Header { flags: PANICKED, ..Header::new(kind) }.encode(0).unwrap();
+
+        let error = decode(&mut Decoder::new(10), &head, usize::MAX).unwrap_err();
+
+        assert_eq!(error, FrameError::UnknownFlags(PANICKED), "{kind:?}");
+    }
+    for kind in [Kind::Ready, Kind::Bye, Kind::Close] {
+        let error = decode(&mut Decoder::new(10), &frame(kind, 0, b"x"), usize::MAX).unwrap_err();
+
+        assert_eq!(error, FrameError::UnwantedBody(kind));
+    }
+    for kind in [Kind::InitErr, Kind::FinErr] {
+        let head = Header { flags: PANICKED, ..Header::new(kind) }.encode(0).unwrap();
+
+        assert_eq!(decode(&mut Decoder::new(10), &head, usize::MAX).unwrap().len(), 1, "{kind:?}");
     }
 }
 
