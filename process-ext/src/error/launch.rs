@@ -83,7 +83,7 @@ impl fmt::Display for LaunchError {
             ),
             Self::Spawn(error) => write!(f, "a worker process could not be started: {error}"),
             Self::Limit { what, error } => {
-                write!(f, "a worker's limit could not be set: {what}: {error}")
+                write!(f, "a worker's limit could not be set, {what}: {error}")
             }
             Self::Handshake(error) => write!(f, "a process did not become a worker: {error}"),
             Self::WrongBuild { found } => {
