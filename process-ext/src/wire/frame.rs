@@ -34,7 +34,8 @@ pub const MAX_FRAME_LIMIT: usize = u32::MAX as usize;
 /// What a limit leaves open at least, so that every HELLO, INIT and failure can travel.
 pub const MIN_FRAME_LIMIT: usize = 256 << 10;
 
-/// The largest step by which a body's buffer grows while its bytes arrive.
+/// By how much a body's buffer grows while its bytes arrive, or by what has arrived if that is more: what a frame claims
+/// costs nothing, and bytes are moved once on average.
 const GROWTH_BYTES: usize = 1 << 20;
 
 /// What a buffer may keep of its capacity from one large body to the next: fresh memory costs a page fault each 4 KiB.
@@ -249,11 +250,12 @@ impl Decoder {
     /// ([`next`](Self::next)) first: they make room.
     pub fn buffer(&mut self) -> (&mut Vec<u8>, usize) {
         if let Some((frame, length)) = &mut self.large {
-            let wanted = (*length - frame.body.len()).min(GROWTH_BYTES);
-            if frame.body.capacity() == frame.body.len() {
+            let arrived = frame.body.len();
+            let wanted = (*length - arrived).min(arrived.max(GROWTH_BYTES));
+            if frame.body.capacity() == arrived {
                 frame.body.reserve_exact(wanted);
             }
-            let room = frame.body.capacity() - frame.body.len();
+            let room = frame.body.capacity() - arrived;
             return (&mut frame.body, wanted.min(room));
         }
         self.inbox.drain(..self.consumed);

@@ -72,6 +72,30 @@ fn a_claimed_length_within_the_limit_costs_no_more_than_one_step() {
     assert_eq!(decoder.finish(), Err(FrameError::Truncated));
 }
 
+/// Where `realloc` copies, as it does unless an allocator says otherwise, steps of equal size cost time by the square of
+/// the length.
+#[test]
+fn a_large_body_is_moved_no_more_than_twice_and_claims_no_more_than_twice_what_has_come() {
+    let bytes = frame(Kind::Result, 1, &vec![9; 40 << 20]);
+    let mut decoder = Decoder::new(DEFAULT_MAX_FRAME_BYTES);
+    let (mut capacity, mut moved) = (0, 0);
+
+    let mut frames = 0;
+    for piece in bytes.chunks(INBOX_BYTES) {
+        frames += decode(&mut decoder, piece, INBOX_BYTES).unwrap().len();
+        let Some((frame, _)) = &decoder.large else { continue };
+        let body = &frame.body;
+        if body.capacity() > capacity {
+            moved += capacity;
+            capacity = body.capacity();
+        }
+        assert!(capacity <= 2 * body.len() + GROWTH_BYTES, "{capacity} for {}", body.len());
+    }
+
+    assert_eq!((frames, capacity), (1, 40 << 20));
+    assert!(moved <= 2 * capacity, "{moved} bytes were moved for {capacity}");
+}
+
 #[test]
 fn a_garbled_header_is_named() {
     let good = frame(Kind::Result, 1, b"");
