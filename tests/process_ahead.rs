@@ -31,6 +31,7 @@ macro_rules! trials {
 
 trials! {
     brief_tasks_do_not_wait_behind_a_long_one
+    a_full_descriptor_table_lets_no_brief_task_wait_behind_a_long_one
     brief_tasks_behind_one_that_kills_its_worker_run_elsewhere
     brief_tasks_of_one_worker_start_in_the_order_of_their_submits
     a_worker_that_may_run_so_many_tasks_runs_no_more_of_them_ahead
@@ -84,11 +85,46 @@ fn lost(error: &TaskError) -> &WorkerLost {
 
 /// The worker of the long task has been sent others before it was known to be long.
 fn brief_tasks_do_not_wait_behind_a_long_one() {
+    check_that_none_waits(&pool(2));
+}
+
+/// To take them back needs descriptors, which were looked for when it was too late.
+fn a_full_descriptor_table_lets_no_brief_task_wait_behind_a_long_one() {
     let pool = pool(2);
+    let _full = NoDescriptors::left();
+
+    check_that_none_waits(&pool);
+}
+
+/// The pool moves its descriptors to 10 and above; until this is dropped there are none.
+struct NoDescriptors(libc::rlimit);
+
+impl NoDescriptors {
+    fn left() -> Self {
+        let mut before = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: getrlimit writes one rlimit to the place given.
+        assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut before) }, 0);
+        limit_descriptors(libc::rlimit { rlim_cur: 10, ..before });
+        Self(before)
+    }
+}
+
+impl Drop for NoDescriptors {
+    fn drop(&mut self) {
+        limit_descriptors(self.0);
+    }
+}
+
+fn limit_descriptors(limit: libc::rlimit) {
+    // SAFETY: setrlimit reads one rlimit.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
+}
+
+fn check_that_none_waits(pool: &ProcessPool) {
     for _ in 0..10 {
-        let before: Vec<_> = (0..MANY).map(|n| brief(&pool, n)).collect();
+        let before: Vec<_> = (0..MANY).map(|n| brief(pool, n)).collect();
         let long = pool.submit_with(sleep_millis, (400,)).expect("open");
-        let behind: Vec<_> = (0..MANY).map(|n| brief(&pool, n)).collect();
+        let behind: Vec<_> = (0..MANY).map(|n| brief(pool, n)).collect();
 
         for (n, task) in (0..MANY).chain(0..MANY).zip(before.into_iter().chain(behind)) {
             assert_eq!(task.collect().expect("it returns"), n);
@@ -97,7 +133,7 @@ fn brief_tasks_do_not_wait_behind_a_long_one() {
         assert!(!long.is_done(), "a brief task waited for the long one");
         long.collect().expect("it returns");
         // The worker has to show again that its tasks are brief.
-        (0..MANY).for_each(|n| drop(brief(&pool, n).collect()));
+        (0..MANY).for_each(|n| drop(brief(pool, n).collect()));
     }
 }
 

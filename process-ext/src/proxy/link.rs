@@ -8,7 +8,7 @@ use std::time::Instant;
 use asyncpal_std::kind::Search;
 
 use crate::sys::lifeline::Lifeline;
-use crate::sys::pipe::{self, Pipe};
+use crate::sys::pipe::{self, Aside, Pipe};
 use crate::sys::poll::{self, Watch};
 use crate::wire::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header};
 
@@ -58,6 +58,8 @@ pub(super) struct Link {
     replies: File,
     decoder: Decoder,
     packets: Packets,
+    /// While something was sent that may have to be withdrawn.
+    aside: Option<Aside>,
     search: Search,
     /// With a read end of our own a write to a dead worker raises no SIGPIPE, and what it left unread can be counted.
     unread: OwnedFd,
@@ -101,6 +103,7 @@ impl Link {
             replies: File::from(replies.reader),
             decoder: Decoder::new(limit),
             packets: Packets::Never,
+            aside: None,
             search: Search::by_calls(),
             unread: requests.reader,
         };
@@ -121,7 +124,15 @@ impl Link {
     /// Takes back what the worker has not read; how many bytes that was. All at once: it reads no later packet
     /// meanwhile than one that is taken.
     pub(super) fn withdraw(&mut self) -> usize {
-        pipe::withdraw(self.unread.as_fd()).unwrap_or(0)
+        self.aside.take().map_or(0, |aside| aside.withdraw(self.unread.as_fd()))
+    }
+
+    /// Sees to it that what is sent from now on can be withdrawn, if there are descriptors for that.
+    pub(super) fn can_withdraw(&mut self) -> bool {
+        if self.aside.is_none() {
+            self.aside = Aside::open().ok();
+        }
+        self.aside.is_some()
     }
 
     /// Sends a small frame whole, or not at all.

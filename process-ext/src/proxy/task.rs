@@ -97,12 +97,13 @@ impl Proxy {
         self.flight.contains(task_id)
     }
 
-    /// Sends a request behind those that are in flight; false if that is not possible now. It must be asked for
-    /// afterwards.
+    /// Sends a request behind those that are in flight; false if that is not possible now, or it could not be taken
+    /// back. It must be asked for afterwards.
     pub(crate) fn announce(&mut self, task_id: u64, request: Request, payload: &[u8]) -> bool {
         let header = request.header(task_id);
         let sent = self.lost.is_none()
             && payload.len() <= self.max_frame_bytes
+            && (self.in_flight() == 0 || self.link.can_withdraw())
             && self.link.send_packet(header, payload);
         if sent {
             self.flight.push(task_id, HEADER_BYTES + payload.len());

@@ -96,28 +96,39 @@ pub(crate) fn set_packets(writer: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     change_flags(writer, |flags| flags & !libc::O_DIRECT | packets)
 }
 
-/// Takes what lies in the pipe out of it, at one moment, and drops it; how many bytes that was. Nothing is taken if
-/// there is no room to take all of it at once.
-pub(crate) fn withdraw(reader: BorrowedFd<'_>) -> io::Result<usize> {
-    let aside = Pipe::open()?;
-    // SAFETY: the descriptor is open; F_GETPIPE_SZ touches no memory of ours.
-    let room = check(unsafe { libc::fcntl(aside.writer.as_raw_fd(), libc::F_GETPIPE_SZ) })?;
-    if room < ROOM_ASIDE {
-        return Err(io::ErrorKind::QuotaExceeded.into());
+/// Where packets go that are taken back, once. It is opened before they are sent: afterwards there may be no descriptor
+/// left, and they would wait behind whatever is before them.
+#[derive(Debug)]
+pub(crate) struct Aside(Pipe);
+
+impl Aside {
+    /// Fails if there would be no room for all that may be sent.
+    pub(crate) fn open() -> io::Result<Self> {
+        let pipe = Pipe::open()?;
+        // SAFETY: the descriptor is open; F_GETPIPE_SZ touches no memory of ours.
+        let room = check(unsafe { libc::fcntl(pipe.writer.as_raw_fd(), libc::F_GETPIPE_SZ) })?;
+        if room < ROOM_ASIDE {
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        }
+        Ok(Self(pipe))
     }
-    // SAFETY: both descriptors are open pipes; without offsets splice touches no memory of ours.
-    let taken = unsafe {
-        libc::splice(
-            reader.as_raw_fd(),
-            ptr::null_mut(),
-            aside.writer.as_raw_fd(),
-            ptr::null_mut(),
-            usize::try_from(room).unwrap_or(0),
-            libc::SPLICE_F_NONBLOCK,
-        )
-    };
-    // A failure is an empty pipe.
-    Ok(usize::try_from(taken).unwrap_or(0))
+
+    /// Takes what lies in the pipe out of it, at one moment, and drops it; how many bytes that was.
+    pub(crate) fn withdraw(self, reader: BorrowedFd<'_>) -> usize {
+        // SAFETY: both descriptors are open pipes; without offsets splice touches no memory of ours.
+        let taken = unsafe {
+            libc::splice(
+                reader.as_raw_fd(),
+                ptr::null_mut(),
+                self.0.writer.as_raw_fd(),
+                ptr::null_mut(),
+                ROOM_ASIDE as usize,
+                libc::SPLICE_F_NONBLOCK,
+            )
+        };
+        // A failure is an empty pipe.
+        usize::try_from(taken).unwrap_or(0)
+    }
 }
 
 /// How many bytes lie in the pipe unread: after a death, whether a request was ever taken.
