@@ -17,9 +17,10 @@ use crate::seat::ProcessSeat;
 /// pool.
 ///
 /// It stands round any other call, in every way to submit, for pools of processes and of commands; of nested limits the
-/// shortest counts. The time begins when the call is sent to a worker. When it is over, the worker is killed, and the
-/// task fails with [`LostCause::TimedOut`](crate::LostCause::TimedOut). Over a launcher it is the launcher that is
-/// killed.
+/// shortest counts. The time begins when the call is sent to a worker, and once more if that worker turns out to have
+/// died before it read the call: then another is started, whose start is not part of it. When it is over and there is no
+/// reply, the worker is killed, and the task fails with [`LostCause::TimedOut`](crate::LostCause::TimedOut). Over a
+/// launcher it is the launcher that is killed.
 ///
 /// # Examples
 ///

@@ -11,6 +11,7 @@ use super::{Flight, Launch, Link, Proxy, Reply, RunTime};
 use crate::error::CallError;
 use crate::remote::FunctionId;
 use crate::sys::child::Child;
+use crate::sys::eventfd::EventFd;
 use crate::sys::{object, pipe};
 use crate::wire::frame::{Decoder, HEADER_BYTES, Kind, MAGIC, MIN_FRAME_LIMIT};
 use crate::wire::message::{Hello, PROTOCOL_VERSION};
@@ -63,9 +64,32 @@ impl Said {
 ///
 /// The parent's half does not hold what it promises.
 pub fn converse(said: &Said, has_initializer: bool, calls: u8) -> usize {
+    let (proxy, WorkerHalf { requests, replies, end }) = stand_in();
+    pipe::set_blocking(requests.as_fd()).expect("it is open");
+    thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            speak(said, requests, replies);
+            end.raise();
+        });
+        let replied = listen(proxy, has_initializer, calls);
+        // The scope alone would not wait for the end of the thread, only for that of its closure.
+        worker.join().expect("it does not panic");
+        replied
+    })
+}
+
+/// The worker's ends.
+pub(super) struct WorkerHalf {
+    pub(super) requests: File,
+    pub(super) replies: File,
+    /// Raised, it is taken for the worker's end.
+    pub(super) end: EventFd,
+}
+
+/// A proxy whose worker is whoever has the other half.
+pub(super) fn stand_in() -> (Proxy, WorkerHalf) {
     let (link, ends) = Link::open(MIN_FRAME_LIMIT).expect("there are descriptors");
     let requests = link.requests_for_worker().try_clone_to_owned().expect("there are descriptors");
-    pipe::set_blocking(requests.as_fd()).expect("it is open");
     let (child, end) = Child::stand_in().expect("there are descriptors");
     let proxy = Proxy {
         name: "hostile".into(),
@@ -81,16 +105,9 @@ pub fn converse(said: &Said, has_initializer: bool, calls: u8) -> usize {
         may_spin: false,
         lost: None,
     };
-    thread::scope(|scope| {
-        let worker = scope.spawn(move || {
-            speak(said, File::from(requests), File::from(ends.replies));
-            end.raise();
-        });
-        let replied = listen(proxy, has_initializer, calls);
-        // The scope alone would not wait for the end of the thread, only for that of its closure.
-        worker.join().expect("it does not panic");
-        replied
-    })
+    let half =
+        WorkerHalf { requests: File::from(requests), replies: File::from(ends.replies), end };
+    (proxy, half)
 }
 
 /// The worker's half.

@@ -4,7 +4,7 @@
 //! has not read can be taken back: when the task before takes longer than brief tasks do, and when the worker is lost.
 //!
 //! A task that is out of time, or was cancelled, takes its worker along: what it computes cannot be stopped from
-//! outside in any other way. The cause is noted before the first signal is sent, so the error says why the worker
+//! outside in any other way. It takes no other task along, and if its reply was there by then, nobody. The cause is noted before the first signal is sent, so the error says why the worker
 //! ended, not how.
 
 use core::time::Duration;
@@ -183,12 +183,13 @@ impl Proxy {
                     // Silenced first: a cancel that comes after the look rings again.
                     bell.silence();
                     if caller.is_cancelled() {
-                        return Ok(Err(LostCause::Cancelled));
+                        return self.last_word(outgoing, caller, LostCause::Cancelled);
                     }
                 }
                 (Ok(Event::TimedOut), Terms { limit, .. }) => {
                     if let (Some(limit), true) = (limit, deadline <= Some(Instant::now())) {
-                        return Ok(Err(LostCause::TimedOut(limit)));
+                        let cause = LostCause::TimedOut(limit);
+                        return self.last_word(outgoing, terms.caller, cause);
                     }
                     patience = self.lose_patience(terms.caller);
                 }
@@ -203,10 +204,38 @@ impl Proxy {
             return Some(Instant::now() + PATIENCE);
         }
         self.run_time.note(PATIENCE);
-        let before = self.in_flight();
-        self.recall();
-        caller.give_back(before - self.in_flight());
+        self.give_back(caller);
         None
+    }
+
+    /// What was sent behind the oldest request goes to others, unless the worker has read it.
+    fn give_back(&mut self, caller: &dyn Caller) {
+        let before = self.in_flight();
+        if before > 1 {
+            self.recall();
+            // The oldest, too, if it lay unread: its caller is this one.
+            caller.give_back(before - self.in_flight().max(1));
+        }
+    }
+
+    /// The reply after all, or why the worker must be killed. A kill meets no task but the oldest: what lies unread
+    /// behind it is taken back first; and if the worker has read more, it had written the oldest's reply before that.
+    fn last_word(
+        &mut self,
+        outgoing: &mut Outgoing<'_>,
+        caller: &dyn Caller,
+        cause: LostCause,
+    ) -> Result<Result<Frame, LostCause>, WorkerLost> {
+        self.give_back(caller);
+        if !outgoing.is_sent() || self.in_flight() == 0 {
+            // It was not read as a whole, so there can be no reply.
+            return Ok(Err(cause));
+        }
+        let at_once = Wait::until(Some(Instant::now()));
+        match self.link.exchange(outgoing, self.child.exit_fd(), at_once) {
+            Ok(Event::TimedOut) => Ok(Err(cause)),
+            event => self.heard(event).map(Ok),
+        }
     }
 
     /// SIGTERM, a grace period, SIGKILL, for the worker and what it has started.
@@ -234,3 +263,7 @@ impl Proxy {
         Ok(reply)
     }
 }
+
+#[cfg(test)]
+#[path = "task_tests.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+use core::cell::RefCell;
+use std::io::{Read as _, Write as _};
+
+use super::*;
+use crate::proxy::hostile::{WorkerHalf, stand_in};
+
+fn request() -> Request {
+    Request::task(FunctionId::plain::<_, ()>(|| ()).unwrap())
+}
+
+/// A worker, and who waits for its tasks: by what the proxy asks it knows where the proxy is.
+struct Scene {
+    worker: RefCell<WorkerHalf>,
+    /// What the worker does before the kill is decided on.
+    before: fn(&mut WorkerHalf),
+    /// What it does after requests were taken back from it.
+    after: fn(&mut WorkerHalf),
+    given_back: RefCell<Vec<usize>>,
+}
+
+impl Scene {
+    fn new(before: fn(&mut WorkerHalf), after: fn(&mut WorkerHalf)) -> (Proxy, Self) {
+        let (mut proxy, worker) = stand_in();
+        proxy.kill_grace = Duration::ZERO;
+        for task_id in 1..=3 {
+            assert!(proxy.announce(task_id, request(), &[]));
+        }
+        let scene = Self { worker: worker.into(), before, after, given_back: RefCell::default() };
+        (proxy, scene)
+    }
+
+    fn read(&self) -> usize {
+        self.worker.borrow_mut().read()
+    }
+
+    /// Asks for a task that is cancelled at once.
+    fn ask(&self, proxy: &mut Proxy, task_id: u64) -> Result<Reply, CallError> {
+        let bell = Bell::hang().unwrap();
+        asyncpal_std::kind::CancelBell::ring(&*bell);
+        let terms = Terms { limit: None, bell: Some(&bell), caller: self };
+        proxy.ask(task_id, request(), &[], terms)
+    }
+}
+
+impl Caller for Scene {
+    fn is_cancelled(&self) -> bool {
+        (self.before)(&mut self.worker.borrow_mut());
+        true
+    }
+
+    fn give_back(&self, last: usize) {
+        self.given_back.borrow_mut().push(last);
+        (self.after)(&mut self.worker.borrow_mut());
+    }
+}
+
+impl WorkerHalf {
+    fn read(&mut self) -> usize {
+        self.requests.read(&mut [0; 4096]).unwrap_or(0)
+    }
+
+    fn reply(&mut self, task_id: u64) {
+        let header = Header { task_id, ..Header::new(Kind::Result) };
+        self.replies.write_all(&header.encode(0).unwrap()).unwrap();
+    }
+}
+
+fn cause(reply: Result<Reply, CallError>) -> LostCause {
+    match reply {
+        Err(CallError::Lost(lost)) => lost.cause().clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_kill_meets_no_task_behind_the_one_that_it_is_for() {
+    let (mut proxy, scene) = Scene::new(|_| {}, |_| {});
+    scene.read();
+
+    let first = scene.ask(&mut proxy, 1);
+
+    assert_eq!(cause(first), LostCause::Cancelled);
+    assert_eq!(*scene.given_back.borrow(), [2]);
+    assert_eq!((proxy.in_flight(), scene.read()), (0, 0));
+}
+
+/// Between the end of the time and the kill the worker had written a reply, and it was thrown away.
+#[test]
+fn a_reply_that_is_there_before_the_kill_counts_and_nobody_is_killed() {
+    let (mut proxy, scene) = Scene::new(|_| {}, |worker| worker.reply(1));
+    scene.read();
+
+    let first = scene.ask(&mut proxy, 1);
+
+    assert!(matches!(first, Ok(Reply::Result(_))), "{first:?}");
+    assert_eq!(*scene.given_back.borrow(), [2]);
+    assert!(proxy.is_alive());
+}
+
+/// It had begun the next task, which failed with the limit of the one before it.
+#[test]
+fn a_worker_that_has_begun_the_next_task_is_not_killed_for_the_one_before() {
+    let begin_the_next = |worker: &mut WorkerHalf| {
+        worker.reply(1);
+        worker.read();
+    };
+    let (mut proxy, scene) = Scene::new(begin_the_next, |_| {});
+    scene.read();
+
+    let first = scene.ask(&mut proxy, 1);
+    scene.worker.borrow_mut().reply(2);
+    let second = proxy.ask(2, request(), &[], Terms::FOR_EVER);
+
+    assert_eq!(*scene.given_back.borrow(), [1], "the third");
+    for reply in [first, second] {
+        assert!(matches!(reply, Ok(Reply::Result(_))), "{reply:?}");
+    }
+}
+
+/// Its turn has come, and the worker has not taken notice of it.
+#[test]
+fn a_task_that_was_not_even_read_in_its_time_is_given_back_to_nobody() {
+    let (mut proxy, scene) = Scene::new(|_| {}, |_| {});
+
+    let first = scene.ask(&mut proxy, 1);
+
+    assert_eq!(cause(first), LostCause::Cancelled);
+    assert_eq!(*scene.given_back.borrow(), [2]);
+}
