@@ -17,10 +17,14 @@ crate::trials! {
     a_launcher_that_is_killed_in_a_task_takes_its_worker_along
     a_worker_that_does_not_end_when_it_is_closed_is_ended
     an_idle_worker_ends_when_its_host_is_killed
+    a_child_that_the_host_has_forked_keeps_no_idle_worker_alive
 }
 
 /// The argument that makes this program the host of an idle worker.
 pub(crate) const HOST: &str = "--host";
+
+/// One more of them, and it forks a child that lives on.
+const FORKING: &str = "--forking";
 
 fn a_worker_that_exits_in_a_task_is_lost_whatever_its_code() {
     let pool = this_program().pool().max_workers(1).build().expect("valid");
@@ -76,24 +80,65 @@ fn a_worker_that_does_not_end_when_it_is_closed_is_ended() {
 }
 
 fn an_idle_worker_ends_when_its_host_is_killed() {
+    let orphan = orphan(&[]);
+
+    eventually(|| !lives(orphan.worker));
+}
+
+/// It had the write end of the worker's requests, whose end is what the worker waits for.
+fn a_child_that_the_host_has_forked_keeps_no_idle_worker_alive() {
+    let orphan = orphan(&[FORKING]);
+
+    eventually(|| !lives(orphan.worker));
+
+    let child = orphan.child.expect("it was forked");
+    assert!(lives(child), "or else it shows nothing");
+    kill(child);
+}
+
+struct Orphan {
+    worker: u32,
+    child: Option<u32>,
+}
+
+/// A worker, idle, whose host was killed.
+fn orphan(arguments: &[&str]) -> Orphan {
     let this = env::current_exe().expect("a test program has a path");
-    let mut host = Command::new(this).arg(HOST).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut host = Command::new(this);
+    let mut host =
+        host.arg(HOST).args(arguments).stdout(Stdio::piped()).spawn().expect("a program");
     let mut line = String::new();
     let mut said = BufReader::new(host.stdout.take().expect("piped"));
     said.read_line(&mut line).expect("readable");
-    let worker = line.trim().parse().expect("the worker's number");
-    assert!(lives(worker));
+    let mut numbers = line.split_whitespace().map(|number| number.parse().expect("a process"));
+    let orphan = Orphan { worker: numbers.next().expect("a worker"), child: numbers.next() };
+    assert!(lives(orphan.worker));
 
     host.kill().expect("it runs");
     host.wait().expect("it is ours");
-
-    eventually(|| !lives(worker));
+    orphan
 }
 
-/// Has an idle worker, tells its number, and stays.
+/// Has an idle worker, tells its number and perhaps that of a child, and stays.
 pub(crate) fn host() -> ExitCode {
     let pool = this_program().pool().max_workers(1).idle_timeout(None).build().expect("valid");
-    println!("{}", pool.submit(PID).expect("open").collect().expect("no panic"));
+    let worker = pool.submit(PID).expect("open").collect().expect("no panic");
+    if env::args().nth(2).as_deref() == Some(FORKING) {
+        // SAFETY: the child only sleeps.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: alarm touches no memory. It ends the child if nobody else does.
+            unsafe { libc::alarm(120) };
+            stay();
+        }
+        println!("{worker} {child}");
+    } else {
+        println!("{worker}");
+    }
+    stay()
+}
+
+fn stay() -> ! {
     loop {
         thread::park();
     }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use asyncpal_std::kind::Search;
 
-use crate::sys::lifeline::Lifeline;
+use crate::sys::lifeline::{self, WriteEnd};
 use crate::sys::pipe::{self, Aside, Pipe};
 use crate::sys::poll::{self, Watch};
 use crate::wire::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header};
@@ -54,7 +54,7 @@ const PACKET_BYTES: usize = 4096;
 /// The parent's ends; both are non-blocking.
 #[derive(Debug)]
 pub(super) struct Link {
-    requests: File,
+    requests: WriteEnd,
     replies: File,
     decoder: Decoder,
     packets: Packets,
@@ -78,14 +78,14 @@ enum Packets {
 pub(super) struct WorkerEnds {
     pub(super) replies: OwnedFd,
     pub(super) lifeline: OwnedFd,
-    pub(super) tied_to: Lifeline,
+    pub(super) tied_to: WriteEnd,
 }
 
 impl Link {
     /// Opens the three pipes of a worker.
     pub(super) fn open(limit: usize) -> io::Result<(Self, WorkerEnds)> {
-        let (tied_to, lifeline) = Lifeline::open()?;
-        let (mut link, replies) = Self::open_foreign(limit)?;
+        let (tied_to, lifeline) = lifeline::open()?;
+        let (mut link, replies) = Self::open_with(limit, WriteEnd::new)?;
         // The worker's, too: it looks before it sleeps.
         pipe::set_nonblocking(link.unread.as_fd())?;
         link.packets = Packets::Off;
@@ -94,12 +94,20 @@ impl Link {
 
     /// Opens the two pipes of a worker of another program, which gets the write end of the second one, too.
     pub(super) fn open_foreign(limit: usize) -> io::Result<(Self, OwnedFd)> {
+        // The end of its requests is all that tells it of the parent's.
+        Self::open_with(limit, WriteEnd::vital)
+    }
+
+    fn open_with(
+        limit: usize,
+        requests_end: fn(OwnedFd) -> WriteEnd,
+    ) -> io::Result<(Self, OwnedFd)> {
         let requests = Pipe::open()?.grown();
         let replies = Pipe::open()?.grown();
         pipe::set_nonblocking(requests.writer.as_fd())?;
         pipe::set_nonblocking(replies.reader.as_fd())?;
         let link = Self {
-            requests: File::from(requests.writer),
+            requests: requests_end(requests.writer),
             replies: File::from(replies.reader),
             decoder: Decoder::new(limit),
             packets: Packets::Never,
@@ -141,12 +149,12 @@ impl Link {
             return false;
         }
         let Ok(mut packet) = Outgoing::frame(header, body) else { return false };
-        packet.send(&self.requests).is_ok() && packet.is_sent()
+        packet.send(self.requests.file()).is_ok() && packet.is_sent()
     }
 
     fn set_packets(&mut self, wanted: Packets) -> bool {
         if self.packets != Packets::Never && self.packets != wanted {
-            match pipe::set_packets(self.requests.as_fd(), wanted == Packets::On) {
+            match pipe::set_packets(self.requests.file().as_fd(), wanted == Packets::On) {
                 Ok(()) => self.packets = wanted,
                 Err(_) => self.packets = Packets::Never,
             }
@@ -196,7 +204,9 @@ impl Link {
                 }
                 return Ok(Event::Frame(frame));
             }
-            outgoing.send(&self.requests).map_err(|error| format!("no request fits: {error}"))?;
+            outgoing
+                .send(self.requests.file())
+                .map_err(|error| format!("no request fits: {error}"))?;
             if wait.may_spin && outgoing.is_sent() {
                 match self.search()? {
                     Read::Some => continue,
@@ -210,7 +220,7 @@ impl Link {
                 if outgoing.is_sent() {
                     Watch::never()
                 } else {
-                    Watch::writable(self.requests.as_fd())
+                    Watch::writable(self.requests.file().as_fd())
                 },
                 wait.bell.map_or_else(Watch::never, Watch::readable),
             ];

@@ -1,10 +1,11 @@
-//! Write ends of lifelines: closed in a child that the host forks, so that workers end with the process
-//! whose they are and not with the last of its children.
+//! Write ends of pipes whose closing ends a worker, its lifeline or, for a command, its requests: closed in a
+//! child that the host forks, so that workers end with the process whose they are and not with the last of its
+//! children.
 //!
 //! # State
 //! | what | meaning |
 //! |---|---|
-//! | `TABLE[i]` | a descriptor that is open and a write end, or 0: free |
+//! | `TABLE[i]` | a descriptor that is open and such a write end, or 0: free |
 //! | `USED` | no entry from here on was ever taken |
 //!
 //! # Invariants
@@ -14,7 +15,7 @@
 //! # Transitions
 //! | name | change | by | when |
 //! |---|---|---|---|
-//! | W1 | 0 → descriptor | who opens a lifeline | it is open |
+//! | W1 | 0 → descriptor | who opens the pipe | it is open |
 //! | W2 | descriptor → 0 | who took the place | before it closes it |
 //! | W3 | all → 0 | the fork handler, in the child | before `fork` returns there |
 //!
@@ -28,12 +29,13 @@
 //! # Not covered
 //! A fork on another thread between the opening of the pipe and W1, a few microseconds at each start of a
 //! worker; more than `PLACES` workers at once; `vfork` without `exec`, and raw `clone`, which call no handlers.
-//! There a worker that is busy when its parent is killed goes on until the child has ended, too.
+//! There a worker whose parent is killed, and which is busy or a command, goes on until the child has ended, too.
 
 #![expect(unsafe_code, reason = "it calls the C library")]
 
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 
 use super::pipe::Pipe;
 use crate::sync::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
@@ -45,28 +47,42 @@ const FREE: RawFd = 0;
 static TABLE: [AtomicI32; PLACES] = [const { AtomicI32::new(FREE) }; PLACES];
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// The parent's end of a worker's lifeline. The kernel kills the worker when it is closed.
+/// A write end of the parent's.
 #[derive(Debug)]
-pub(crate) struct Lifeline {
+pub(crate) struct WriteEnd {
     place: Option<usize>,
     // Closed after `drop` has freed the place.
-    _writer: OwnedFd,
+    file: File,
 }
 
-impl Lifeline {
-    /// Opens one, with the worker's end.
-    pub(crate) fn open() -> io::Result<(Self, OwnedFd)> {
+impl WriteEnd {
+    /// One on which no life depends.
+    pub(crate) fn new(writer: OwnedFd) -> Self {
+        Self { place: None, file: File::from(writer) }
+    }
+
+    /// One whose closing ends a worker.
+    pub(crate) fn vital(writer: OwnedFd) -> Self {
         register();
-        let Pipe { reader, writer } = Pipe::open()?;
-        Ok((Self { place: take_place(writer.as_fd().as_raw_fd()), _writer: writer }, reader))
+        Self { place: take_place(writer.as_raw_fd()), file: File::from(writer) }
+    }
+
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 }
 
-impl Drop for Lifeline {
+/// Opens a lifeline: when the parent's end, the first, is closed, the kernel kills who has the other.
+pub(crate) fn open() -> io::Result<(WriteEnd, OwnedFd)> {
+    let Pipe { reader, writer } = Pipe::open()?;
+    Ok((WriteEnd::vital(writer), reader))
+}
+
+impl Drop for WriteEnd {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             // In a child the place is free already, or another's.
-            let descriptor = self._writer.as_raw_fd();
+            let descriptor = self.file.as_raw_fd();
             // ORDERING: Relaxed, W2: nothing is read by it.
             let _ = TABLE[place].compare_exchange(
                 descriptor,
