@@ -69,14 +69,19 @@ impl Proxy {
     ///
     /// See [`LaunchError`]. No process is left behind.
     pub fn launch(launch: &Launch) -> Result<Self, LaunchError> {
+        Self::launch_for(launch, Terms::FOR_EVER)
+    }
+
+    /// The same for a task: if that is cancelled meanwhile, so is the start. The task's time does not run yet.
+    pub(crate) fn launch_for(launch: &Launch, terms: Terms<'_>) -> Result<Self, LaunchError> {
         if let Some(foreign) = &launch.foreign {
             let mut proxy = Self::start_foreign(launch, foreign).map_err(LaunchError::Spawn)?;
-            proxy.greet_foreign(launch, foreign)?;
+            proxy.greet_foreign(launch, foreign, terms)?;
             return Ok(proxy);
         }
         Self::precheck()?;
         let mut proxy = Self::start(launch).map_err(LaunchError::Spawn)?;
-        proxy.greet(launch)?;
+        proxy.greet(launch, terms)?;
         if let Some(most) = launch.max_rss_bytes {
             let memory = Memory::of(proxy.pid()).map_err(LaunchError::Proc)?;
             proxy.memory = Some((memory, most));
@@ -137,7 +142,7 @@ impl Proxy {
         let deadline = after(self.grace);
         let farewell = Outgoing::frame(Header::new(Kind::Close), &[])
             .map_err(|what| self.expel(what))
-            .and_then(|mut close| self.converse(&mut close, Some(deadline)))
+            .and_then(|mut close| self.converse(&mut close, Some(deadline), Terms::FOR_EVER))
             .map_err(CloseError::Lost)?;
         let finished = match farewell {
             None => Ok(()),
@@ -194,10 +199,10 @@ impl Proxy {
     }
 
     /// HELLO, INIT, READY.
-    fn greet(&mut self, launch: &Launch) -> Result<(), LaunchError> {
-        let frame = self
-            .await_greeting(&mut Outgoing::nothing(), Some(launch.handshake_timeout))
-            .map_err(tell_late)?;
+    fn greet(&mut self, launch: &Launch, terms: Terms<'_>) -> Result<(), LaunchError> {
+        let timeout = Some(launch.handshake_timeout);
+        let frame =
+            self.await_greeting(&mut Outgoing::nothing(), timeout, terms).map_err(tell_late)?;
         let hello = self.read_hello(&frame)?;
         let build = object::identity();
         if hello.version != PROTOCOL_VERSION || hello.build != build || build.is_empty() {
@@ -222,7 +227,7 @@ impl Proxy {
             Some(_) => launch.initializer_timeout,
             None => Some(launch.handshake_timeout),
         };
-        let frame = self.await_greeting(&mut outgoing, timeout)?;
+        let frame = self.await_greeting(&mut outgoing, timeout, terms)?;
         self.is_ready(&frame)
     }
 
@@ -243,8 +248,9 @@ impl Proxy {
         &mut self,
         outgoing: &mut Outgoing<'_>,
         timeout: Option<Duration>,
+        terms: Terms<'_>,
     ) -> Result<Frame, LaunchError> {
-        match self.converse(outgoing, timeout.map(after)) {
+        match self.converse(outgoing, timeout.map(after), terms) {
             Ok(Some(frame)) => Ok(frame),
             Ok(None) => {
                 let timeout = timeout.unwrap_or_default();
@@ -259,10 +265,19 @@ impl Proxy {
         &mut self,
         outgoing: &mut Outgoing<'_>,
         deadline: Option<Instant>,
+        terms: Terms<'_>,
     ) -> Result<Option<Frame>, WorkerLost> {
-        match self.link.exchange(outgoing, self.child.exit_fd(), Wait::until(deadline)) {
-            Ok(Event::TimedOut) => Ok(None),
-            event => self.heard(event).map(Some),
+        loop {
+            let bell = terms.bell.map(|bell| bell.as_fd());
+            let wait = Wait { bell, ..Wait::until(deadline) };
+            match self.link.exchange(outgoing, self.child.exit_fd(), wait) {
+                Ok(Event::TimedOut) => return Ok(None),
+                Ok(Event::Rung) if terms.is_cancelled() => {
+                    return Err(self.give_up(LostCause::Cancelled));
+                }
+                Ok(Event::Rung) => {}
+                event => return self.heard(event).map(Some),
+            }
         }
     }
 

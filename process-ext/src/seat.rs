@@ -10,11 +10,11 @@ use asyncpal_std::kind::{OpenError, OpenFailure};
 use asyncpal_std::{BrokenCause, TaskError};
 
 use crate::bell::Bell;
-use crate::error::{CallError, CloseError, DecodeError, LaunchError};
+use crate::error::{CallError, CloseError, DecodeError, LaunchError, LostCause, WorkerLost};
 use crate::parker::ProcessParker;
 use crate::proxy::{Caller, Launch, Proxy, Reply, Terms};
 use crate::remote::FunctionId;
-use crate::starts::{FailedStart, Starts};
+use crate::starts::Starts;
 use crate::sync::{AtomicU32, Ordering};
 use crate::wire::frame::{Header, Kind};
 
@@ -168,7 +168,7 @@ impl ProcessSeat {
     }
 
     /// Runs a call. A child that turns out to have died before it read the call is replaced, once:
-    /// the call was not started, and has all its time before it.
+    /// the call was not started, and has all its time before it. Unless it was cancelled, if a cancel kills.
     fn exchange(
         &mut self,
         outbound: &Outbound,
@@ -182,19 +182,24 @@ impl ProcessSeat {
             caller: &this,
         };
         let mut reply = self.proxy.ask(task_id, *request, body, terms);
-        if let Err(CallError::NotStarted(_)) = reply {
+        if let Err(CallError::NotStarted(lost)) = reply {
             // What was sent behind it has not started either.
             terms.caller.give_back(usize::MAX);
-            match self.starts.start(&self.launch) {
-                Ok(proxy) => {
-                    self.proxy = proxy;
-                    reply = self.proxy.ask(task_id, *request, body, terms);
-                }
-                Err(FailedStart { error, breaks }) => {
-                    self.breaks = breaks;
-                    return Err(TaskError::Failed(error.into()));
+            let cancelled = || WorkerLost::new(lost.pid(), lost.name(), LostCause::Cancelled);
+            if terms.is_cancelled() {
+                return Err(TaskError::Failed(cancelled().into()));
+            }
+            match self.starts.replace(&self.launch, terms) {
+                Ok(proxy) => self.proxy = proxy,
+                Err(mut failed) => {
+                    self.breaks = failed.breaks.take();
+                    return Err(failed.into());
                 }
             }
+            if terms.is_cancelled() {
+                return Err(TaskError::Failed(cancelled().into()));
+            }
+            reply = self.proxy.ask(task_id, *request, body, terms);
         }
         match reply {
             Ok(Reply::Result(bytes)) => Ok(bytes),

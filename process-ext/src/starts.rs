@@ -9,10 +9,11 @@
 
 use core::num::NonZeroU32;
 
+use asyncpal_std::TaskError;
 use asyncpal_std::kind::{CrashLoop, OpenError, OpenFailure};
 
-use crate::error::LaunchError;
-use crate::proxy::{Launch, Proxy};
+use crate::error::{HandshakeError, LaunchError, LostCause, WorkerLost};
+use crate::proxy::{Launch, Proxy, Terms};
 use crate::supervisor::breaker::{Breaker, Start, Verdict};
 
 /// Starts the children of one pool.
@@ -37,9 +38,18 @@ impl Starts {
 
     /// Starts a child, and waits until it is ready.
     pub(crate) fn start(&self, launch: &Launch) -> Result<Proxy, FailedStart> {
-        let started = Proxy::launch(launch);
+        self.observe(Proxy::launch(launch))
+    }
+
+    /// Starts one in the place of a child that has not read its call, unless the call is cancelled meanwhile.
+    pub(crate) fn replace(&self, launch: &Launch, terms: Terms<'_>) -> Result<Proxy, FailedStart> {
+        self.observe(Proxy::launch_for(launch, terms))
+    }
+
+    fn observe(&self, started: Result<Proxy, LaunchError>) -> Result<Proxy, FailedStart> {
         let verdict = match &started {
             Ok(_) => self.breaker.observe(Start::Ready),
+            Err(error) if given_up(error).is_some() => Verdict::GoOn,
             Err(LaunchError::Handshake(_)) => self.breaker.observe(Start::Died),
             Err(_) => Verdict::GoOn,
         };
@@ -54,6 +64,26 @@ impl Starts {
             };
             FailedStart { error, breaks }
         })
+    }
+}
+
+/// The child that was killed while it started, since its call was cancelled.
+fn given_up(error: &LaunchError) -> Option<&WorkerLost> {
+    match error {
+        LaunchError::Handshake(HandshakeError::Lost(lost)) => {
+            (*lost.cause() == LostCause::Cancelled).then_some(lost)
+        }
+        _ => None,
+    }
+}
+
+impl From<FailedStart> for TaskError {
+    /// What it means for the task that it was for.
+    fn from(FailedStart { error, .. }: FailedStart) -> Self {
+        match given_up(&error) {
+            Some(lost) => Self::Failed(lost.clone().into()),
+            None => Self::Failed(error.into()),
+        }
     }
 }
 

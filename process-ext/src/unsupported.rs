@@ -26,6 +26,12 @@ pub(crate) struct Terms<'t> {
     pub(crate) caller: &'t dyn Caller,
 }
 
+impl Terms<'_> {
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.bell.is_some() && self.caller.is_cancelled()
+    }
+}
+
 /// A worker that cannot exist here.
 #[derive(Debug)]
 pub enum Proxy {}
@@ -49,6 +55,10 @@ impl Proxy {
     ///
     /// Always [`LaunchError::Unsupported`].
     pub fn launch(_launch: &Launch) -> Result<Self, LaunchError> {
+        Err(LaunchError::Unsupported)
+    }
+
+    pub(crate) fn launch_for(_launch: &Launch, _terms: Terms<'_>) -> Result<Self, LaunchError> {
         Err(LaunchError::Unsupported)
     }
 

@@ -1,11 +1,14 @@
 //! Cancels of tasks that run.
 
+use core::time::Duration;
+use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use asyncpal::Handle;
 use asyncpal::process::{LostCause, ProcessPool};
 
-use crate::{cause, eventually, lost, options, own_pid, spin, trials};
+use crate::{cause, eventually, kill, lost, options, own_pid, spin, trials};
 
 trials! {
     a_cancel_kills_the_running_task_and_frees_its_slot
@@ -13,6 +16,7 @@ trials! {
     a_cancelled_task_runs_on_unless_the_pool_kills
     a_cancel_of_a_task_that_is_over_harms_nobody
     a_handle_that_is_dropped_can_kill
+    a_cancel_is_heard_while_another_worker_is_started_for_the_task
     a_thread_s_cancel_rings_and_nobody_is_killed
     a_shutdown_with_a_limit_does_not_kill
 }
@@ -96,6 +100,68 @@ fn a_handle_that_is_dropped_can_kill() {
 
     // The one slot is free.
     assert!(pool.run(own_pid).is_ok());
+}
+
+/// Initializers of this program's workers wait before it while it is closed: a file that is there. Another one says
+/// that somebody waits.
+struct Gate([PathBuf; 2]);
+
+impl Gate {
+    fn of(program: u32) -> Self {
+        let file = |what| std::env::temp_dir().join(format!("asyncpal-gate-{program}-{what}"));
+        Self([file("closed"), file("reached")])
+    }
+
+    fn close(&self) -> Closed<'_> {
+        let [closed, reached] = &self.0;
+        let _ = fs::remove_file(reached);
+        fs::write(closed, "").expect("writable");
+        Closed(self)
+    }
+
+    fn pass() {
+        let Self([closed, reached]) = Self::of(std::os::unix::process::parent_id());
+        while closed.exists() {
+            fs::write(&reached, "").expect("writable");
+            std::thread::sleep(crate::millis(1));
+        }
+    }
+}
+
+/// Opened when this is dropped.
+struct Closed<'g>(&'g Gate);
+
+impl Drop for Closed<'_> {
+    fn drop(&mut self) {
+        for file in &self.0.0 {
+            let _ = fs::remove_file(file);
+        }
+    }
+}
+
+/// The worker had died before it read the task. That waited for another's initializer, deaf, and then ran.
+fn a_cancel_is_heard_while_another_worker_is_started_for_the_task() {
+    let options = options().kill_on_cancel(true);
+    let pool = options.pool().max_workers(1).initializer(Gate::pass).build().expect("valid");
+    let gate = Gate::of(own_pid());
+    for _ in 0..200 {
+        let worker = pool.run(own_pid).expect("no panic");
+        let closed = gate.close();
+        kill(worker);
+        let mut handle = pool.submit(own_pid).expect("open");
+        eventually(|| gate.0[1].exists() || handle.is_done());
+
+        // Else the worker's end was noticed before the task came, or the task had been read.
+        if handle.is_running() {
+            assert!(!handle.cancel(), "it was given to the dead worker");
+            let error = handle.collect_timeout(Duration::from_secs(20)).expect_err("cancelled");
+            assert_eq!(cause(&error), &LostCause::Cancelled);
+            drop(closed);
+            assert!(pool.run(own_pid).is_ok());
+            return;
+        }
+    }
+    panic!("no task was given to a dead worker");
 }
 
 fn a_thread_s_cancel_rings_and_nobody_is_killed() {

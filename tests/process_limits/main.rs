@@ -85,6 +85,12 @@ fn own_pid() -> u32 {
     process::id()
 }
 
+fn kill(pid: u32) {
+    let pid = pid.try_into().expect("a process");
+    // SAFETY: kill touches no memory.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
+}
+
 /// A task that computes without end, and never looks at anything.
 fn spin() -> u32 {
     let mut rounds = 0_u32;

@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 
 use super::link::{Link, Outgoing};
-use super::{Launch, Proxy, lost_early};
+use super::{Launch, Proxy, Terms, lost_early};
 use crate::error::{HandshakeError, LaunchError};
 use crate::launch::Foreign;
 use crate::sys::command;
@@ -26,8 +26,9 @@ impl Proxy {
         &mut self,
         launch: &Launch,
         foreign: &Foreign,
+        terms: Terms<'_>,
     ) -> Result<(), LaunchError> {
-        let frame = self.await_word(&mut Outgoing::nothing(), launch.handshake_timeout)?;
+        let frame = self.await_word(&mut Outgoing::nothing(), launch.handshake_timeout, terms)?;
         let hello = self.read_hello(&frame)?;
         if hello.version != PROTOCOL_VERSION {
             return Err(LaunchError::WrongVersion { found: hello.version, own: PROTOCOL_VERSION });
@@ -42,7 +43,7 @@ impl Proxy {
         let body = start.encode();
         let mut outgoing = Outgoing::frame(Header::new(Kind::Start), &body)
             .map_err(|what| lost_early(self.expel(what)))?;
-        let frame = self.await_word(&mut outgoing, launch.handshake_timeout)?;
+        let frame = self.await_word(&mut outgoing, launch.handshake_timeout, terms)?;
         self.is_ready(&frame)
     }
 
@@ -60,8 +61,9 @@ impl Proxy {
         &mut self,
         outgoing: &mut Outgoing<'_>,
         timeout: Duration,
+        terms: Terms<'_>,
     ) -> Result<Frame, LaunchError> {
-        let greeting = self.await_greeting(outgoing, Some(timeout));
+        let greeting = self.await_greeting(outgoing, Some(timeout), terms);
         if let Err(LaunchError::Handshake(HandshakeError::TimedOut(_))) = greeting {
             if let Some(words) = self.link.first_words() {
                 let what = format!("within {timeout:?} it said no more than {words}");

@@ -7,7 +7,7 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::thread;
 
-use super::{Flight, Launch, Link, Proxy, Reply, RunTime};
+use super::{Flight, Launch, Link, Proxy, Reply, RunTime, Terms};
 use crate::error::CallError;
 use crate::remote::FunctionId;
 use crate::sys::child::Child;
@@ -151,7 +151,7 @@ fn listen(mut proxy: Proxy, has_initializer: bool, calls: u8) -> usize {
     let mut launch = Launch::new("hostile");
     launch.initializer = has_initializer.then_some(function);
 
-    if let Err(error) = proxy.greet(&launch) {
+    if let Err(error) = proxy.greet(&launch, Terms::FOR_EVER) {
         assert!(!error.to_string().is_empty());
         return 0;
     }

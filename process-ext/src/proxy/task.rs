@@ -53,7 +53,16 @@ pub(crate) struct Terms<'t> {
 
 impl Terms<'_> {
     /// For ever, for nobody in particular.
-    const FOR_EVER: Self = Self { limit: None, bell: None, caller: &() };
+    pub(super) const FOR_EVER: Self = Self { limit: None, bell: None, caller: &() };
+
+    /// Whether the caller has cancelled, and has a bell to say so.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.bell.is_some_and(|bell| {
+            // Silenced first: a cancel that comes after the look rings again.
+            bell.silence();
+            self.caller.is_cancelled()
+        })
+    }
 }
 
 impl Proxy {
@@ -179,10 +188,8 @@ impl Proxy {
             };
             let event = self.link.exchange(outgoing, self.child.exit_fd(), wait);
             match (event, terms) {
-                (Ok(Event::Rung), Terms { bell: Some(bell), caller, .. }) => {
-                    // Silenced first: a cancel that comes after the look rings again.
-                    bell.silence();
-                    if caller.is_cancelled() {
+                (Ok(Event::Rung), Terms { caller, .. }) => {
+                    if terms.is_cancelled() {
                         return self.last_word(outgoing, caller, LostCause::Cancelled);
                     }
                 }
@@ -239,7 +246,7 @@ impl Proxy {
     }
 
     /// SIGTERM, a grace period, SIGKILL, for the worker and what it has started.
-    fn give_up(&mut self, cause: LostCause) -> WorkerLost {
+    pub(super) fn give_up(&mut self, cause: LostCause) -> WorkerLost {
         if !self.kill_grace.is_zero() && self.child.terminate() {
             self.child.ends_by(after(self.kill_grace));
         }
