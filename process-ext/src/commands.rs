@@ -95,6 +95,10 @@ impl Kind for Commands {
         seat.lend(parker)
     }
 
+    fn replaced_seats(&self) -> usize {
+        self.starts.replaced()
+    }
+
     fn close(&self, seat: ProcessSeat) -> Result<(), BrokenCause> {
         seat.close()
     }

@@ -116,6 +116,10 @@ impl Kind for Processes {
         seat.recall()
     }
 
+    fn replaced_seats(&self) -> usize {
+        self.starts.replaced()
+    }
+
     fn close(&self, seat: ProcessSeat) -> Result<(), BrokenCause> {
         seat.close()
     }

@@ -15,11 +15,14 @@ use asyncpal_std::kind::{CrashLoop, OpenError, OpenFailure};
 use crate::error::{HandshakeError, LaunchError, LostCause, WorkerLost};
 use crate::proxy::{Launch, Proxy, Terms};
 use crate::supervisor::breaker::{Breaker, Start, Verdict};
+use crate::sync::{AtomicUsize, Ordering};
 
 /// Starts the children of one pool.
 #[derive(Debug)]
 pub(crate) struct Starts {
     breaker: Breaker,
+    /// Children that were lost before they read a call, and for which another one was started there and then.
+    replaced: AtomicUsize,
 }
 
 /// A start that failed.
@@ -33,7 +36,13 @@ pub(crate) struct FailedStart {
 impl Starts {
     /// So many in a row that fail break the pool; `None`: no number does.
     pub(crate) fn new(most: Option<NonZeroU32>) -> Self {
-        Self { breaker: Breaker::new(most) }
+        Self { breaker: Breaker::new(most), replaced: AtomicUsize::new(0) }
+    }
+
+    /// How many children were started in the place of others within a task.
+    pub(crate) fn replaced(&self) -> usize {
+        // ORDERING: Relaxed: a snapshot.
+        self.replaced.load(Ordering::Relaxed)
     }
 
     /// Starts a child, and waits until it is ready.
@@ -43,7 +52,10 @@ impl Starts {
 
     /// Starts one in the place of a child that has not read its call, unless the call is cancelled meanwhile.
     pub(crate) fn replace(&self, launch: &Launch, terms: Terms<'_>) -> Result<Proxy, FailedStart> {
-        self.observe(Proxy::launch_for(launch, terms))
+        let proxy = self.observe(Proxy::launch_for(launch, terms))?;
+        // ORDERING: Relaxed: a number.
+        self.replaced.fetch_add(1, Ordering::Relaxed);
+        Ok(proxy)
     }
 
     fn observe(&self, started: Result<Proxy, LaunchError>) -> Result<Proxy, FailedStart> {

@@ -135,6 +135,12 @@ pub trait Kind: Send + Sync + Sized + 'static {
         0
     }
 
+    /// How often so far a seat lost what it is made of, and got it anew within the same task. The pool's
+    /// [`Stats`](crate::Stats) count each as a worker lost and one spawned.
+    fn replaced_seats(&self) -> usize {
+        0
+    }
+
     /// Ends a worker, on its own thread.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ crate::trials! {
     workers_are_recycled_after_their_share_of_tasks
     a_process_pool_counts_and_tells_like_any_other
     a_worker_that_is_lost_in_a_task_is_counted_and_told_as_lost
+    every_process_that_served_counts_as_spawned_and_as_gone
 }
 
 fn idle_processes_leave_down_to_none() {
@@ -133,7 +134,6 @@ fn a_process_pool_counts_and_tells_like_any_other() {
     assert!(told.into_iter().eq([(Some("nap".into()), false), (None, true)]));
 }
 
-/// It counted as recycled, as if it had run all the tasks that it may, and the event said so.
 fn a_worker_that_is_lost_in_a_task_is_counted_and_told_as_lost() {
     let (tell, told) = mpsc::channel();
     let builder = ProcessPool::builder().max_workers(1).max_tasks_per_worker(2);
@@ -163,4 +163,23 @@ fn a_worker_that_is_lost_in_a_task_is_counted_and_told_as_lost() {
     assert_eq!(whys[..3], [Departure::SeatLost; 3]);
     assert_eq!(whys[3..], [Departure::Recycled]);
     assert!(texts[0].ends_with("the worker leaves: it was lost"), "{}", texts[0]);
+}
+
+fn every_process_that_served_counts_as_spawned_and_as_gone() {
+    let pool = pool(1);
+    let mut served = std::collections::BTreeSet::new();
+    for _ in 0..30 {
+        // It may have read the task before it died.
+        let Ok(worker) = pool.submit(own_pid).expect("open").collect() else { continue };
+        if served.insert(worker) {
+            kill(worker);
+        }
+    }
+
+    pool.join();
+
+    let stats = pool.stats();
+    assert_eq!(stats.spawned, served.len(), "{stats:?}");
+    let gone = stats.retired + stats.recycled + stats.dismissed + stats.lost_workers;
+    assert_eq!(stats.spawned, gone, "{stats:?}");
 }

@@ -46,7 +46,8 @@ pub struct Stats {
     pub idle_workers: usize,
     /// The most workers there ever were at once.
     pub most_workers: usize,
-    /// Workers that were spawned.
+    /// Workers that were spawned, and processes that a worker has started in the place of one that it lost before that
+    /// had read its task.
     pub spawned: usize,
     /// Workers that could not be spawned.
     pub spawn_failures: usize,
@@ -57,7 +58,8 @@ pub struct Stats {
     pub recycled: usize,
     /// Workers that left because of a join, the end or the breaking of the pool.
     pub dismissed: usize,
-    /// Workers that lost their process, in a task or while it was idle, or whose initializer failed.
+    /// Workers that lost their process, in a task or while it was idle, or whose initializer failed; and lost processes
+    /// in whose place the worker has started another.
     pub lost_workers: usize,
     /// How often a worker went to sleep.
     pub sleeps: usize,
@@ -71,7 +73,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    pub(super) fn new(totals: &Totals, observer: &Observer) -> Self {
+    pub(super) fn new(totals: &Totals, replaced: usize, observer: &Observer) -> Self {
         // ORDERING: Relaxed throughout this function: a snapshot.
         let [panicked, failed, inlined] = [&observer.panicked, &observer.failed, &observer.inlined]
             .map(|count| count.load(Ordering::Relaxed));
@@ -97,12 +99,14 @@ impl Stats {
             workers: counts.workers,
             idle_workers: counts.idle,
             most_workers: totals.most_workers,
-            spawned: totals.spawned,
+            spawned: totals.spawned + replaced,
             spawn_failures: totals.spawn_failures,
             retired: totals.left(Departure::Idle),
             recycled: totals.left(Departure::Recycled),
             dismissed: totals.left(Departure::Dismissed),
-            lost_workers: totals.left(Departure::SeatLost) + totals.left(Departure::NotOpened),
+            lost_workers: totals.left(Departure::SeatLost)
+                + totals.left(Departure::NotOpened)
+                + replaced,
             sleeps: totals.sleeps,
             wake_ups: totals.wake_ups,
             waiting_times: times(|times| &times.waiting),
@@ -131,7 +135,7 @@ impl<K: Kind> Pool<K> {
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```
     pub fn stats(&self) -> Stats {
-        Stats::new(&self.totals(), self.observer())
+        Stats::new(&self.totals(), self.replaced_seats(), self.observer())
     }
 }
 

@@ -216,6 +216,10 @@ impl<K: Kind> Pool<K> {
         self.inner.executor.engine().totals()
     }
 
+    pub(crate) fn replaced_seats(&self) -> usize {
+        self.inner.staff().kind.replaced_seats()
+    }
+
     pub(crate) fn observer(&self) -> &Observer {
         &self.inner.staff().terms.observer
     }
