@@ -27,6 +27,15 @@ impl Bell {
         Ok(bell)
     }
 
+    /// A bell that somebody else rings.
+    pub(crate) fn still() -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self(EventFd::new()?)))
+    }
+
+    pub(crate) fn sound(&self) {
+        self.0.raise();
+    }
+
     pub(crate) fn silence(&self) {
         self.0.clear();
     }
@@ -34,7 +43,7 @@ impl Bell {
 
 impl CancelBell for Bell {
     fn ring(&self) {
-        self.0.raise();
+        self.sound();
     }
 }
 

@@ -99,6 +99,10 @@ impl Kind for Commands {
         self.starts.replaced()
     }
 
+    fn closed(&self) {
+        self.starts.close();
+    }
+
     fn close(&self, seat: ProcessSeat) -> Result<(), BrokenCause> {
         seat.close()
     }

@@ -101,7 +101,8 @@ impl ProcessOptions {
     }
 
     /// How long a worker that is told to end may take, finalizer included; then it gets SIGTERM, and as much time
-    /// again before SIGKILL. Default: 5 seconds.
+    /// again before SIGKILL. So long, too, may a worker that starts while its pool ends take to be ready; then it is
+    /// killed. Default: 5 seconds.
     pub fn close_grace(mut self, grace: Duration) -> Self {
         self.patience.close_grace = grace;
         self
@@ -116,8 +117,7 @@ impl ProcessOptions {
     }
 
     /// How long the [initializer](Builder::initializer) may take; then its worker is killed, as one that is not ready in
-    /// the [`handshake_timeout`](Self::handshake_timeout). Default: for ever, and so long does the end of the pool wait
-    /// for it, too.
+    /// the [`handshake_timeout`](Self::handshake_timeout). Default: for ever.
     pub fn initializer_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.initializer_timeout = timeout.into();
         self

@@ -120,6 +120,10 @@ impl Kind for Processes {
         self.starts.replaced()
     }
 
+    fn closed(&self) {
+        self.starts.close();
+    }
+
     fn close(&self, seat: ProcessSeat) -> Result<(), BrokenCause> {
         seat.close()
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod foreign;
+mod greeting;
 #[cfg(any(test, fuzzing))]
 pub mod hostile;
 mod link;
@@ -13,24 +14,25 @@ mod task;
 
 use core::time::Duration;
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
 use std::time::Instant;
 
+use crate::bell::Bell;
 use crate::error::{
     CloseError, HandshakeError, LaunchError, LostCause, RemoteError, RemoteErrorKind, WorkerLost,
 };
 use crate::parker::ProcessParker;
-use crate::remote::FunctionId;
 use crate::supervisor::flight::Flight;
 use crate::supervisor::run_time::RunTime;
 use crate::sys::child::{Child, Status, Survives};
 use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
-use crate::sys::{limits, object, worker};
-use crate::wire::exit;
+use crate::sys::{object, worker};
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
-use crate::wire::message::{Failure, Init, PROTOCOL_VERSION};
+use crate::wire::message::Failure;
 use crate::worker_main::init_has_run;
 
+use greeting::Closing;
 use link::{Event, Link, Outgoing, Wait};
 
 pub use crate::launch::{Foreign, Launch, Reply};
@@ -56,6 +58,8 @@ pub struct Proxy {
     flight: Flight,
     run_time: RunTime,
     may_spin: bool,
+    /// While it starts: rings when nobody needs it any more.
+    closing: Closing,
     lost: Option<WorkerLost>,
 }
 
@@ -69,19 +73,36 @@ impl Proxy {
     ///
     /// See [`LaunchError`]. No process is left behind.
     pub fn launch(launch: &Launch) -> Result<Self, LaunchError> {
-        Self::launch_for(launch, Terms::FOR_EVER)
+        Self::start_and_greet(launch, Closing::Unheard, Terms::FOR_EVER)
+    }
+
+    /// The same for a worker that opens; once the bell has rung, it has its grace to become ready.
+    pub(crate) fn open(launch: &Launch, closing: Arc<Bell>) -> Result<Self, LaunchError> {
+        Self::start_and_greet(launch, Closing::Heard(closing), Terms::FOR_EVER)
     }
 
     /// The same for a task: if that is cancelled meanwhile, so is the start. The task's time does not run yet.
     pub(crate) fn launch_for(launch: &Launch, terms: Terms<'_>) -> Result<Self, LaunchError> {
+        Self::start_and_greet(launch, Closing::Unheard, terms)
+    }
+
+    fn start_and_greet(
+        launch: &Launch,
+        closing: Closing,
+        terms: Terms<'_>,
+    ) -> Result<Self, LaunchError> {
+        let mut proxy;
         if let Some(foreign) = &launch.foreign {
-            let mut proxy = Self::start_foreign(launch, foreign).map_err(LaunchError::Spawn)?;
+            proxy = Self::start_foreign(launch, foreign).map_err(LaunchError::Spawn)?;
+            proxy.closing = closing;
             proxy.greet_foreign(launch, foreign, terms)?;
-            return Ok(proxy);
+        } else {
+            Self::precheck()?;
+            proxy = Self::start(launch).map_err(LaunchError::Spawn)?;
+            proxy.closing = closing;
+            proxy.greet(launch, terms)?;
         }
-        Self::precheck()?;
-        let mut proxy = Self::start(launch).map_err(LaunchError::Spawn)?;
-        proxy.greet(launch, terms)?;
+        proxy.closing = Closing::Unheard;
         if let Some(most) = launch.max_rss_bytes {
             let memory = Memory::of(proxy.pid()).map_err(LaunchError::Proc)?;
             proxy.memory = Some((memory, most));
@@ -194,69 +215,8 @@ impl Proxy {
             flight: Flight::default(),
             run_time: RunTime::default(),
             may_spin: launch.spin,
+            closing: Closing::Unheard,
             lost: None,
-        }
-    }
-
-    /// HELLO, INIT, READY.
-    fn greet(&mut self, launch: &Launch, terms: Terms<'_>) -> Result<(), LaunchError> {
-        let timeout = Some(launch.handshake_timeout);
-        let frame =
-            self.await_greeting(&mut Outgoing::nothing(), timeout, terms).map_err(tell_late)?;
-        let hello = self.read_hello(&frame)?;
-        let build = object::identity();
-        if hello.version != PROTOCOL_VERSION || hello.build != build || build.is_empty() {
-            let found = format!("protocol {}, build {}", hello.version, hello.build.escape_ascii());
-            return Err(LaunchError::WrongBuild { found });
-        }
-
-        limits::impose(self.pid(), &launch.limits)
-            .map_err(|(what, error)| LaunchError::Limit { what, error })?;
-        let init = Init {
-            build: build.to_vec(),
-            name: launch.name.clone(),
-            max_frame_bytes: self.max_frame_bytes as u64,
-            initializer: launch.initializer.map(FunctionId::offset),
-            finalizer: launch.finalizer.map(FunctionId::offset),
-        };
-        let body = init.encode();
-        let header = Header { aux: self.may_spin.into(), ..Header::new(Kind::Init) };
-        let mut outgoing =
-            Outgoing::frame(header, &body).map_err(|what| lost_early(self.expel(what)))?;
-        let timeout = match launch.initializer {
-            Some(_) => launch.initializer_timeout,
-            None => Some(launch.handshake_timeout),
-        };
-        let frame = self.await_greeting(&mut outgoing, timeout, terms)?;
-        self.is_ready(&frame)
-    }
-
-    fn is_ready(&mut self, frame: &Frame) -> Result<(), LaunchError> {
-        match frame.header.kind {
-            Kind::Ready => Ok(()),
-            Kind::InitErr => {
-                let error = self.remote_error(frame).map_err(lost_early)?;
-                // It is on its way out; let it flush what the initializer printed.
-                self.child.reap_by(after(ENDING_WITHIN));
-                Err(LaunchError::Initializer(error))
-            }
-            _ => Err(lost_early(self.expel_for(frame))),
-        }
-    }
-
-    fn await_greeting(
-        &mut self,
-        outgoing: &mut Outgoing<'_>,
-        timeout: Option<Duration>,
-        terms: Terms<'_>,
-    ) -> Result<Frame, LaunchError> {
-        match self.converse(outgoing, timeout.map(after), terms) {
-            Ok(Some(frame)) => Ok(frame),
-            Ok(None) => {
-                let timeout = timeout.unwrap_or_default();
-                Err(LaunchError::Handshake(HandshakeError::TimedOut(timeout)))
-            }
-            Err(lost) => Err(lost_early(lost)),
         }
     }
 
@@ -264,14 +224,23 @@ impl Proxy {
     fn converse(
         &mut self,
         outgoing: &mut Outgoing<'_>,
-        deadline: Option<Instant>,
+        mut deadline: Option<Instant>,
         terms: Terms<'_>,
     ) -> Result<Option<Frame>, WorkerLost> {
         loop {
-            let bell = terms.bell.map(|bell| bell.as_fd());
-            let wait = Wait { bell, ..Wait::until(deadline) };
+            let bell = match &self.closing {
+                Closing::Heard(bell) => Some(&**bell),
+                Closing::Unheard | Closing::Rung => terms.bell,
+            };
+            let wait = Wait { bell: bell.map(|bell| bell.as_fd()), ..Wait::until(deadline) };
             match self.link.exchange(outgoing, self.child.exit_fd(), wait) {
                 Ok(Event::TimedOut) => return Ok(None),
+                Ok(Event::Rung) if matches!(self.closing, Closing::Heard(_)) => {
+                    let end = after(self.grace);
+                    let is_earlier = deadline.is_none_or(|deadline| end < deadline);
+                    self.closing = if is_earlier { Closing::Rung } else { Closing::Unheard };
+                    deadline = if is_earlier { Some(end) } else { deadline };
+                }
                 Ok(Event::Rung) if terms.is_cancelled() => {
                     return Err(self.give_up(LostCause::Cancelled));
                 }
@@ -367,18 +336,6 @@ impl Proxy {
 
 fn lost_early(lost: WorkerLost) -> LaunchError {
     LaunchError::Handshake(HandshakeError::Lost(lost))
-}
-
-/// What a process means that ends with that code before it has said a word.
-fn tell_late(error: LaunchError) -> LaunchError {
-    match error {
-        LaunchError::Handshake(HandshakeError::Lost(lost))
-            if *lost.cause() == LostCause::Exited(exit::LATE) =>
-        {
-            LaunchError::Handshake(HandshakeError::InitLate)
-        }
-        other => other,
-    }
 }
 
 fn cause_of(status: Status) -> LostCause {

@@ -91,7 +91,7 @@ impl ProcessSeat {
         // First of all a bell: without it a cancel would go unheard.
         let bell = launch.kill_on_cancel.then(Bell::hang).transpose();
         let bell = bell.map_err(|error| OpenError::Spawn(LaunchError::Spawn(error).into()))?;
-        let proxy = starts.start(&launch)?;
+        let proxy = starts.open(&launch)?;
         Ok(Self {
             launch,
             starts: Arc::clone(starts),

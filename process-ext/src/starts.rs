@@ -8,10 +8,13 @@
 #![forbid(unsafe_code)]
 
 use core::num::NonZeroU32;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use asyncpal_std::TaskError;
 use asyncpal_std::kind::{CrashLoop, OpenError, OpenFailure};
 
+use crate::bell::Bell;
 use crate::error::{HandshakeError, LaunchError, LostCause, WorkerLost};
 use crate::proxy::{Launch, Proxy, Terms};
 use crate::supervisor::breaker::{Breaker, Start, Verdict};
@@ -23,6 +26,8 @@ pub(crate) struct Starts {
     breaker: Breaker,
     /// Children that were lost before they read a call, and for which another one was started there and then.
     replaced: AtomicUsize,
+    /// Those of workers that open; `None` when the pool is shut down.
+    openings: Mutex<Option<Vec<Weak<Bell>>>>,
 }
 
 /// A start that failed.
@@ -36,7 +41,11 @@ pub(crate) struct FailedStart {
 impl Starts {
     /// So many in a row that fail break the pool; `None`: no number does.
     pub(crate) fn new(most: Option<NonZeroU32>) -> Self {
-        Self { breaker: Breaker::new(most), replaced: AtomicUsize::new(0) }
+        Self {
+            breaker: Breaker::new(most),
+            replaced: AtomicUsize::new(0),
+            openings: Mutex::new(Some(Vec::new())),
+        }
     }
 
     /// How many children were started in the place of others within a task.
@@ -45,9 +54,32 @@ impl Starts {
         self.replaced.load(Ordering::Relaxed)
     }
 
-    /// Starts a child, and waits until it is ready.
-    pub(crate) fn start(&self, launch: &Launch) -> Result<Proxy, FailedStart> {
-        self.observe(Proxy::launch(launch))
+    /// The pool is shut down: no worker that opens is waited for any longer than for one that ends.
+    pub(crate) fn close(&self) {
+        let openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner).take();
+        openings.iter().flatten().filter_map(Weak::upgrade).for_each(|bell| bell.sound());
+    }
+
+    /// A bell that rings when the pool is shut down, or has rung.
+    fn opening(&self) -> io::Result<Arc<Bell>> {
+        let bell = Bell::still()?;
+        match &mut *self.openings.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => bell.sound(),
+            Some(openings) => {
+                openings.retain(|bell| bell.strong_count() > 0);
+                openings.push(Arc::downgrade(&bell));
+            }
+        }
+        Ok(bell)
+    }
+
+    /// Starts the child of a worker that opens, and waits until it is ready, or the pool is shut down and the grace of
+    /// its workers over.
+    pub(crate) fn open(&self, launch: &Launch) -> Result<Proxy, FailedStart> {
+        match self.opening() {
+            Ok(bell) => self.observe(Proxy::open(launch, bell)),
+            Err(error) => Err(FailedStart { error: LaunchError::Spawn(error), breaks: None }),
+        }
     }
 
     /// Starts one in the place of a child that has not read its call, unless the call is cancelled meanwhile.
@@ -62,6 +94,7 @@ impl Starts {
         let verdict = match &started {
             Ok(_) => self.breaker.observe(Start::Ready),
             Err(error) if given_up(error).is_some() => Verdict::GoOn,
+            Err(LaunchError::Handshake(HandshakeError::Dismissed)) => Verdict::GoOn,
             Err(LaunchError::Handshake(_)) => self.breaker.observe(Start::Died),
             Err(_) => Verdict::GoOn,
         };

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use crate::bell::Bell;
 use crate::error::{CallError, CloseError, LaunchError};
@@ -60,6 +61,11 @@ impl Proxy {
 
     pub(crate) fn launch_for(_launch: &Launch, _terms: Terms<'_>) -> Result<Self, LaunchError> {
         Err(LaunchError::Unsupported)
+    }
+
+    /// As [`precheck`](Self::precheck).
+    pub(crate) fn open(launch: &Launch, _: Arc<Bell>) -> Result<Self, LaunchError> {
+        Self::launch(launch)
     }
 
     /// Never called: there is no proxy.

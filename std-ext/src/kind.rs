@@ -141,6 +141,9 @@ pub trait Kind: Send + Sync + Sized + 'static {
         0
     }
 
+    /// The pool is shut down: see [`WorkerKind::closed`]. Workers of it may be opening.
+    fn closed(&self) {}
+
     /// Ends a worker, on its own thread.
     ///
     /// # Errors

@@ -1,7 +1,9 @@
 //! How long a start may take, and how much may be said.
 
+use std::time::Instant;
+
 use asyncpal::process::error::{HandshakeError, LaunchError};
-use asyncpal::process::worker_command;
+use asyncpal::process::{Named, worker_command};
 use asyncpal::{BuildError, TaskError};
 
 use crate::{eventually, millis, options, own_pid, spin, trials};
@@ -9,6 +11,7 @@ use crate::{eventually, millis, options, own_pid, spin, trials};
 trials! {
     a_process_that_does_not_greet_in_time_is_given_up
     an_initializer_that_takes_too_long_is_given_up
+    the_end_of_a_pool_waits_for_its_grace_and_not_for_the_start_of_a_worker
     arguments_and_results_over_the_limit_fail_their_tasks_alone
     a_limit_that_no_frame_can_have_is_an_error_of_build
 }
@@ -36,7 +39,6 @@ fn a_process_that_does_not_greet_in_time_is_given_up() {
     assert!(in_time, "{error:?}");
 }
 
-/// The pool could not be ended, either.
 fn an_initializer_that_takes_too_long_is_given_up() {
     fn endless() {
         spin();
@@ -88,5 +90,28 @@ fn a_limit_that_no_frame_can_have_is_an_error_of_build() {
     }
     for result in [own(too_large - 1), foreign(too_large - 1)] {
         result.expect("valid");
+    }
+}
+
+/// It waited for as long as the handshake may take, and for an initializer for ever.
+fn the_end_of_a_pool_waits_for_its_grace_and_not_for_the_start_of_a_worker() {
+    fn endless() {
+        spin();
+    }
+    let own = || options().handshake_timeout(millis(60_000)).close_grace(millis(100));
+    let silent = own().env(SILENT, "").pool().max_workers(1).build().expect("valid");
+    let initializing = own().pool().max_workers(1).initializer(endless).build().expect("valid");
+    let command = worker_command("sleep").arg("60").handshake_timeout(millis(60_000));
+    let command = command.close_grace(millis(100)).pool().max_workers(1).build().expect("valid");
+    let tasks = [&silent, &initializing].map(|pool| pool.submit(own_pid).expect("open"));
+    let named = command.submit(Named::<fn() -> u32>::new("pid")).expect("open");
+    eventually(|| crate::children().len() == 3);
+
+    let begun = Instant::now();
+    drop((silent, initializing, command));
+
+    assert!(begun.elapsed() < millis(20_000), "{:?}", begun.elapsed());
+    for task in tasks.into_iter().chain([named]) {
+        assert!(task.collect().expect_err("it was pending").is_cancelled());
     }
 }

@@ -58,6 +58,8 @@ pub enum HandshakeError {
     Lost(WorkerLost),
     /// It was not ready in time, and was killed.
     TimedOut(Duration),
+    /// Its pool was shut down, and the grace for its end has passed: it was killed.
+    Dismissed,
     /// Its [`init()`](crate::init) ran when there were other threads already, whose descriptors it would have closed.
     InitLate,
 }
@@ -119,6 +121,7 @@ impl fmt::Display for HandshakeError {
         match self {
             Self::Lost(lost) => lost.fmt(f),
             Self::TimedOut(after) => write!(f, "it was not ready within {after:?}"),
+            Self::Dismissed => f.write_str("its pool was shut down while it started"),
             Self::InitLate => f.write_str(
                 "`init()` ran after other threads were started: call it as the first thing in `main`, before a \
                  runtime is built, or use `init_before_main!`",
@@ -131,7 +134,7 @@ impl Error for HandshakeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Lost(lost) => Some(lost),
-            Self::TimedOut(_) | Self::InitLate => None,
+            Self::TimedOut(_) | Self::Dismissed | Self::InitLate => None,
         }
     }
 }

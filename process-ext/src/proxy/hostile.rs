@@ -103,6 +103,7 @@ pub(super) fn stand_in() -> (Proxy, WorkerHalf) {
         flight: Flight::default(),
         run_time: RunTime::default(),
         may_spin: false,
+        closing: super::Closing::Unheard,
         lost: None,
     };
     let half =

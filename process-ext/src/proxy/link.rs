@@ -33,7 +33,7 @@ pub(super) enum Event {
 }
 
 /// How long to wait, and for what else.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Wait<'w> {
     pub(super) deadline: Option<Instant>,
     pub(super) bell: Option<BorrowedFd<'w>>,

@@ -169,6 +169,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn closed(&self) {
+        self.kind.closed();
         self.terms.observer.tell(EventKind::PoolClosed);
     }
 
