@@ -1,6 +1,7 @@
 //! Chunks of items, and maps as tasks that the caller submits.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use asyncpal::{ThreadPool, collect, get_chunks, split_map_task, split_starmap_task};
 
@@ -38,6 +39,20 @@ fn chunks_are_taken_one_at_a_time_and_their_number_is_known() {
     assert_eq!(taken.load(Ordering::Relaxed), 4);
     assert_eq!(chunks.size_hint(), (2, Some(2)));
     assert_eq!(chunks.by_ref().count(), 2);
+    assert_eq!(chunks.next(), None);
+}
+
+/// The items of the chunk that was not full yet went down with the panic.
+#[test]
+fn a_source_that_panics_loses_none_of_the_items_before() {
+    let mut chunks = get_chunks((0..8).inspect(|&n| assert!(n != 4, "as is to be expected")), 3);
+    assert_eq!(chunks.next(), Some(vec![0, 1, 2]));
+
+    assert!(catch_unwind(AssertUnwindSafe(|| chunks.next())).is_err());
+
+    // The fourth is the one that the panic has cost.
+    assert_eq!(chunks.size_hint(), (2, Some(2)));
+    assert_eq!(chunks.by_ref().collect::<Vec<_>>(), [vec![3, 5, 6], vec![7]]);
     assert_eq!(chunks.next(), None);
 }
 

@@ -36,7 +36,7 @@ use crate::pool::Pool;
 /// # Ok::<(), asyncpal_std::TaskError>(())
 /// ```
 #[must_use = "iterators are lazy"]
-pub struct Map<'p, K: Kind, F, I, T> {
+pub struct Map<'p, K: Kind, F, I: Iterator, T> {
     pool: &'p Pool<K>,
     chunks: SplitTask<F, I>,
     buffer_size: NonZeroUsize,
@@ -164,7 +164,7 @@ where
 {
 }
 
-impl<K: Kind, F, I, T> fmt::Debug for Map<'_, K, F, I, T> {
+impl<K: Kind, F, I: Iterator, T> fmt::Debug for Map<'_, K, F, I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
             .field("chunks", &self.chunks)

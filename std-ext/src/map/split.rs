@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::iter::{Fuse, FusedIterator};
+use core::mem;
 use core::num::NonZeroUsize;
 
 use asyncpal_core::chunk::count;
@@ -19,7 +20,8 @@ pub(super) fn checked(chunk_size: usize) -> NonZeroUsize {
     NonZeroUsize::new(chunk_size).expect("the chunk size is zero: a chunk has at least one item")
 }
 
-/// The items in chunks of `chunk_size`, lazily; the last may be smaller, none is empty.
+/// The items in chunks of `chunk_size`, lazily; the last may be smaller, none is empty. If `items`
+/// panic, those that were taken stay: the next call goes on with them.
 ///
 /// # Panics
 ///
@@ -41,14 +43,23 @@ pub fn get_chunks<I: IntoIterator>(items: I, chunk_size: usize) -> Chunks<I::Int
 /// Iterator of [`get_chunks`].
 #[must_use = "iterators are lazy"]
 #[derive(Clone, Debug)]
-pub struct Chunks<I> {
+pub struct Chunks<I: Iterator> {
     items: Fuse<I>,
     chunk_size: NonZeroUsize,
+    /// The next chunk as far as it is there: its items were taken before `items` panicked, or it was put
+    /// back.
+    begun: Vec<I::Item>,
 }
 
 impl<I: Iterator> Chunks<I> {
     fn new(items: I, chunk_size: NonZeroUsize) -> Self {
-        Self { items: items.fuse(), chunk_size }
+        Self { items: items.fuse(), chunk_size, begun: Vec::new() }
+    }
+
+    /// Puts the chunk back that came last.
+    fn put_back(&mut self, chunk: Vec<I::Item>) {
+        debug_assert!(self.begun.is_empty(), "the last chunk came whole");
+        self.begun = chunk;
     }
 }
 
@@ -56,13 +67,18 @@ impl<I: Iterator> Iterator for Chunks<I> {
     type Item = Vec<I::Item>;
 
     fn next(&mut self) -> Option<Vec<I::Item>> {
-        let chunk: Vec<_> = self.items.by_ref().take(self.chunk_size.get()).collect();
+        let missing = self.chunk_size.get().saturating_sub(self.begun.len());
+        self.begun.extend(self.items.by_ref().take(missing));
+        let chunk = mem::take(&mut self.begun);
         (!chunk.is_empty()).then_some(chunk)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
         let (least, most) = self.items.size_hint();
-        (count(least, self.chunk_size), most.map(|most| count(most, self.chunk_size)))
+        let begun = self.begun.len();
+        let chunks = |items| count(items, self.chunk_size);
+        let most = most.and_then(|most| most.checked_add(begun));
+        (chunks(least.saturating_add(begun)), most.map(chunks))
     }
 }
 
@@ -135,7 +151,7 @@ where
 
 /// Iterator of [`split_map_task`] and [`split_starmap_task`].
 #[must_use = "iterators are lazy"]
-pub struct SplitTask<F, I> {
+pub struct SplitTask<F, I: Iterator> {
     function: Arc<F>,
     chunks: Chunks<I>,
 }
@@ -144,9 +160,12 @@ impl<F, I: Iterator> SplitTask<F, I> {
     pub(super) fn new(function: F, items: I, chunk_size: NonZeroUsize) -> Self {
         Self { function: Arc::new(function), chunks: Chunks::new(items, chunk_size) }
     }
-}
 
-impl<F, I> SplitTask<F, I> {
+    /// Puts the task back that came last.
+    pub(super) fn put_back(&mut self, task: Chunk<F, I::Item>) {
+        self.chunks.put_back(task.items);
+    }
+
     pub(super) fn set_chunk_size(&mut self, chunk_size: NonZeroUsize) {
         self.chunks.chunk_size = chunk_size;
     }
@@ -167,7 +186,7 @@ impl<F, I: Iterator> Iterator for SplitTask<F, I> {
 
 impl<F, I: Iterator> FusedIterator for SplitTask<F, I> {}
 
-impl<F, I> fmt::Debug for SplitTask<F, I> {
+impl<F, I: Iterator> fmt::Debug for SplitTask<F, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SplitTask")
             .field("chunk_size", &self.chunks.chunk_size)
