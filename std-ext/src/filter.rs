@@ -150,6 +150,11 @@ impl<T> CompletionFilter<T> {
         self.len() == 0
     }
 
+    /// Whether a task in it is done: a snapshot.
+    pub(crate) fn is_any_done(&self) -> bool {
+        !self.is_forked() && !lock(&self.board.state).done.is_empty()
+    }
+
     /// The handles that were not got, in the order of the puts.
     pub fn into_rest(self) -> impl Iterator<Item = Handle<T>> {
         let members = if self.is_forked() {

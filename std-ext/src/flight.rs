@@ -34,6 +34,14 @@ impl<T> Flight<T> {
         matches!(self, Self::Ordered(_))
     }
 
+    /// Whether [`land`](Self::land) would return a task without waiting.
+    pub(crate) fn is_ready(&self) -> bool {
+        match self {
+            Self::Ordered(handles) => handles.front().is_some_and(Handle::is_done),
+            Self::Unordered(filter) => filter.is_any_done(),
+        }
+    }
+
     pub(crate) fn add(&mut self, handle: Handle<T>) {
         match self {
             Self::Ordered(handles) => handles.push_back(handle),

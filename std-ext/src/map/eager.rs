@@ -4,6 +4,7 @@ use core::iter::FusedIterator;
 use core::time::Duration;
 
 use super::results::Results;
+use super::split::SplitTask;
 use crate::clock::Deadline;
 use crate::error::TaskError;
 use crate::kind::{Accepts, Chunk};
@@ -14,7 +15,8 @@ use crate::pool::Pool;
 ///
 /// It does not borrow the pool. Errors come as with [`Map`](crate::Map): one `Err` takes the place of
 /// a failed chunk's results, and a pool that was closed or broken before the call is one
-/// [`TaskError::Rejected`]. Dropping the iterator cancels the chunks that have not started.
+/// [`TaskError::Rejected`]. Dropping the iterator cancels the chunks that have not started. A pool that is
+/// full makes the call wait for room, as with [`Map`](crate::Map).
 ///
 /// # Examples
 ///
@@ -36,16 +38,13 @@ pub struct MapAll<T> {
 }
 
 impl<T> MapAll<T> {
-    pub(super) fn new<K, F, A>(
-        pool: &Pool<K>,
-        mut chunks: impl Iterator<Item = Chunk<F, A>>,
-        ordered: bool,
-    ) -> Self
+    pub(super) fn new<K, F, I>(pool: &Pool<K>, mut chunks: SplitTask<F, I>, ordered: bool) -> Self
     where
-        K: Accepts<Chunk<F, A>, Output = Vec<T>>,
+        I: Iterator,
+        K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
     {
         let mut results = Results::new(ordered);
-        results.submit(pool, &mut chunks, usize::MAX, None);
+        results.submit(pool, &mut chunks, None, None, Deadline::NEVER);
         Self { results, deadline: Deadline::NEVER }
     }
 

@@ -25,6 +25,12 @@ use crate::pool::Pool;
 /// the pool is closed or broken meanwhile, the first chunk that it does not take is the last, and
 /// so is its error. Dropping the iterator cancels the chunks that have not started.
 ///
+/// A pool that has a [capacity](crate::Builder::capacity) and is full makes the map wait, whatever
+/// [its policy](crate::WhenFull): for room, or for a result of its own. So no chunk is refused or dropped for
+/// want of room, and no task is dropped in favour of one. Only `RunHere` it follows; and a worker of the pool runs
+/// the chunk itself, unless the map has a timeout. Under `DropOldest` a submit of somebody else's may still
+/// cancel a chunk: that is the chunk's error.
+///
 /// # Examples
 ///
 /// ```
@@ -118,8 +124,9 @@ where
         self.results.submit(
             self.pool,
             &mut self.chunks,
-            self.buffer_size.get(),
+            Some(self.buffer_size),
             self.label.as_ref(),
+            deadline,
         );
         self.results.next(deadline)
     }

@@ -24,6 +24,9 @@ use crate::pool::Pool;
 ///
 /// The star forms take tuples, of one to six parts, for functions of as many arguments; so a
 /// function of two arguments is mapped over two iterators with `starmap(f, a.zip(b))`.
+///
+/// On a pool that is full all of them wait, whatever [its policy](crate::WhenFull) (but `RunHere`): no item is
+/// lost, and nobody else loses a task. See [`Map`].
 impl<K: Kind> Pool<K> {
     /// Applies `function` to every item, lazily and in parallel; the results come in the order of
     /// the items. See [`Map`] for chunk size, buffer size and timeout.

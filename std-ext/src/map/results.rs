@@ -1,16 +1,20 @@
 //! The results of a map's chunks, one by one.
 
 use core::fmt;
+use core::num::NonZeroUsize;
 use std::collections::VecDeque;
 use std::vec;
 
 use asyncpal_core::task::Label;
 
+use super::split::SplitTask;
 use crate::clock::Deadline;
 use crate::error::{PoolError, TaskError};
 use crate::flight::Flight;
+use crate::handle::Handle;
 use crate::kind::{Accepts, Chunk};
-use crate::pool::Pool;
+use crate::observe::Labelled;
+use crate::pool::{Pool, Wait};
 use crate::watcher::Generation;
 
 /// Dropping it cancels the chunks that have not started.
@@ -26,6 +30,8 @@ pub(super) struct Results<T> {
     ready: vec::IntoIter<T>,
     /// The pool takes no more.
     closed: bool,
+    /// The next chunk was put back, for want of room.
+    held: bool,
     /// The time is up, or the process was forked.
     over: bool,
     /// The process in which the chunks run.
@@ -41,6 +47,7 @@ impl<T> Results<T> {
             returned: 0,
             ready: Vec::new().into_iter(),
             closed: false,
+            held: false,
             over: false,
             generation: Generation::current(),
         }
@@ -51,29 +58,41 @@ impl<T> Results<T> {
         self.flight.len() + self.refused.len()
     }
 
-    /// Submits chunks until `limit` are in flight or there is none left. Once the pool is closed or
-    /// broken nothing more is submitted: that chunk's error is the last.
-    pub(super) fn submit<K, F, A>(
+    /// Submits chunks until `limit` are in flight or there is none left; without a limit all, however
+    /// long that takes. Once the pool is closed or broken nothing more is submitted: that chunk's error is
+    /// the last.
+    ///
+    /// Of a full pool no policy applies that would lose a chunk: it waits there. With a limit it waits no
+    /// longer than until a result is ready, so that this can be returned, or until the deadline.
+    pub(super) fn submit<K, F, I>(
         &mut self,
         pool: &Pool<K>,
-        chunks: &mut impl Iterator<Item = Chunk<F, A>>,
-        limit: usize,
+        chunks: &mut SplitTask<F, I>,
+        limit: Option<NonZeroUsize>,
         label: Option<&Label>,
+        deadline: Deadline,
     ) where
-        K: Accepts<Chunk<F, A>, Output = Vec<T>>,
+        I: Iterator,
+        K: Accepts<Chunk<F, I::Item>, Output = Vec<T>>,
     {
-        while !self.closed && !self.generation.is_past() && self.in_flight() < limit {
+        self.held = false;
+        while !self.closed && !self.over && !self.generation.is_past() {
+            let flight = &self.flight;
+            let is_served = || limit.is_some() && flight.is_ready();
+            // A result that is there goes before a chunk that would only wait, and be encoded for that.
+            let full = limit.is_some_and(|limit| self.in_flight() >= limit.get());
+            if full || pool.is_full() && is_served() {
+                break;
+            }
             let Some(chunk) = chunks.next() else { break };
-            let submitted = match label {
-                None => pool.submit::<Chunk<F, A>>(chunk).map_err(|error| error.reason),
-                Some(label) => {
-                    let submitted = pool.submit_labelled(label.clone(), chunk);
-                    submitted.map_err(|error| error.reason)
-                }
-            };
-            match submitted {
+            match submit_chunk(pool, chunk, label, Wait { deadline, or: &is_served }) {
                 Ok(handle) => self.flight.add(handle),
-                Err(reason) => {
+                Err((chunk, PoolError::Full)) => {
+                    chunks.put_back(chunk);
+                    self.held = true;
+                    break;
+                }
+                Err((_, reason)) => {
                     self.closed = matches!(reason, PoolError::Closed | PoolError::Broken(_));
                     self.refused.push_back((self.submitted, TaskError::Rejected(reason)));
                 }
@@ -110,7 +129,7 @@ impl<T> Results<T> {
             if let Some(error) = self.next_refused() {
                 return Some(Err(error));
             }
-            if self.flight.len() == 0 {
+            if self.flight.len() == 0 && !self.held {
                 return None;
             }
             let Some(chunk) = self.flight.land(deadline) else {
@@ -133,6 +152,26 @@ impl<T> Results<T> {
         }
         self.returned += 1;
         self.refused.pop_front().map(|(_, error)| error)
+    }
+}
+
+/// Submits a chunk, or gives it back.
+fn submit_chunk<K, F, A>(
+    pool: &Pool<K>,
+    chunk: Chunk<F, A>,
+    label: Option<&Label>,
+    wait: Wait<'_>,
+) -> Result<Handle<K::Output>, (Chunk<F, A>, PoolError)>
+where
+    K: Accepts<Chunk<F, A>>,
+{
+    match label {
+        None => pool.submit_waiting(chunk, wait).map_err(|error| (error.call, error.reason)),
+        Some(label) => {
+            let labelled = Labelled::new(label.clone(), chunk);
+            let submitted = pool.submit_waiting::<Labelled<Chunk<F, A>>>(labelled, wait);
+            submitted.map_err(|error| (error.call.call, error.reason))
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use self::inner::{Inner, Probe};
 use self::roster::Staff;
 pub use self::spawn::{SpawnedThread, WorkerThread};
 use self::submit::Patience;
+pub(crate) use self::submit::Wait;
 pub use self::submit::{Submitted, WhenFull};
 use crate::clock::Deadline;
 use crate::error::{PoolError, TaskError};

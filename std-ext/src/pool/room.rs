@@ -18,9 +18,9 @@
 //!   or the waiter sees the place.
 //!
 //! *M2* Each place that is given back wakes one waiter if there is one (M3 ↔ M4). A submitter that
-//! takes the place before the woken one gives one back in its turn. A waiter that gives up at its
-//! deadline tries once more, so the wake that it may have got is not lost: it takes the place, or there
-//! is none.
+//! takes the place before the woken one gives one back in its turn. A waiter that gives up, at its
+//! deadline or because it has got something else, tries once more, so the wake that it may have got is not
+//! lost: it takes the place, or there is none.
 //!
 //! # Progress
 //! Taking and giving back are lock-free while nobody waits. Nobody is served in the order of coming.
@@ -70,8 +70,15 @@ impl Room {
         false
     }
 
-    /// Takes a place, waiting until then if there is none; false if there was none.
-    pub(super) fn take_until(&self, deadline: Deadline) -> bool {
+    /// Whether there is no place: a snapshot.
+    pub(super) fn is_full(&self) -> bool {
+        // ORDERING: Relaxed: as in `try_take`.
+        self.taken.load(Ordering::Relaxed) >= self.capacity
+    }
+
+    /// Takes a place; if there is none waits for one until the deadline, or until `give_up`, asked whenever a place
+    /// was given back, says so. False if there was none.
+    pub(super) fn take_until(&self, deadline: Deadline, give_up: &dyn Fn() -> bool) -> bool {
         if self.try_take() {
             return true;
         }
@@ -83,6 +90,9 @@ impl Room {
         let taken = loop {
             if self.try_take() {
                 break true;
+            }
+            if give_up() {
+                break false;
             }
             match wait(&self.freed, queue, deadline) {
                 Some(woken) => queue = woken,

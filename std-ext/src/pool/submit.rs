@@ -23,6 +23,9 @@ use crate::running::{self, Tracked};
 pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError<C>>;
 
 /// What a submit does while as many tasks are pending as the pool's capacity allows.
+///
+/// A [map](crate::Map) has no use for items that are refused or dropped: of these policies it follows
+/// `RunHere`, and else waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
@@ -54,16 +57,32 @@ enum Admission<S> {
 }
 
 /// What a submitter does about a full pool.
-pub(super) enum Patience {
+pub(super) enum Patience<'w> {
     /// As the pool's policy says.
     Policy(WhenFull),
     /// It waits at most so long.
     Until(Deadline),
+    /// It waits, whatever the policy but `RunHere`.
+    Wait(Wait<'w>),
+}
+
+/// How long a submitter waits that the pool's policy must not cost a task.
+pub(crate) struct Wait<'w> {
+    /// At most until then. Without a deadline a worker of the pool runs the task instead of waiting.
+    pub(crate) deadline: Deadline,
+    /// No longer than until this says so: there is something better to do. It is asked under the lock of the
+    /// room, whenever a pending task has left the queue.
+    pub(crate) or: &'w dyn Fn() -> bool,
+}
+
+/// For who only waits for room.
+fn never() -> bool {
+    false
 }
 
 impl<K: Kind> Inner<K> {
     /// Takes a place for a task.
-    fn admit(&self, patience: Patience) -> Result<Admission<K::Seat>, PoolError> {
+    fn admit(&self, patience: Patience<'_>) -> Result<Admission<K::Seat>, PoolError> {
         if self.is_forked() {
             return Err(PoolError::Forked);
         }
@@ -74,12 +93,20 @@ impl<K: Kind> Inner<K> {
         // All workers may be busy for long: this submit is one that would have tried to grow.
         self.executor.resume_growth();
         match patience {
-            Patience::Until(deadline) => self.wait_for_room(deadline),
-            Patience::Policy(WhenFull::Wait) => {
-                if CurrentWorker::of(self.home()).is_some_and(|worker| worker.inline) {
+            Patience::Until(deadline) => Self::wait_for_room(room, deadline, &never),
+            Patience::Wait(Wait { deadline, or }) => {
+                let runs_here = self.plan.when_full == WhenFull::RunHere && !deadline.is_past();
+                // A timed wait never runs a task for want of another way, as with `Handle::wait_timeout`.
+                if runs_here || deadline.is_never() && self.is_entered() {
                     return Ok(Self::run_here(room));
                 }
-                self.wait_for_room(Deadline::NEVER)
+                Self::wait_for_room(room, deadline, or)
+            }
+            Patience::Policy(WhenFull::Wait) => {
+                if self.is_entered() {
+                    return Ok(Self::run_here(room));
+                }
+                Self::wait_for_room(room, Deadline::NEVER, &never)
             }
             Patience::Policy(WhenFull::Reject) => Err(PoolError::Full),
             Patience::Policy(WhenFull::RunHere) => Ok(Self::run_here(room)),
@@ -104,7 +131,7 @@ impl<K: Kind> Inner<K> {
     pub(super) fn submit<J: Job<K::Seat, Failure> + 'static>(
         &self,
         job: J,
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> Result<Handle<J::Output>, (J, PoolError)> {
         // SAFETY: it borrows nothing.
         unsafe { self.submit_borrowing(job, patience) }
@@ -118,7 +145,7 @@ impl<K: Kind> Inner<K> {
     unsafe fn submit_borrowing<J: Job<K::Seat, Failure>>(
         &self,
         job: J,
-        patience: Patience,
+        patience: Patience<'_>,
     ) -> Result<Handle<J::Output>, (J, PoolError)> {
         match self.admit(patience) {
             // SAFETY: as of the caller.
@@ -153,7 +180,7 @@ impl<K: Kind> Inner<K> {
     }
 
     /// The same without a handle.
-    fn spawn<J>(&self, job: J, patience: Patience) -> Result<(), (J, PoolError)>
+    fn spawn<J>(&self, job: J, patience: Patience<'_>) -> Result<(), (J, PoolError)>
     where
         J: Job<K::Seat, Failure> + 'static,
     {
@@ -202,9 +229,17 @@ impl<K: Kind> Inner<K> {
         Admission::RunHere(seat())
     }
 
-    fn wait_for_room(&self, deadline: Deadline) -> Result<Admission<K::Seat>, PoolError> {
-        let room = self.staff().room.as_ref().expect("the caller has seen it");
-        if room.take_until(deadline) { Ok(Admission::Pending) } else { Err(PoolError::Full) }
+    /// Whether this thread is a worker of the pool that may run its tasks.
+    fn is_entered(&self) -> bool {
+        CurrentWorker::of(self.home()).is_some_and(|worker| worker.inline)
+    }
+
+    fn wait_for_room(
+        room: &Room,
+        deadline: Deadline,
+        or: &dyn Fn() -> bool,
+    ) -> Result<Admission<K::Seat>, PoolError> {
+        if room.take_until(deadline, or) { Ok(Admission::Pending) } else { Err(PoolError::Full) }
     }
 }
 
@@ -282,7 +317,20 @@ impl<K: Kind> Pool<K> {
         self.submit_as(call, Patience::Until(Deadline::after(timeout)))
     }
 
-    fn submit_as<C>(&self, call: C, patience: Patience) -> Submitted<K, C>
+    /// Submits a call; if the pool is full it waits, whatever the policy but `RunHere`.
+    pub(crate) fn submit_waiting<C>(&self, call: C, wait: Wait<'_>) -> Submitted<K, C>
+    where
+        K: Accepts<C>,
+    {
+        self.submit_as(call, Patience::Wait(wait))
+    }
+
+    /// Whether as many tasks are pending as the capacity allows: a snapshot.
+    pub(crate) fn is_full(&self) -> bool {
+        self.inner.staff().room.as_ref().is_some_and(Room::is_full)
+    }
+
+    fn submit_as<C>(&self, call: C, patience: Patience<'_>) -> Submitted<K, C>
     where
         K: Accepts<C>,
     {
