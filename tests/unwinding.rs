@@ -9,7 +9,7 @@ use std::panic::{catch_unwind, panic_any};
 use std::sync::{Arc, Once, mpsc};
 use std::task::Wake;
 
-use asyncpal::{Handle, ThreadPool, WhenFull};
+use asyncpal::{CompletionFilter, Handle, ThreadPool, WhenFull};
 
 const EXPECTED: &str = "as is to be expected";
 
@@ -111,6 +111,30 @@ fn a_waker_that_panics_takes_no_worker_along() {
 
     assert_eq!(handle.collect().expect("no panic"), 3);
     goes_on(pool);
+}
+
+/// The handle was lost with the panic, the next get waited for it for ever, and the task counted as running.
+#[test]
+fn a_waker_that_panics_while_a_filter_runs_its_task_costs_it_no_handle() {
+    let (pool, gate) = busy();
+    let pool = Arc::new(pool);
+    let inner = pool.clone();
+    let outer = pool.submit(move || {
+        let mut handle = inner.submit(|| 7).expect("open");
+        let waker = Waker::from(Arc::new(Alarm));
+        assert!(pin!(&mut handle).poll(&mut Context::from_waker(&waker)).is_pending());
+        let filter = CompletionFilter::from_iter([handle]);
+
+        let first = catch_unwind(AssertUnwindSafe(|| filter.get().is_some()));
+        let second = filter.get_timeout(Duration::from_secs(20));
+
+        (first.is_err(), second.expect("it is done").collect().expect("no panic"), filter.len())
+    });
+    drop(gate);
+
+    assert_eq!(outer.expect("open").collect().expect("no panic"), (true, 7, 0));
+    pool.join();
+    assert_eq!(pool.stats().running, 0);
 }
 
 #[test]

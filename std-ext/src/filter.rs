@@ -213,17 +213,34 @@ impl<T> CompletionFilter<T> {
     fn help(&self) -> bool {
         let lent = lock(&self.members).lend();
         let Some((number, handle)) = lent else { return false };
+        let lent = Lent { filter: self, number, handle: Some(handle) };
         // Somebody may be faster, so this may do nothing; then the next look finds the next one.
-        handle.run_here();
-        let mut members = lock(&self.members);
-        let member = members.by_number.get_mut(&number).expect("N3: what is lent stays a member");
-        member.handle = Some(handle);
+        if let Some(handle) = &lent.handle {
+            handle.run_here();
+        }
+        true
+    }
+}
+
+/// A member that is lent, and given back even if what its end tells (a waker) panics: N3.
+struct Lent<'f, T> {
+    filter: &'f CompletionFilter<T>,
+    number: u64,
+    /// `None` once it is given back.
+    handle: Option<Handle<T>>,
+}
+
+impl<T> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        let mut members = lock(&self.filter.members);
+        let member = members.by_number.get_mut(&self.number);
+        let member = member.expect("N3: what is lent stays a member");
+        member.handle = self.handle.take();
         let recalled = mem::take(&mut member.recalled);
         drop(members);
         if recalled {
-            self.board.report(number);
+            self.filter.board.report(self.number);
         }
-        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! Nested waits: a worker that waits for a pending task of its own pool runs it on the spot.
 
 use core::cell::Cell;
+use core::mem;
 
 use asyncpal_core::task::Handle;
 
@@ -58,11 +59,21 @@ pub(crate) fn run_here<T>(handle: &Handle<T, Failure>) -> bool {
         return false;
     }
     let _post = running::return_to_own_post();
+    let counted = Counted;
     // SAFETY: the engine of the worker that this thread is lies there, so it is the task's, and stays; `inline` says
     // that its kind's seat is a `ThreadSeat`.
     let ran = unsafe { handle.run_inline(&mut ThreadSeat::new()) };
-    if ran {
-        running::note_inlined();
+    if !ran {
+        mem::forget(counted);
     }
     ran
+}
+
+/// Counts a task that was run here, even if what its end tells (a waker) panics.
+struct Counted;
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        running::note_inlined();
+    }
 }
