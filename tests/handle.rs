@@ -181,6 +181,26 @@ fn callbacks_are_called_in_order_with_the_final_status() {
     assert!(!handle.remove_callback(first), "called");
 }
 
+/// Each handle's callbacks were numbered from one.
+#[test]
+fn a_callback_is_removed_by_its_own_handle_only() {
+    let (pool, gate) = busy_pool();
+    let handles = [1, 2].map(|n| pool.submit(move || n).expect("open"));
+    let calls = Arc::new(AtomicUsize::new(0));
+    let ids = [&handles[0], &handles[1]].map(|handle| {
+        let calls = calls.clone();
+        let count = move |_| _ = calls.fetch_add(1, Ordering::SeqCst);
+        handle.add_callback(count).expect("pending")
+    });
+
+    assert!(ids[0] != ids[1] && !handles[1].remove_callback(ids[0]));
+    assert!(handles[0].remove_callback(ids[0]));
+
+    drop(gate);
+    pool.join();
+    assert_eq!(calls.load(Ordering::SeqCst), 1);
+}
+
 #[test]
 fn several_threads_wait_for_one_handle() {
     let (pool, gate) = busy_pool();

@@ -32,6 +32,12 @@ pub use core::sync::atomic::Ordering;
 
 pub use imp::*;
 
+/// Words of the whole program: they outlast an execution of a model, and no checker watches them.
+#[cfg(feature = "alloc")]
+pub(crate) mod program {
+    pub(crate) use core::sync::atomic::AtomicUsize;
+}
+
 /// Memory for which another cell stands: the checker does not see its accesses.
 #[repr(transparent)]
 pub(crate) struct Untracked<T>(core::cell::UnsafeCell<T>);

@@ -2,7 +2,9 @@
 //!
 //! # State
 //! A stack of nodes that only grows until the task is freed; a node that was emptied is used
-//! again. Each node's word is a callback's id and a stage: free, filling, armed, emptying.
+//! again. Each node's word is a callback's id and a stage: free, filling, armed, emptying. Ids are the
+//! program's, so that one task's is no other's: an id comes again after 2^30 callbacks (2^62 where words
+//! have 64 bits).
 //!
 //! # Invariants
 //! - **O1** A node's callback belongs to the thread that moved its stage to filling or emptying.
@@ -35,12 +37,12 @@ use alloc::boxed::Box;
 use core::ptr;
 
 use super::Status;
-use crate::sync::{AtomicPtr, AtomicUsize, LastUse, Ordering, UnsafeCell, constructor};
+use crate::sync::{AtomicPtr, AtomicUsize, LastUse, Ordering, UnsafeCell, constructor, program};
 
 /// What is called with the status in which the task ended.
 pub(super) type Callback = Box<dyn FnOnce(Status) + Send>;
 
-/// Names a callback of one task, so that it can be removed.
+/// Names a callback of one task, so that it can be removed; of another task it names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ObserverId(usize);
 
@@ -153,18 +155,20 @@ impl Drop for Callbacks {
 
 struct Observers {
     head: AtomicPtr<Node>,
-    last_id: AtomicUsize,
 }
+
+/// The latest callback's.
+static LAST_ID: program::AtomicUsize = program::AtomicUsize::new(0);
 
 impl Observers {
     fn new() -> Self {
-        Self { head: AtomicPtr::new(ptr::null_mut()), last_id: AtomicUsize::new(0) }
+        Self { head: AtomicPtr::new(ptr::null_mut()) }
     }
 
     /// Adds a callback.
     fn add(&self, callback: Callback) -> ObserverId {
-        // ORDERING: Relaxed: only distinct.
-        let id = ObserverId(self.last_id.fetch_add(1, Ordering::Relaxed) + 1);
+        // ORDERING: Relaxed: only distinct, and of one thread's in order.
+        let id = ObserverId(LAST_ID.fetch_add(1, Ordering::Relaxed) + 1);
         let free = self.nodes().find(|node| node.change(FREE, id.in_stage(FILLING)));
         if let Some(node) = free {
             // SAFETY: O1: this thread moved the stage to filling.
