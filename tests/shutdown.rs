@@ -141,6 +141,32 @@ fn a_closed_pool_gives_a_resubmitted_task_back() {
     assert_eq!(refused.into_inner().task_id(), 2);
 }
 
+/// It was lost with the cancellation.
+#[test]
+fn a_cancelled_task_keeps_its_label() {
+    let (pool, gate, _running) = busy_pool();
+    let handles =
+        ["first", "second"].map(|label| pool.submit_labelled(label, || ()).expect("open"));
+    drop(pool.submit(|| ()).expect("open"));
+    pool.shutdown_timeout(Duration::ZERO);
+    drop(gate);
+
+    let mut tasks = pool.take_cancelled_tasks();
+
+    let labels: Vec<_> = tasks.iter().map(CancelledTask::label).collect();
+    assert_eq!(labels, [Some("first"), Some("second"), None]);
+    assert!(format!("{tasks:?}").contains("label: \"second\""), "{tasks:?}");
+    let refused = pool.resubmit(tasks.swap_remove(0)).expect_err("closed").into_inner();
+    assert_eq!((refused.task_id(), refused.label()), (handles[0].task_id(), Some("first")));
+    // Cancelled a second time.
+    let (other, gate, _running) = busy_pool();
+    let again = other.resubmit(refused).expect("open");
+    assert_eq!(again.label(), Some("first"));
+    other.shutdown_timeout(Duration::ZERO);
+    drop(gate);
+    assert_eq!(other.take_cancelled_tasks()[0].label(), Some("first"));
+}
+
 #[test]
 fn a_cancelled_task_that_panics_says_so() {
     let (pool, gate, _running) = busy_pool();

@@ -11,7 +11,7 @@ use crate::clock::{Clock, Instant};
 use crate::park::{Park, Unparked};
 use crate::task::Withdrawn;
 #[cfg(feature = "alloc")]
-use crate::task::{KeptJob, Slabs};
+use crate::task::{KeptJob, Label, Slabs};
 
 /// Why a worker cannot start.
 #[derive(Debug)]
@@ -208,11 +208,11 @@ pub trait WorkerKind: Send + Sync + Sized {
     /// A task was cancelled because the pool closed or broke, or because there can be no worker.
     fn cancelled(&self) {}
 
-    /// What is kept of the job of such a task, with the task's number; before the task's end can be
-    /// seen.
+    /// What is kept of the job of such a task, with the task's number and its label if it has one; before
+    /// the task's end can be seen.
     #[cfg(feature = "alloc")]
-    fn kept(&self, id: usize, job: KeptJob<Self::Seat, Self::Failure>) {
-        let _ = id;
+    fn kept(&self, id: usize, label: Option<Label>, job: KeptJob<Self::Seat, Self::Failure>) {
+        let _ = (id, label);
         drop(job);
     }
 

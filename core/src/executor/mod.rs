@@ -175,7 +175,8 @@ impl<K: WorkerKind> Engine<K> {
             #[cfg(feature = "alloc")]
             if self.kind.keeps_jobs() {
                 let id = entry.id();
-                return entry.cancel_keeping(cause, |job| self.kind.kept(id, job));
+                let label = entry.label().cloned();
+                return entry.cancel_keeping(cause, |job| self.kind.kept(id, label.clone(), job));
             }
             entry.cancel(cause)
         });

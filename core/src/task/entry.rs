@@ -8,7 +8,7 @@ use super::Handle;
 use super::arena::Arena;
 use super::cell::Header;
 #[cfg(feature = "alloc")]
-use super::job::KeptJob;
+use super::job::{KeptJob, Label};
 use super::live::Live;
 use super::running::Clocked;
 use super::state::End;
@@ -88,6 +88,12 @@ impl<S, E> TaskRef<S, E> {
     #[cfg(feature = "alloc")]
     pub(crate) fn id(&self) -> usize {
         self.0.header().id
+    }
+
+    /// The task's label, if it has one.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn label(&self) -> Option<&Label> {
+        self.0.label()
     }
 
     #[cfg(feature = "alloc")]

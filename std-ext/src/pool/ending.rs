@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use asyncpal_core::task::{Job, KeptJob};
+use asyncpal_core::task::{Job, KeptJob, Label};
 
 use super::Pool;
 use super::submit::Patience;
@@ -11,7 +11,7 @@ use crate::clock::Deadline;
 use crate::error::{SubmitError, TaskError};
 use crate::failure::Failure;
 use crate::handle::Handle;
-use crate::kind::Kind;
+use crate::kind::{Kind, LabelledJob};
 use crate::threads::{ThreadSeat, Threads};
 
 /// What became of a pool's tasks when it was shut down.
@@ -109,7 +109,8 @@ impl<K: Kind> Pool<K> {
         if self.inner.is_forked() { Vec::new() } else { self.inner.staff().take_kept() }
     }
 
-    /// Submits a task that another pool of this kind has cancelled.
+    /// Submits a task that another pool of this kind has cancelled. It keeps its
+    /// [label](crate::Labelled).
     ///
     /// # Errors
     ///
@@ -119,8 +120,17 @@ impl<K: Kind> Pool<K> {
         task: CancelledTask<K>,
     ) -> Result<Handle<()>, SubmitError<CancelledTask<K>>> {
         let patience = Patience::Policy(self.inner.plan.when_full);
-        self.inner.submit(Again::<K>(task.job), patience).map_err(|(job, reason)| SubmitError {
-            call: CancelledTask::new(task.id, job.0),
+        let CancelledTask { id, label, job } = task;
+        let job = Again::<K>(job);
+        let submitted = match label {
+            None => self.inner.submit(job, patience).map_err(|(job, reason)| (None, job, reason)),
+            Some(label) => {
+                let submitted = self.inner.submit(LabelledJob { label, job }, patience);
+                submitted.map_err(|(LabelledJob { label, job }, reason)| (Some(label), job, reason))
+            }
+        };
+        submitted.map_err(|(label, Again(job), reason)| SubmitError {
+            call: CancelledTask::new(id, label, job),
             reason,
         })
     }
@@ -131,17 +141,23 @@ impl<K: Kind> Pool<K> {
 #[must_use = "dropping it drops the task's closure"]
 pub struct CancelledTask<K: Kind> {
     id: usize,
+    label: Option<Label>,
     job: KeptJob<K::Seat, Failure>,
 }
 
 impl<K: Kind> CancelledTask<K> {
-    pub(super) fn new(id: usize, job: KeptJob<K::Seat, Failure>) -> Self {
-        Self { id, job }
+    pub(super) fn new(id: usize, label: Option<Label>, job: KeptJob<K::Seat, Failure>) -> Self {
+        Self { id, label, job }
     }
 
     /// The number that it had in the pool that has cancelled it.
     pub fn task_id(&self) -> usize {
         self.id
+    }
+
+    /// The task's [label](crate::Labelled), if it has one.
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
     }
 }
 
@@ -158,7 +174,12 @@ impl CancelledTask<Threads> {
 
 impl<K: Kind> fmt::Debug for CancelledTask<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CancelledTask").field("task_id", &self.id).finish_non_exhaustive()
+        let mut task = f.debug_struct("CancelledTask");
+        task.field("task_id", &self.id);
+        if let Some(label) = self.label() {
+            task.field("label", &label);
+        }
+        task.finish_non_exhaustive()
     }
 }
 

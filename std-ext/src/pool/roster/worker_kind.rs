@@ -6,7 +6,7 @@ use core::time::Duration;
 use asyncpal_core::clock::Instant;
 use asyncpal_core::executor::{Departure, Heap, OpenError, Shared, WorkerKind};
 use asyncpal_core::park::Unparked;
-use asyncpal_core::task::{KeptJob, Slabs, Withdrawn};
+use asyncpal_core::task::{KeptJob, Label, Slabs, Withdrawn};
 
 use super::{CancelledTask, Staff};
 use crate::clock::StdClock;
@@ -143,8 +143,8 @@ impl<K: Kind> WorkerKind for Staff<K> {
         self.cancelled.fetch_add(1, Ordering::Relaxed);
     }
 
-    fn kept(&self, id: usize, job: KeptJob<K::Seat, Failure>) {
-        lock(&self.kept).push(CancelledTask::new(id, job));
+    fn kept(&self, id: usize, label: Option<Label>, job: KeptJob<K::Seat, Failure>) {
+        lock(&self.kept).push(CancelledTask::new(id, label, job));
     }
 
     fn contain(&self, step: impl FnOnce()) {
