@@ -215,6 +215,24 @@ fn several_threads_wait_for_one_handle() {
     assert!(handle.is_completed());
 }
 
+/// It was kept until the task was over, and woken then.
+#[test]
+fn a_dropped_handle_lets_go_of_its_waker() {
+    let (pool, gate) = busy_pool();
+    let mut handle = pool.submit(|| ()).expect("open");
+    let wakes = Arc::new(CountedWakes(AtomicUsize::new(0)));
+    let waker = Waker::from(wakes.clone());
+    assert!(Pin::new(&mut handle).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+
+    drop(handle);
+
+    assert_eq!(Arc::strong_count(&wakes), 1);
+    drop(gate);
+    pool.join();
+    assert_eq!(wakes.0.load(Ordering::SeqCst), 0);
+}
+
 struct CountedWakes(AtomicUsize);
 
 impl Wake for CountedWakes {

@@ -255,7 +255,11 @@ fn a_dropped_handle_takes_its_waker_along() {
         let early = poll(&mut handle, &parker);
         drop(handle);
 
+        let is_early = ends.of(RUN) == 0;
+        let wakers = std::sync::Arc::strong_count(&parker);
         join(worker);
+        assert!(!is_early || wakers == 1, "a waker outlives its handle");
+        assert!(!is_early || !parker.has_token(), "woken without a handle");
         drop(early);
         assert_eq!((ends.of(OUTCOME), std::sync::Arc::strong_count(&parker)), (1, 1));
     });

@@ -23,7 +23,7 @@ use crate::watcher::{is_forked, ring_cancel_bells};
 ///
 /// Wait for the result with [`collect`](Handle::collect), with `.await` in any async runtime, or
 /// be told by a [callback](Handle::add_callback). Dropping the handle detaches the task: it runs
-/// all the same.
+/// all the same, calls its callbacks, and wakes nobody.
 ///
 /// A worker that waits without a timeout for a pending task of its own pool runs that task itself,
 /// so nested waits need no spare worker. The depth of such nesting is bounded by the stack. A worker

@@ -23,7 +23,7 @@ use crate::sync::spin_loop;
 
 /// The caller's end of a task that returns a `T` or fails with an `E`.
 ///
-/// Dropping it detaches the task: it runs all the same.
+/// Dropping it detaches the task: it runs all the same, and wakes nobody.
 pub struct Handle<T, E> {
     task: Live,
     outcome: PhantomData<(T, E)>,
@@ -262,6 +262,16 @@ impl<T, E> Handle<T, E> {
         false
     }
 
+    /// Takes an armed waker back, with the slot; `None` if the task is over.
+    fn disarm(&self) -> Option<Waker> {
+        let header = self.task.header();
+        if header.state.disarm() == Disarm::Done {
+            return None;
+        }
+        // SAFETY: S5: disarmed, so the slot is this waiter's again.
+        header.waker.with_mut(|slot| unsafe { (*slot).take() })
+    }
+
     /// One step of `.await`: the outcome, or the context's waker will be woken.
     ///
     /// # Panics
@@ -334,7 +344,17 @@ impl<T, E> Future for Handle<T, E> {
 impl<T, E> Drop for Handle<T, E> {
     fn drop(&mut self) {
         let state = &self.task.header().state;
-        let Err(seen) = state.abandon() else { return };
+        let Err(mut seen) = state.abandon() else { return };
+        // It is the user's, so it is dropped last.
+        let mut _waker = None;
+        if seen.end().is_none() {
+            _waker = self.disarm();
+            // A handle that is dropped is not waited for again.
+            match state.abandon() {
+                Ok(()) => return,
+                Err(over) => seen = over,
+            }
+        }
         let end = seen.end().expect("what cannot be abandoned is over");
         if !seen.is_taken() {
             self.task.drop_outcome(end);
@@ -360,11 +380,8 @@ pub struct Registered<'h, T, E> {
 
 impl<T, E> Drop for Registered<'_, T, E> {
     fn drop(&mut self) {
-        let header = self.handle.task.header();
-        if header.state.disarm() == Disarm::Disarmed {
-            // SAFETY: S5: disarmed, so the slot is this waiter's again.
-            header.waker.with_mut(|slot| unsafe { *slot = None });
-            header.state.free_slot();
+        if let Some(_waker) = self.handle.disarm() {
+            self.handle.task.header().state.free_slot();
         }
     }
 }

@@ -38,8 +38,8 @@
 //! | T4 `publish` | running or cancelling → an end, `SETTLED` if nobody must be told | resolver |
 //! | T5 `settle` | `SETTLED` | resolver, after it told |
 //! | T6 `discard_entry` | `ENTRY_GONE` | whoever pops a stub |
-//! | T7 `abandon`, `release_handle` | `HANDLE_GONE`; `abandon` unless it is over | handle |
-//! | T8 `arm`, `disarm` | set, clear `WAITER`, unless it is over | waiter |
+//! | T7 `abandon`, `release_handle` | `HANDLE_GONE`; `abandon` unless it is over, and not with `WAITER` | handle |
+//! | T8 `arm`, `disarm` | set, clear `WAITER`, unless it is over | waiter; the handle that goes |
 //! | T9 `request_cancel` | `CANCEL_REQUESTED`, unless it is over | handle |
 //! | T10 `give_back` | running → pending, not `ENTRY_GONE` | worker that claimed it by T1 and has not run it |
 //! | T11 `publish` | nothing | resolver that finds handle and entry gone and nobody to tell: it frees the task |
@@ -340,13 +340,17 @@ impl State {
         (Goodbye::of(ENTRY_GONE, before), before & PHASE == CANCELLING)
     }
 
-    /// T7 for a task that is not over, so that its outcome falls to the resolver, S4. `Err` with
-    /// the end if it is over: the outcome is the handle's, and goes before the handle does.
+    /// T7 for a task that is not over, so that its outcome falls to the resolver, S4. `Err` if it is over:
+    /// the outcome is the handle's, and goes before the handle does; or if it is waited for: then the
+    /// waiter, who is gone, is disarmed first.
     pub(super) fn abandon(&self) -> Result<(), Snapshot> {
         // ORDERING: Release, E3. Not Acquire: this goodbye never frees, since an unresolved task has
         // its resolver still to come.
-        self.update(Ordering::Release, |s| Snapshot(s).end().is_none().then_some(s | HANDLE_GONE))
-            .map(drop)
+        let change = |s| {
+            let seen = Snapshot(s);
+            (seen.end().is_none() && !seen.is_waited_for()).then_some(s | HANDLE_GONE)
+        };
+        self.update(Ordering::Release, change).map(drop)
     }
 
     /// T7 for a task that is over.

@@ -216,7 +216,7 @@ impl Scene {
         let (status, has_value) = (expected.status, expected.has_value);
         match inner {
             Inner::Detach => {
-                expected.handle = false;
+                expected.detach();
                 drop(state);
                 drop(handle);
                 return;

@@ -60,6 +60,16 @@ pub struct Task {
     pub ended: u64,
 }
 
+impl Task {
+    /// The handle goes, and with it the waker of its last poll.
+    pub fn detach(&mut self) {
+        self.handle = false;
+        if let Slot::Polled(_) = self.slot {
+            self.slot = Slot::Free;
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callback {
     Armed,

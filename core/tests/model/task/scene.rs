@@ -5,7 +5,7 @@
 
 use super::Opening;
 use super::kind::{Kind, Seat, Value, Wakes};
-use super::reference::{Callback, Reference, Slot};
+use super::reference::{Callback, Reference, Slot, Task};
 use asyncpal_core::executor::{Executor, Shared};
 use asyncpal_core::task::{Handle, ObserverId, Registered, Status};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -182,9 +182,7 @@ impl Scene {
             }
         }
         let handles = core::mem::take(&mut state.handles);
-        for task in &mut state.reference.tasks {
-            task.handle = false;
-        }
+        state.reference.tasks.iter_mut().for_each(Task::detach);
         drop(state);
         drop(registrations);
         drop(handles);
