@@ -1,7 +1,8 @@
 //! Chunks of items, and maps as tasks that the caller submits.
 
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 
 use asyncpal::{ThreadPool, collect, get_chunks, split_map_task, split_starmap_task};
 

@@ -9,12 +9,11 @@ use asyncpal_core::task::Label;
 
 use super::split::SplitTask;
 use crate::clock::Deadline;
-use crate::error::{PoolError, TaskError};
+use crate::error::{PoolError, SubmitError, TaskError};
 use crate::flight::Flight;
-use crate::handle::Handle;
 use crate::kind::{Accepts, Chunk};
 use crate::observe::Labelled;
-use crate::pool::{Pool, Wait};
+use crate::pool::{Pool, Submitted, Wait};
 use crate::watcher::Generation;
 
 /// Dropping it cancels the chunks that have not started.
@@ -87,12 +86,12 @@ impl<T> Results<T> {
             let Some(chunk) = chunks.next() else { break };
             match submit_chunk(pool, chunk, label, Wait { deadline, or: &is_served }) {
                 Ok(handle) => self.flight.add(handle),
-                Err((chunk, PoolError::Full)) => {
-                    chunks.put_back(chunk);
+                Err(SubmitError { call, reason: PoolError::Full }) => {
+                    chunks.put_back(call);
                     self.held = true;
                     break;
                 }
-                Err((_, reason)) => {
+                Err(SubmitError { reason, .. }) => {
                     self.closed = matches!(reason, PoolError::Closed | PoolError::Broken(_));
                     self.refused.push_back((self.submitted, TaskError::Rejected(reason)));
                 }
@@ -161,16 +160,17 @@ fn submit_chunk<K, F, A>(
     chunk: Chunk<F, A>,
     label: Option<&Label>,
     wait: Wait<'_>,
-) -> Result<Handle<K::Output>, (Chunk<F, A>, PoolError)>
+) -> Submitted<K, Chunk<F, A>>
 where
     K: Accepts<Chunk<F, A>>,
 {
     match label {
-        None => pool.submit_waiting(chunk, wait).map_err(|error| (error.call, error.reason)),
+        None => pool.submit_waiting(chunk, wait),
         Some(label) => {
             let labelled = Labelled::new(label.clone(), chunk);
             let submitted = pool.submit_waiting::<Labelled<Chunk<F, A>>>(labelled, wait);
-            submitted.map_err(|error| (error.call.call, error.reason))
+            submitted
+                .map_err(|SubmitError { call, reason }| SubmitError { call: call.call, reason })
         }
     }
 }
