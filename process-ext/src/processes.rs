@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
-    Accepts, Chunk, Failure, Fallible, Kind, MapFn, OpenError, OpenFailure, Setup, TakesHook, With,
+    Accepts, Chunk, Failure, Fallible, Kind, OpenError, OpenFailure, Setup, TakesHook, With,
 };
 use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError};
 
@@ -13,7 +13,7 @@ use crate::error::{DecodeError, EncodeError, LaunchError, UnnamedFunction};
 use crate::options::ProcessOptions;
 use crate::parker::ProcessParker;
 use crate::proxy::{Launch, Proxy};
-use crate::remote::{FunctionId, RemoteFn};
+use crate::remote::{FunctionId, RemoteFn, RemoteMapFn};
 use crate::seat::{Outbound, ProcessSeat, Request};
 use crate::starts::Starts;
 use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
@@ -189,16 +189,16 @@ impl<C, T> fmt::Debug for ProcessJob<C, T> {
     }
 }
 
-impl<F, T> Accepts<F> for Processes
+impl<F> Accepts<F> for Processes
 where
-    F: Fn() -> T + Copy + Send + 'static,
-    T: Payload + Send,
+    F: RemoteFn<(), Output: Payload + Send>,
 {
-    type Output = T;
-    type Job = ProcessJob<F, T>;
+    type Output = F::Output;
+    type Job = ProcessJob<F, F::Output>;
 
     fn job(call: F) -> Result<Self::Job, (F, PoolError)> {
-        ProcessJob::new(call, FunctionId::plain::<F, ()>(call), |_, _| Ok(()), T::decode)
+        let function = FunctionId::plain::<F, ()>(call);
+        ProcessJob::new(call, function, |_, _| Ok(()), <F::Output as Payload>::decode)
     }
 
     fn call(job: Self::Job) -> F {
@@ -227,7 +227,7 @@ where
 
 impl<F, T, E> Accepts<Fallible<F>> for Processes
 where
-    F: Fn() -> Result<T, E> + Copy + Send + 'static,
+    F: RemoteFn<(), Output = Result<T, E>>,
     T: Payload + Send,
     E: Into<OpenFailure> + 'static,
 {
@@ -267,7 +267,7 @@ where
 
 impl<F, A> Accepts<Chunk<F, A>> for Processes
 where
-    F: MapFn<A, Output: Payload + Send> + Copy + Send + Sync + 'static,
+    F: RemoteMapFn<A, Output: Payload + Send>,
     A: Payload + Send,
 {
     type Output = Vec<F::Output>;
@@ -284,17 +284,20 @@ where
     }
 }
 
-impl<F, R> TakesHook<F> for Processes
+impl<F> TakesHook<F> for Processes
 where
-    F: Fn() -> R + Copy + Send + 'static,
-    R: RemoteHook<F>,
+    F: RemoteFn<(), Output: RemoteHook<F>>,
 {
     fn hook(f: F) -> Result<FunctionId, BuildError> {
-        R::name(f).map_err(|error| BuildError::Hook(error.into()))
+        <F::Output as RemoteHook<F>>::name(f).map_err(|error| BuildError::Hook(error.into()))
     }
 }
 
 /// What an initializer or finalizer of a process pool returns: nothing, or a `Result`.
+#[diagnostic::on_unimplemented(
+    message = "an initializer or finalizer cannot return `{Self}`",
+    note = "it returns nothing, or a `Result<(), E>` whose error is a `Box<dyn Error + Send + Sync>` or can become one"
+)]
 pub trait RemoteHook<F> {
     /// Names the function.
     ///
@@ -304,7 +307,7 @@ pub trait RemoteHook<F> {
     fn name(f: F) -> Result<FunctionId, UnnamedFunction>;
 }
 
-impl<F: Fn() + Copy + Send + 'static> RemoteHook<F> for () {
+impl<F: RemoteFn<(), Output = ()>> RemoteHook<F> for () {
     fn name(f: F) -> Result<FunctionId, UnnamedFunction> {
         FunctionId::plain::<F, ()>(f)
     }
@@ -312,7 +315,7 @@ impl<F: Fn() + Copy + Send + 'static> RemoteHook<F> for () {
 
 impl<F, E> RemoteHook<F> for Result<(), E>
 where
-    F: Fn() -> Self + Copy + Send + 'static,
+    F: RemoteFn<(), Output = Self>,
     E: Into<OpenFailure> + 'static,
 {
     fn name(f: F) -> Result<FunctionId, UnnamedFunction> {

@@ -30,7 +30,9 @@ use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 /// mere existence proves something must not be captured.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be called in a worker process with `{Args}`",
-    note = "a function item or a closure that captures nothing can, with a tuple of up to six arguments"
+    note = "a process pool takes functions and closures that capture nothing",
+    note = "pass values as arguments, with `submit_with`; to an initializer, in the environment, with \
+            `ProcessOptions::env`"
 )]
 pub trait RemoteFn<Args>: Copy + Send + 'static + sealed::Sealed<Args> {
     /// What the function returns.
@@ -46,8 +48,10 @@ mod sealed {
 
 macro_rules! functions {
     ($(($($arg:ident $value:ident)*))*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<F: Fn($($arg),*) -> T, T, $($arg),*> sealed::Sealed<($($arg,)*)> for F {}
 
+        #[diagnostic::do_not_recommend]
         impl<F, T, $($arg),*> RemoteFn<($($arg,)*)> for F
         where
             F: Fn($($arg),*) -> T + Copy + Send + 'static,
@@ -61,6 +65,17 @@ macro_rules! functions {
     )*};
 }
 functions! { () (A a) (A a B b) (A a B b C c) (A a B b C c D d) (A a B b C c D d E e) (A a B b C c D d E e G g) }
+
+/// A function that a map can apply in a worker: see [`RemoteFn`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be applied in a worker process to items of type `{A}`",
+    note = "a map of a process pool takes functions and closures that capture nothing",
+    note = "what they need besides is part of the items, with `starmap`"
+)]
+pub trait RemoteMapFn<A>: MapFn<A> + Copy + Send + Sync + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<F: MapFn<A> + Copy + Send + Sync + 'static, A> RemoteMapFn<A> for F {}
 
 /// How a thunk ended. A panic unwinds out of it instead.
 #[derive(Debug)]
@@ -172,7 +187,7 @@ impl SameBuild {
     }
 }
 
-/// Called in the constructors, so that the compiler names the caller, and where the safety depends on it.
+/// Called in the constructors, so that the compiler names the caller.
 const fn assert_captures_nothing<F>() {
     assert!(
         size_of::<F>() == 0,
@@ -183,7 +198,8 @@ const fn assert_captures_nothing<F>() {
 
 /// The one value of a function's type.
 fn conjure<F: Copy>() -> F {
-    const { assert_captures_nothing::<F>() }
+    // Where it was named the compiler has said so already; to say it again here would print its complaint twice.
+    assert!(size_of::<F>() == 0);
     // SAFETY: the type has no bytes, so every aligned pointer is good to read it from. It has a value: a process of this build had one in
     // its hands when it named the function, and this code is reached by that name only.
     unsafe { NonNull::<F>::dangling().read() }

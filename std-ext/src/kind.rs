@@ -156,6 +156,13 @@ pub trait Kind: Send + Sync + Sized + 'static {
 pub type OpenFailure = Box<dyn Error + Send + Sync>;
 
 /// A kind that takes calls of type `C`.
+#[diagnostic::on_unimplemented(
+    message = "`{C}` is no call that a pool of `{Self}` takes",
+    note = "a thread pool takes `FnOnce() -> T + Send + 'static`",
+    note = "a process pool takes functions and closures that capture nothing; pass values as arguments, with \
+            `submit_with`",
+    note = "a pool of another program's workers takes a `Named` function, with its arguments"
+)]
 pub trait Accepts<C>: Kind {
     /// What the call returns.
     type Output: Send + 'static;
@@ -174,6 +181,11 @@ pub trait Accepts<C>: Kind {
 }
 
 /// A kind that takes initializers and finalizers of type `F`.
+#[diagnostic::on_unimplemented(
+    message = "`{F}` is no initializer or finalizer that a pool of `{Self}` takes",
+    note = "a thread pool takes `Fn() -> R + Send + Sync + 'static`, a process pool functions and closures that \
+            capture nothing; `R` is `()` or a `Result<(), E>`"
+)]
 pub trait TakesHook<F>: Kind {
     /// Makes the hook ready.
     ///

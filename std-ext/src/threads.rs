@@ -95,6 +95,10 @@ fn call_hook(hook: Option<&Hook>) -> Result<(), OpenFailure> {
 }
 
 /// What an initializer or finalizer returns: nothing, or a `Result`.
+#[diagnostic::on_unimplemented(
+    message = "an initializer or finalizer cannot return `{Self}`",
+    note = "it returns nothing, or a `Result<(), E>` whose error is a `Box<dyn Error + Send + Sync>` or can become one"
+)]
 pub trait HookResult {
     /// As a result.
     ///

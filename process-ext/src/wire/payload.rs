@@ -13,7 +13,7 @@ mod postcard;
 
 pub use plain::Plain;
 
-/// A value that can travel to a worker and back.
+/// A value that can travel to a worker and back. It owns what it consists of: a `String`, no `&str`.
 ///
 /// Implemented for every type that the enabled features allow, and by nobody else.
 ///
@@ -113,7 +113,8 @@ mod sealed {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` cannot travel to a worker process",
         note = "without the feature `serde`, numbers, `bool`, `char`, `String`, `Vec`, `Option`, `Result` and tuples can",
-        note = "with it, every `Serialize + DeserializeOwned + 'static` type can"
+        note = "with it, `asyncpal = {{ features = [\"process\", \"serde\"] }}`, every `Serialize + DeserializeOwned + 'static` \
+                type can: none that borrows, such as `&str`"
     )]
     pub trait Codec: Sized + 'static {
         /// How many bytes every value of this type takes at least.
@@ -134,6 +135,7 @@ mod sealed {
 
     /// Without serde a value travels as it does to another program.
     #[cfg(not(feature = "serde"))]
+    #[diagnostic::do_not_recommend]
     impl<T: Plain> Codec for T {
         const MIN_BYTES: usize = <T as Plain>::MIN_BYTES;
 

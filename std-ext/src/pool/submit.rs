@@ -364,6 +364,9 @@ impl<K: Kind> Pool<K> {
 
     /// Submits a function with its arguments, a tuple of up to six.
     ///
+    /// The arguments own what they consist of, in particular those of a process pool, which travel: a `String`, not
+    /// a `&str`.
+    ///
     /// # Errors
     ///
     /// As [`submit`](Pool::submit); a pool of processes also refuses arguments that it cannot
