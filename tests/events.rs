@@ -302,3 +302,20 @@ fn maps_and_scopes_label_their_tasks() {
     });
     assert_eq!(labels.collect::<Vec<_>>(), ["squares", "squares", "length"]);
 }
+
+#[test]
+fn a_failed_spawn_is_told_with_what_the_system_said() {
+    let (tell, told) = mpsc::channel();
+    let pool = ThreadPool::builder()
+        .name("none")
+        .max_workers(1)
+        .spawner(|_| Err::<(), _>(std::io::Error::other("no thread today")))
+        .on_event(move |event| tell.send(event.to_string()).expect("waited for"))
+        .build()
+        .expect("valid");
+
+    pool.submit(|| ()).expect_err("there is no worker");
+
+    let text = told.iter().find(|text| text.contains("spawned")).expect("told");
+    assert!(text.ends_with("worker 0 could not be spawned: no thread today"), "{text}");
+}

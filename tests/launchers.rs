@@ -228,7 +228,7 @@ fn a_worker_that_exits_over_ssh_is_lost_with_its_code() {
         let error = pool.submit_with(EXIT, (code,)).expect("open").collect();
 
         let error = error.expect_err("it is gone");
-        assert_eq!(find::<WorkerLost>(&error).cause(), &LostCause::Exited(code));
+        assert_eq!(lost(&error).cause(), &LostCause::Exited(code));
     }
 }
 
@@ -244,7 +244,7 @@ fn a_worker_killed_over_ssh_fails_its_task_and_no_other() {
 
     let error = napping.collect().expect_err("its worker is gone");
     // What ssh says when the far command was killed by a signal.
-    assert_eq!(find::<WorkerLost>(&error).cause(), &LostCause::Exited(255));
+    assert_eq!(lost(&error).cause(), &LostCause::Exited(255));
     assert_eq!(next.collect().expect("another worker's"), 9);
 }
 
@@ -260,7 +260,7 @@ fn a_killed_ssh_is_a_lost_worker_and_the_far_one_ends_after_its_task() {
 
     // The task may be over before.
     if let Err(error) = napping.collect() {
-        assert_eq!(find::<WorkerLost>(&error).cause(), &LostCause::Signal(9));
+        assert_eq!(lost(&error).cause(), &LostCause::Signal(9));
     }
     eventually(|| !lives(far));
 }
@@ -271,7 +271,7 @@ fn a_refused_login_is_told_with_the_exit_code_of_ssh() {
 
     let error = pool.submit(PID).expect("open").collect().expect_err("no login");
 
-    assert_eq!(find::<WorkerLost>(&error).cause(), &LostCause::Exited(255));
+    assert_eq!(lost(&error).cause(), &LostCause::Exited(255));
 }
 
 fn what_the_far_shell_prints_is_told() {
@@ -281,7 +281,7 @@ fn what_the_far_shell_prints_is_told() {
 
     let error = pool.submit(PID).expect("open").collect().expect_err("no frame");
 
-    let lost = find::<WorkerLost>(&error).to_string();
+    let lost = lost(&error).to_string();
     assert!(lost.contains("it begins with \"You have mail.\\n"), "{lost}");
 }
 
@@ -307,7 +307,7 @@ fn a_far_host_that_never_answers_is_given_up() {
 
     let error = pool.submit(PID).expect("open").collect().expect_err("nobody answers");
 
-    let told = chain(&error).map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let told = error.to_string();
     assert!(told.contains("not ready within 100ms"), "{told}");
 }
 
@@ -333,7 +333,7 @@ fn a_worker_that_exits_over_srun_is_lost_with_its_code() {
 
     let error = pool.submit_with(EXIT, (3,)).expect("open").collect().expect_err("it is gone");
 
-    assert_eq!(find::<WorkerLost>(&error).cause(), &LostCause::Exited(3));
+    assert_eq!(lost(&error).cause(), &LostCause::Exited(3));
 }
 
 fn a_closed_pool_leaves_no_step_of_srun() {
@@ -380,12 +380,10 @@ fn kill(pid: u32) {
     assert!(status.success());
 }
 
-/// The error and its sources.
-fn chain(error: &TaskError) -> impl Iterator<Item = &(dyn error::Error + 'static)> {
-    core::iter::successors(Some(error as &(dyn error::Error + 'static)), |&error| error.source())
+fn lost(error: &TaskError) -> &WorkerLost {
+    WorkerLost::of(error).unwrap_or_else(|| panic!("another failure was expected: {error:?}"))
 }
 
 fn find<E: error::Error + 'static>(error: &TaskError) -> &E {
-    let found = chain(error).find_map(|error| error.downcast_ref());
-    found.unwrap_or_else(|| panic!("another failure was expected: {error:?}"))
+    error.downcast_ref().unwrap_or_else(|| panic!("another failure was expected: {error:?}"))
 }

@@ -272,7 +272,8 @@ fn a_failing_initializer_breaks_the_pool_with_its_cause() {
         error.to_string(),
         "the pool is broken, build another: an initializer failed: no flour"
     );
-    assert!(error.source().is_some());
+    assert!(error.source().is_none(), "the text has it all");
+    assert!(error.reason().inner().is_some_and(|cause| cause.to_string() == "no flour"));
     assert!(pool.is_broken() && pool.check().is_err());
     assert!(pool.shutdown());
     assert!(pool.is_broken(), "for good");

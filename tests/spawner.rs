@@ -1,6 +1,5 @@
 //! Threads of the user's making.
 
-use core::error::Error;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::io;
@@ -26,7 +25,7 @@ fn thread(worker: WorkerThread) -> io::Result<JoinHandle<()>> {
 fn refusal(pool: &ThreadPool) -> String {
     let error = pool.submit(|| ()).expect_err("there is no worker");
     assert!(matches!(error.reason(), PoolError::Spawn(_)), "{error:?}");
-    error.source().expect("the cause").to_string()
+    error.reason().inner().expect("the cause").to_string()
 }
 
 #[test]
@@ -100,7 +99,7 @@ fn a_worker_of_another_pool_is_refused_as_a_worker() {
             Err(TaskError::Cancelled(cancelled)) => cancelled.cause().map(ToString::to_string),
             result => panic!("{result:?}"),
         },
-        Err(error) => error.source().map(ToString::to_string),
+        Err(error) => error.reason().inner().map(ToString::to_string),
     };
 
     let expected = "a worker was run on a thread that is a worker already";

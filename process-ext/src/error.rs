@@ -1,4 +1,7 @@
 //! What can go wrong between a pool and its workers.
+//!
+//! An error's text contains its cause's, and its `source()` is the cause's own: see [`TaskError`](asyncpal_std::TaskError).
+//! A [`RemoteError`] goes on with the sources that the error had in the worker.
 
 #![forbid(unsafe_code)]
 
@@ -45,3 +48,7 @@ impl fmt::Display for UnnamedFunction {
 }
 
 impl core::error::Error for UnnamedFunction {}
+
+#[cfg(test)]
+#[path = "error/chain_tests.rs"]
+mod tests;

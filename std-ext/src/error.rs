@@ -1,4 +1,8 @@
 //! What can go wrong, from the user's side.
+//!
+//! Every error's text is whole: it contains its cause's. So its `source()` is what that cause's text leaves out, the
+//! cause's own source, and whoever prints a chain prints nothing twice. The cause as a value is had by `inner` and
+//! `downcast_ref`.
 
 mod broken;
 
@@ -16,6 +20,25 @@ use crate::sync::program::{Mutex, PoisonError};
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Why a task has no result.
+///
+/// Its text contains that of its [inner error](TaskError::inner), and its [`source`](Error::source) is that one's source: a
+/// chain of errors that is printed tells everything once.
+///
+/// # Examples
+///
+/// ```
+/// use std::error::Error;
+/// use std::num::ParseIntError;
+/// use asyncpal_std::ThreadPool;
+///
+/// let pool = ThreadPool::new();
+/// let error = pool.submit_fallible(|| "x".parse::<u8>())?.collect().unwrap_err();
+///
+/// assert_eq!(error.to_string(), "the task failed: invalid digit found in string");
+/// assert!(error.downcast_ref::<ParseIntError>().is_some());
+/// assert!(error.source().is_none(), "the text has it all");
+/// # Ok::<(), Box<dyn Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TaskError {
@@ -73,6 +96,22 @@ impl TaskError {
         Self::Cancelled(Cancelled { cause }).into()
     }
 
+    /// The error behind it: what a task returned, what a worker was lost by, why none could be spawned, why the call
+    /// was not accepted.
+    pub fn inner(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Cancelled(cancelled) => cancelled.cause(),
+            Self::Failed(error) => Some(&**error),
+            Self::Rejected(error) => error.inner(),
+            Self::Panicked(_) | Self::TimedOut | Self::AlreadyCollected | Self::Forked => None,
+        }
+    }
+
+    /// Its [inner error](TaskError::inner), or the first of that one's sources, that is an `E`.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        find(self.inner()?)
+    }
+
     /// True if the task was cancelled.
     pub const fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled(_))
@@ -106,11 +145,17 @@ impl Error for TaskError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Cancelled(cancelled) => cancelled.source(),
-            Self::Failed(error) => Some(&**error),
-            Self::Rejected(error) => Some(error),
+            Self::Failed(error) => error.source(),
+            Self::Rejected(error) => error.source(),
             Self::Panicked(_) | Self::TimedOut | Self::AlreadyCollected | Self::Forked => None,
         }
     }
+}
+
+/// The error itself, or the first of its sources, that is an `E`.
+fn find<'e, E: Error + 'static>(error: &'e (dyn Error + Send + Sync + 'static)) -> Option<&'e E> {
+    let error: &'e (dyn Error + 'static) = error;
+    core::iter::successors(Some(error), |&error| error.source()).find_map(<dyn Error>::downcast_ref)
 }
 
 /// A task that did not start.
@@ -138,7 +183,7 @@ impl fmt::Display for Cancelled {
 
 impl Error for Cancelled {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.cause.as_deref().map(|cause| cause as _)
+        self.cause.as_deref()?.source()
     }
 }
 
@@ -182,7 +227,7 @@ impl fmt::Display for Panic {
     }
 }
 
-/// Why a pool takes no task.
+/// Why a pool takes no task. Of its text and its sources the same holds as of those of [`TaskError`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum PoolError {
@@ -224,9 +269,25 @@ impl Error for PoolError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Closed | Self::Full | Self::Forked => None,
-            Self::Broken(cause) => Some(&**cause),
+            Self::Broken(cause) => cause.source(),
+            Self::Spawn(cause) | Self::Encode(cause) => cause.source(),
+        }
+    }
+}
+
+impl PoolError {
+    /// The error behind it: what an initializer returned, what the system said, why the call cannot be sent.
+    pub fn inner(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match self {
+            Self::Closed | Self::Full | Self::Forked => None,
+            Self::Broken(cause) => Some(cause.inner()),
             Self::Spawn(cause) | Self::Encode(cause) => Some(&**cause),
         }
+    }
+
+    /// Its [inner error](PoolError::inner), or the first of that one's sources, that is an `E`.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        find(self.inner()?)
     }
 }
 
@@ -354,9 +415,62 @@ impl fmt::Display for BuildError {
 
 impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.inner()?.source()
+    }
+}
+
+impl BuildError {
+    /// The error behind it: what the system said, why no worker can call a hook.
+    pub fn inner(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self {
             Self::System(error) | Self::Hook(error) => Some(&**error),
             _ => None,
         }
+    }
+
+    /// Its [inner error](BuildError::inner), or the first of that one's sources, that is an `E`.
+    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
+        find(self.inner()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Flour;
+
+    impl fmt::Display for Flour {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no flour")
+        }
+    }
+
+    impl Error for Flour {}
+
+    #[derive(Debug)]
+    struct Cake(Flour);
+
+    impl fmt::Display for Cake {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("no cake")
+        }
+    }
+
+    impl Error for Cake {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn a_cancelled_task_has_its_cause_in_its_text_and_the_cause_of_that_as_its_source() {
+        let error = TaskError::not_spawned(Box::new(Cake(Flour))).into_error();
+
+        assert_eq!(error.to_string(), "the task was cancelled before it started: no cake");
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("no flour"));
+        assert!(error.inner().is_some_and(|cause| cause.is::<Cake>()));
+        assert!(error.downcast_ref::<Cake>().is_some() && error.downcast_ref::<Flour>().is_some());
     }
 }

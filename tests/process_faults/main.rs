@@ -80,7 +80,6 @@ pub(crate) use faults;
 mod tasks {
     //! What the tests submit, and what they ask of failures.
 
-    use core::error::Error;
     use core::time::Duration;
     use std::thread::sleep;
     use std::time::Instant;
@@ -158,16 +157,9 @@ mod tasks {
         }
     }
 
-    /// The loss in the chain of a failure.
+    /// The loss behind a failure.
     pub(crate) fn lost(error: &TaskError) -> &WorkerLost {
-        let mut link: Option<&(dyn Error + 'static)> = Some(error);
-        while let Some(error) = link {
-            if let Some(lost) = error.downcast_ref() {
-                return lost;
-            }
-            link = error.source();
-        }
-        panic!("no worker was lost: {error:?}");
+        WorkerLost::of(error).unwrap_or_else(|| panic!("no worker was lost: {error:?}"))
     }
 
     pub(crate) fn cause(error: &TaskError) -> &LostCause {

@@ -9,8 +9,8 @@ use std::os::fd::AsRawFd as _;
 use std::thread::{self, sleep};
 use std::time::Instant;
 
-use asyncpal::process::LostCause;
 use asyncpal::process::parker::{ProcessParker, Unparked};
+use asyncpal::process::{LaunchError, LostCause};
 use asyncpal::{Handle, ProcessPool, TaskError};
 
 use crate::clean::{Clean, children};
@@ -252,14 +252,9 @@ fn few_descriptors() {
 }
 
 fn names_the_refusal(error: &TaskError) -> bool {
-    let mut link: Option<&(dyn core::error::Error + 'static)> = Some(error);
-    while let Some(error) = link {
-        if let Some(error) = error.downcast_ref::<io::Error>() {
-            return error.raw_os_error() == Some(libc::EMFILE);
-        }
-        link = error.source();
-    }
-    false
+    let system = error.downcast_ref().and_then(LaunchError::system);
+    let system = system.or_else(|| error.downcast_ref());
+    system.is_some_and(|error| error.raw_os_error() == Some(libc::EMFILE))
 }
 
 /// A task that prints four megabytes to each output.

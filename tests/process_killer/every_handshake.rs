@@ -1,6 +1,5 @@
 //! A killer that lets no worker become ready.
 
-use core::error::Error;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::thread::{self, sleep};
@@ -66,7 +65,7 @@ pub(crate) fn a_killer_of_every_handshake_breaks_the_pool_and_each_handle_resolv
         let error = handle.collect().expect_err("nobody ran it");
         assert!(error.is_cancelled(), "{error:?}");
         // Those that the end of the pool has cancelled have none.
-        assert!(error.source().is_none_or(|cause| cause.is::<LaunchError>()), "{error:?}");
+        assert!(error.inner().is_none_or(|cause| cause.is::<LaunchError>()), "{error:?}");
     }
     resolved.assert_once_each(count);
 }

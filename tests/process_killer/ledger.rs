@@ -61,12 +61,12 @@ pub(crate) fn judge(
                 completed += 1;
             }
             Err(error) => {
-                if let Some(loss) = find::<WorkerLost>(error) {
+                if let Some(loss) = WorkerLost::of(error) {
                     let by_kill = loss.cause() == &LostCause::Signal(libc::SIGKILL);
                     assert!(by_kill, "task {task}: {error:?}");
                 }
                 if let Some(pid) = started_by {
-                    let loss = find::<WorkerLost>(error).expect("what was started was lost");
+                    let loss = WorkerLost::of(error).expect("what was started was lost");
                     assert_eq!(loss.pid(), pid, "task {task}: {error:?}");
                     let last = last_of[&pid];
                     assert_eq!(
@@ -75,11 +75,11 @@ pub(crate) fn judge(
                     );
                     lost += 1;
                 } else if error.is_cancelled() {
-                    let cause = find::<LaunchError>(error);
+                    let cause = error.downcast_ref::<LaunchError>();
                     assert!(cause.is_some(), "task {task} has no cause: {error:?}");
                     cancelled += 1;
                 } else {
-                    let named = find::<WorkerLost>(error).is_some();
+                    let named = WorkerLost::of(error).is_some();
                     assert!(named, "task {task} has no cause: {error:?}");
                     unread += 1;
                 }
@@ -93,16 +93,4 @@ pub(crate) fn judge(
         while_waiting.len()
     );
     (completed, unread)
-}
-
-/// The error of that type in the chain of a failure.
-pub(crate) fn find<E: core::error::Error + 'static>(error: &TaskError) -> Option<&E> {
-    let mut link: Option<&(dyn core::error::Error + 'static)> = Some(error);
-    while let Some(error) = link {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        link = error.source();
-    }
-    None
 }

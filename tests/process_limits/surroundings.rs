@@ -35,11 +35,7 @@ fn ask(pool: &ProcessPool, name: &str) -> Option<String> {
 fn start_error(pool: &ProcessPool) -> String {
     let error = pool.run(own_pid).expect_err("no worker can start");
     let TaskError::Cancelled(cancelled) = &error else { panic!("{error:?}") };
-    let mut cause = cancelled.cause().expect("the failed start") as &dyn core::error::Error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
+    cancelled.cause().expect("the failed start").to_string()
 }
 
 fn workers_have_the_variables_of_their_pool() {

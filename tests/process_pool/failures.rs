@@ -1,6 +1,5 @@
 //! Tasks that fail in their workers, or with them.
 
-use core::error::Error;
 use std::sync::mpsc;
 use std::{fs, io, process};
 
@@ -19,15 +18,7 @@ crate::trials! {
 }
 
 fn lost(error: &TaskError) -> &WorkerLost {
-    // The chain's links: the task's failure, the call's, the loss.
-    let mut link: Option<&(dyn Error + 'static)> = Some(error);
-    while let Some(error) = link {
-        if let Some(lost) = error.downcast_ref() {
-            return lost;
-        }
-        link = error.source();
-    }
-    panic!("no worker was lost: {error:?}");
+    WorkerLost::of(error).unwrap_or_else(|| panic!("no worker was lost: {error:?}"))
 }
 
 fn remote(error: &TaskError) -> &RemoteError {

@@ -82,20 +82,16 @@ fn eventually(what: impl Fn() -> bool) {
     }
 }
 
-/// The error and its sources.
-fn chain(error: &TaskError) -> impl Iterator<Item = &(dyn Error + 'static)> {
-    core::iter::successors(Some(error as &(dyn Error + 'static)), |&error| error.source())
-}
-
 fn remote(error: &TaskError) -> &RemoteError {
-    chain(error).find_map(|error| error.downcast_ref()).expect("it failed in the worker")
+    error.downcast_ref().expect("it failed in the worker")
 }
 
 fn lost(error: &TaskError) -> &WorkerLost {
-    chain(error).find_map(|error| error.downcast_ref()).expect("its worker was lost")
+    WorkerLost::of(error).expect("its worker was lost")
 }
 
 /// All that the error says.
 fn told(error: &TaskError) -> String {
-    chain(error).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let chain = core::iter::successors(Some(error as &dyn Error), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -100,12 +100,22 @@ impl fmt::Display for LaunchError {
     }
 }
 
+impl LaunchError {
+    /// What the operating system said, if it is to blame.
+    pub fn system(&self) -> Option<&io::Error> {
+        match self {
+            Self::Proc(error) | Self::Spawn(error) | Self::Limit { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl Error for LaunchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Proc(error) | Self::Spawn(error) | Self::Limit { error, .. } => Some(error),
-            Self::Handshake(error) => Some(error),
-            Self::Initializer(error) => Some(error),
+            Self::Proc(error) | Self::Spawn(error) | Self::Limit { error, .. } => error.source(),
+            Self::Handshake(error) => error.source(),
+            Self::Initializer(error) => error.source(),
             Self::InitMissing
             | Self::Privileged
             | Self::NotThisProgram(_)
@@ -133,7 +143,7 @@ impl fmt::Display for HandshakeError {
 impl Error for HandshakeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Lost(lost) => Some(lost),
+            Self::Lost(lost) => lost.source(),
             Self::TimedOut(_) | Self::Dismissed | Self::InitLate => None,
         }
     }
@@ -159,8 +169,10 @@ pub enum CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Lost(_) => f.write_str("the worker was lost before it replied"),
-            Self::NotStarted(_) => f.write_str("the worker was lost before the task started"),
+            Self::Lost(lost) => write!(f, "the worker was lost before it replied: {lost}"),
+            Self::NotStarted(lost) => {
+                write!(f, "the worker was lost before the task started: {lost}")
+            }
             Self::TooLarge { bytes, limit } => {
                 write!(f, "arguments of {bytes} bytes exceed the limit of {limit} bytes")
             }
@@ -171,7 +183,7 @@ impl fmt::Display for CallError {
 impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Lost(lost) | Self::NotStarted(lost) => Some(lost),
+            Self::Lost(lost) | Self::NotStarted(lost) => lost.source(),
             Self::TooLarge { .. } => None,
         }
     }
@@ -192,9 +204,11 @@ pub enum CloseError {
 impl fmt::Display for CloseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Finalizer(_) => f.write_str("a worker's finalizer failed"),
-            Self::Lost(_) => f.write_str("the worker was lost before it was closed"),
-            Self::TimedOut(_) => f.write_str("the worker did not end within the grace period"),
+            Self::Finalizer(error) => write!(f, "a worker's finalizer failed: {error}"),
+            Self::Lost(lost) => write!(f, "the worker was lost before it was closed: {lost}"),
+            Self::TimedOut(lost) => {
+                write!(f, "the worker did not end within the grace period: {lost}")
+            }
         }
     }
 }
@@ -202,8 +216,8 @@ impl fmt::Display for CloseError {
 impl Error for CloseError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Finalizer(error) => Some(error),
-            Self::Lost(lost) | Self::TimedOut(lost) => Some(lost),
+            Self::Finalizer(error) => error.source(),
+            Self::Lost(lost) | Self::TimedOut(lost) => lost.source(),
         }
     }
 }

@@ -4,6 +4,9 @@ use core::error::Error;
 use core::fmt;
 use core::time::Duration;
 
+use asyncpal_std::{BrokenCause, PoolError, TaskError};
+
+use super::{CloseError, HandshakeError, LaunchError};
 use crate::sys;
 
 /// A worker process was lost: it crashed, exited by itself, or was killed, since it broke the protocol or its task was
@@ -42,6 +45,34 @@ pub enum LostCause {
 impl WorkerLost {
     pub(crate) fn new(pid: u32, name: &str, cause: LostCause) -> Self {
         Self { pid, name: name.into(), cause }
+    }
+
+    /// The loss that is behind an error of a pool: the one that a task failed by, that kept the worker of a cancelled
+    /// task from starting, or that broke the pool. Errors round it are looked through, by their sources.
+    pub fn of<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
+        if let Some(lost) = error.downcast_ref() {
+            return Some(lost);
+        }
+        if let Some(error) = error.downcast_ref() {
+            return match error {
+                LaunchError::Handshake(HandshakeError::Lost(lost)) => Some(lost),
+                _ => None,
+            };
+        }
+        if let Some(error) = error.downcast_ref() {
+            return match error {
+                CloseError::Lost(lost) | CloseError::TimedOut(lost) => Some(lost),
+                CloseError::Finalizer(_) => None,
+            };
+        }
+        let inner = None
+            .or_else(|| error.downcast_ref().map(TaskError::inner))
+            .or_else(|| error.downcast_ref().map(PoolError::inner))
+            .or_else(|| error.downcast_ref().map(|error: &BrokenCause| Some(error.inner())));
+        Self::of(match inner {
+            Some(inner) => inner?,
+            None => error.source()?,
+        })
     }
 
     /// The process id that the worker had.

@@ -39,7 +39,7 @@ pub trait Payload: sealed::Codec {
     ///
     /// The value refuses to be written. What was appended until then is of no use.
     fn encode(&self, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-        self.put(out)
+        self.put(out).map_err(EncodeError::of::<Self>)
     }
 
     /// Reads a value that takes up all of `input`.
@@ -48,9 +48,9 @@ pub trait Payload: sealed::Codec {
     ///
     /// The bytes are no such value, or are followed by others.
     fn decode(mut input: &[u8]) -> Result<Self, DecodeError> {
-        let value = Self::take(&mut input)?;
-        finish(input)?;
-        Ok(value)
+        let value = Self::take(&mut input);
+        let whole = value.and_then(|value| finish(input).map(|()| value));
+        whole.map_err(DecodeError::of::<Self>)
     }
 }
 
@@ -90,7 +90,7 @@ impl<T: sealed::Tuple> Arguments for T {}
 /// A value refuses to be written.
 pub fn encode_items<T: Payload>(items: &[T], out: &mut Vec<u8>) -> Result<(), EncodeError> {
     put_count(out, items.len());
-    T::put_slice(items, out)
+    T::put_slice(items, out).map_err(EncodeError::of::<T>)
 }
 
 /// Reads many values.
@@ -100,7 +100,7 @@ pub fn encode_items<T: Payload>(items: &[T], out: &mut Vec<u8>) -> Result<(), En
 /// The bytes are no such values.
 pub fn decode_items<T: Payload>(mut input: &[u8]) -> Result<Vec<T>, DecodeError> {
     let count = take_count(&mut input)?;
-    let items = T::take_vec(count, &mut input)?;
+    let items = T::take_vec(count, &mut input).map_err(DecodeError::of::<T>)?;
     finish(input)?;
     Ok(items)
 }
@@ -176,12 +176,12 @@ macro_rules! tuples {
 
             fn put_all(&self, _out: &mut Vec<u8>) -> Result<(), EncodeError> {
                 let ($($value,)*) = self;
-                $($value.put(_out)?;)*
+                $($value.put(_out).map_err(EncodeError::of::<$name>)?;)*
                 Ok(())
             }
 
             fn take_all(_input: &mut &[u8]) -> Result<Self, DecodeError> {
-                Ok(($($name::take(_input)?,)*))
+                Ok(($($name::take(_input).map_err(DecodeError::of::<$name>)?,)*))
             }
         }
     )*};

@@ -24,6 +24,14 @@ pub enum BrokenCause {
 }
 
 impl BrokenCause {
+    /// The error behind it: what an initializer or finalizer returned, how the last worker ended.
+    pub fn inner(&self) -> &(dyn Error + Send + Sync + 'static) {
+        match self {
+            Self::Initializer(error) | Self::Finalizer(error) => &**error,
+            Self::CrashLoop { last, .. } => &**last,
+        }
+    }
+
     /// What an initializer's failure is, or what the kind put in its place.
     #[doc(hidden)]
     pub fn of_opening(error: BoxError) -> Self {
@@ -56,7 +64,7 @@ impl fmt::Display for CrashLoop {
 
 impl Error for CrashLoop {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&*self.last)
+        self.last.source()
     }
 }
 
@@ -76,9 +84,6 @@ impl fmt::Display for BrokenCause {
 
 impl Error for BrokenCause {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Initializer(error) | Self::Finalizer(error) => Some(&**error),
-            Self::CrashLoop { last, .. } => Some(&**last),
-        }
+        self.inner().source()
     }
 }

@@ -379,7 +379,8 @@ impl<K: Kind> Pool<K> {
     }
 
     /// Submits a call that returns a `Result`, so that its `Err` is the task's failure
-    /// ([`TaskError::Failed`], with the error as its source) and not a nested result.
+    /// ([`TaskError::Failed`], which the error can be had of by [`downcast_ref`](TaskError::downcast_ref)) and not a
+    /// nested result.
     ///
     /// # Errors
     ///
