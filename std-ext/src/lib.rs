@@ -25,6 +25,7 @@ mod search;
 mod slabs;
 mod sync;
 mod threads;
+mod unwind;
 mod wait;
 mod watcher;
 
