@@ -292,6 +292,27 @@ impl PoolError {
 }
 
 /// A call that was not accepted, with the call.
+///
+/// `?` turns it into a [`TaskError`], a [`PoolError`], or a `Box<dyn Error>`. Into what is `Send` and `Sync`, a
+/// `Box<dyn Error + Send + Sync>` or an `anyhow::Error`, the call must be so, too, since it is in the error; where it is
+/// not, `map_err(PoolError::from)` drops it.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::Cell;
+/// use std::error::Error;
+/// use asyncpal_std::{PoolError, ThreadPool};
+///
+/// fn answer(pool: &ThreadPool) -> Result<u8, Box<dyn Error + Send + Sync>> {
+///     let number = Cell::new(42); // it makes the closure no `Sync`
+///     let handle = pool.submit(move || number.get()).map_err(PoolError::from)?;
+///     Ok(handle.collect()?)
+/// }
+///
+/// assert_eq!(answer(&ThreadPool::new())?, 42);
+/// # Ok::<(), Box<dyn Error + Send + Sync>>(())
+/// ```
 pub struct SubmitError<F> {
     pub(crate) call: F,
     pub(crate) reason: PoolError,
@@ -334,6 +355,13 @@ impl PoolError {
             TaskError::Cancelled(Cancelled { cause: Some(cause) }) => Self::Spawn(cause.clone()),
             other => Self::Spawn(Arc::from(BoxError::from(other.to_string()))),
         }
+    }
+}
+
+impl<F> From<SubmitError<F>> for PoolError {
+    /// Why it was not accepted; the call is dropped.
+    fn from(error: SubmitError<F>) -> Self {
+        error.reason
     }
 }
 

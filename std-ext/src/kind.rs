@@ -195,7 +195,24 @@ pub trait TakesHook<F>: Kind {
     fn hook(f: F) -> Result<Self::Hook, BuildError>;
 }
 
-/// A function and its arguments, a tuple.
+/// A function and its arguments, a tuple of up to six: a call where a closure would be one, too.
+///
+/// [`submit_with`](crate::Pool::submit_with) makes it of both. It is made by hand to be given to something else than
+/// `submit`.
+///
+/// # Examples
+///
+/// ```
+/// use asyncpal_std::{ThreadPool, With};
+///
+/// fn divide(x: u32, y: u32) -> Result<u32, String> {
+///     x.checked_div(y).ok_or_else(|| "a division by zero".to_owned())
+/// }
+///
+/// let pool = ThreadPool::new();
+/// assert_eq!(pool.submit_fallible(With::new(divide, (10, 2)))?.collect()?, 5);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct With<F, A> {
     /// The function.
@@ -204,7 +221,14 @@ pub struct With<F, A> {
     pub arguments: A,
 }
 
-/// A call whose `Err` is the task's failure.
+impl<F, A> With<F, A> {
+    /// A call of this function with these arguments.
+    pub const fn new(function: F, arguments: A) -> Self {
+        Self { function, arguments }
+    }
+}
+
+/// A call whose `Err` is the task's failure: see [`submit_fallible`](crate::Pool::submit_fallible).
 #[derive(Clone, Debug)]
 pub struct Fallible<C>(pub C);
 

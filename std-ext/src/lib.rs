@@ -40,6 +40,7 @@ pub use crate::error::{
 pub use crate::failure::UncollectedFailure;
 pub use crate::filter::{CompletionFilter, GetAll};
 pub use crate::handle::{CallbackId, Handle};
+pub use crate::kind::{Fallible, With};
 pub use crate::map::{
     Chunks, Map, MapAll, SplitTask, get_chunks, split_map_task, split_starmap_task,
 };

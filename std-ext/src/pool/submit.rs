@@ -375,12 +375,12 @@ impl<K: Kind> Pool<K> {
     where
         K: Accepts<With<F, A>>,
     {
-        self.submit(With { function, arguments })
+        self.submit(With::new(function, arguments))
     }
 
     /// Submits a call that returns a `Result`, so that its `Err` is the task's failure
     /// ([`TaskError::Failed`], which the error can be had of by [`downcast_ref`](TaskError::downcast_ref)) and not a
-    /// nested result.
+    /// nested result. A function with arguments is submitted as a [`With`].
     ///
     /// # Errors
     ///
