@@ -139,7 +139,7 @@ impl<C, T> NamedJob<C, T> {
 
     fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
         drop(self.call);
-        Ok(seat.call(&self.outbound, this, self.read)?)
+        seat.call(&self.outbound, this, self.read)
     }
 }
 

@@ -80,7 +80,8 @@ impl ProcessOptions {
 
     /// Whether [`Handle::cancel`](asyncpal_std::Handle::cancel) of a task that runs kills its worker: the task fails
     /// with [`LostCause::Cancelled`](crate::LostCause::Cancelled), and the slot is free. `cancel` still returns false,
-    /// since the task may end by itself before it is killed: the handle tells. Default: no, the task runs on.
+    /// since the task may end by itself before it is killed: the handle tells. A failure that was asked for so is not
+    /// [reported](asyncpal_std::Builder::on_uncollected) if nobody collects it. Default: no, the task runs on.
     ///
     /// It is not the default because not only users cancel: a handle of
     /// [`cancel_on_drop`](asyncpal_std::Handle::cancel_on_drop) and a map that is dropped half-way do, too, and

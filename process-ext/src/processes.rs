@@ -159,7 +159,7 @@ impl<C, T> ProcessJob<C, T> {
 
     fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
         drop(self.call);
-        Ok(seat.call(&self.outbound, this, self.read)?)
+        seat.call(&self.outbound, this, self.read)
     }
 }
 

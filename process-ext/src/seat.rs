@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use asyncpal_core::task::Running;
-use asyncpal_std::kind::{OpenError, OpenFailure};
+use asyncpal_std::kind::{Failure, OpenError, OpenFailure};
 use asyncpal_std::{BrokenCause, TaskError};
 
 use crate::bell::Bell;
@@ -81,6 +81,14 @@ const MOST_AHEAD: usize = 8;
 
 /// Seats made so far.
 static SEATS: AtomicU32 = AtomicU32::new(0);
+
+/// What the loss of its worker means for a task. It fails with the loss itself, whose text says who was lost and how; a
+/// kill that was asked for is nothing to report.
+pub(crate) fn lost_to(lost: WorkerLost) -> Failure {
+    let wanted = *lost.cause() == LostCause::Cancelled;
+    let error = TaskError::Failed(lost.into());
+    if wanted { Failure::by_request(error) } else { error.into() }
+}
 
 impl ProcessSeat {
     /// Starts a child.
@@ -173,7 +181,7 @@ impl ProcessSeat {
         &mut self,
         outbound: &Outbound,
         this: Option<&Running<'_>>,
-    ) -> Result<Vec<u8>, TaskError> {
+    ) -> Result<Vec<u8>, Failure> {
         let task_id = self.in_flight(outbound).unwrap_or_else(|| self.next_id());
         let Outbound { request, body, .. } = outbound;
         let terms = Terms {
@@ -185,9 +193,10 @@ impl ProcessSeat {
         if let Err(CallError::NotStarted(lost)) = reply {
             // What was sent behind it has not started either.
             terms.caller.give_back(usize::MAX);
-            let cancelled = || WorkerLost::new(lost.pid(), lost.name(), LostCause::Cancelled);
+            let cancelled =
+                || lost_to(WorkerLost::new(lost.pid(), lost.name(), LostCause::Cancelled));
             if terms.is_cancelled() {
-                return Err(TaskError::Failed(cancelled().into()));
+                return Err(cancelled());
             }
             match self.starts.replace(&self.launch, terms) {
                 Ok(proxy) => self.proxy = proxy,
@@ -197,18 +206,17 @@ impl ProcessSeat {
                 }
             }
             if terms.is_cancelled() {
-                return Err(TaskError::Failed(cancelled().into()));
+                return Err(cancelled());
             }
             reply = self.proxy.ask(task_id, *request, body, terms);
         }
         match reply {
             Ok(Reply::Result(bytes)) => Ok(bytes),
-            Ok(Reply::Error(error) | Reply::Panic(error)) => Err(TaskError::Failed(error.into())),
-            // The loss itself: its text says who was lost and how.
-            Err(CallError::Lost(lost) | CallError::NotStarted(lost)) => {
-                Err(TaskError::Failed(lost.into()))
+            Ok(Reply::Error(error) | Reply::Panic(error)) => {
+                Err(TaskError::Failed(error.into()).into())
             }
-            Err(error) => Err(TaskError::Failed(error.into())),
+            Err(CallError::Lost(lost) | CallError::NotStarted(lost)) => Err(lost_to(lost)),
+            Err(error) => Err(TaskError::Failed(error.into()).into()),
         }
     }
 
@@ -224,11 +232,11 @@ impl ProcessSeat {
         outbound: &Outbound,
         this: Option<&Running<'_>>,
         read: fn(&[u8]) -> Result<T, DecodeError>,
-    ) -> Result<T, TaskError> {
+    ) -> Result<T, Failure> {
         let bytes = self.exchange(outbound, this)?;
         let result = read(&bytes);
         self.proxy.recycle(bytes);
-        result.map_err(|error| TaskError::Failed(error.into()))
+        result.map_err(|error| TaskError::Failed(error.into()).into())
     }
 
     fn next_id(&mut self) -> u64 {

@@ -12,11 +12,12 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use asyncpal_std::TaskError;
-use asyncpal_std::kind::{CrashLoop, OpenError, OpenFailure};
+use asyncpal_std::kind::{CrashLoop, Failure, OpenError, OpenFailure};
 
 use crate::bell::Bell;
 use crate::error::{HandshakeError, LaunchError, LostCause, WorkerLost};
 use crate::proxy::{Launch, Proxy, Terms};
+use crate::seat::lost_to;
 use crate::supervisor::breaker::{Breaker, Start, Verdict};
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -122,12 +123,12 @@ fn given_up(error: &LaunchError) -> Option<&WorkerLost> {
     }
 }
 
-impl From<FailedStart> for TaskError {
+impl From<FailedStart> for Failure {
     /// What it means for the task that it was for.
     fn from(FailedStart { error, .. }: FailedStart) -> Self {
         match given_up(&error) {
-            Some(lost) => Self::Failed(lost.clone().into()),
-            None => Self::Failed(error.into()),
+            Some(lost) => lost_to(lost.clone()),
+            None => TaskError::Failed(error.into()).into(),
         }
     }
 }

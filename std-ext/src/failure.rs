@@ -40,6 +40,13 @@ pub(crate) struct Origin {
 }
 
 impl Failure {
+    /// What somebody has wanted: it is nobody's loss if nobody collects it, so it is not reported.
+    pub fn by_request(error: TaskError) -> Self {
+        let failure = Self::from(error);
+        failure.look();
+        failure
+    }
+
     /// That of a task.
     pub(crate) fn come_from(mut self, origin: Origin) -> Self {
         self.0.origin = Some(origin);

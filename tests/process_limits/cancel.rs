@@ -3,6 +3,7 @@
 use core::time::Duration;
 use std::fs;
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::time::Instant;
 
 use asyncpal::Handle;
@@ -17,6 +18,7 @@ trials! {
     a_cancel_of_a_task_that_is_over_harms_nobody
     a_handle_that_is_dropped_can_kill
     a_cancel_is_heard_while_another_worker_is_started_for_the_task
+    a_kill_that_was_asked_for_is_no_failure_to_report
     a_thread_s_cancel_rings_and_nobody_is_killed
     a_shutdown_with_a_limit_does_not_kill
 }
@@ -89,6 +91,29 @@ fn a_cancel_of_a_task_that_is_over_harms_nobody() {
         }
         pool.run(own_pid).expect("nobody has cancelled it");
     }
+}
+
+/// Each `cancel_on_drop` of a running task left a line on the standard error output.
+fn a_kill_that_was_asked_for_is_no_failure_to_report() {
+    let (tell, told) = mpsc::channel();
+    let pool = options().kill_on_cancel(true).pool().max_workers(1);
+    let pool =
+        pool.on_uncollected(move |failure| tell.send(failure.task_id()).expect("waited for"));
+    let pool = pool.build().expect("valid");
+
+    let dropped = pool.submit(spin).expect("open").cancel_on_drop();
+    eventually(|| dropped.is_running());
+    drop(dropped);
+    let cancelled = pool.submit(spin).expect("open");
+    eventually(|| cancelled.is_running());
+    cancelled.cancel();
+    cancelled.wait();
+    drop(cancelled);
+    drop(pool.submit(|| -> () { std::process::abort() }).expect("open"));
+    pool.join();
+
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [3], "that one is a loss");
+    assert_eq!(pool.stats().failed, 3, "they are counted all the same");
 }
 
 fn a_handle_that_is_dropped_can_kill() {
