@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use asyncpal_core::task::Running;
 use asyncpal_std::kind::{Failure, OpenError, OpenFailure};
-use asyncpal_std::{BrokenCause, TaskError};
+use asyncpal_std::{BrokenCause, Panic, TaskError};
 
 use crate::bell::Bell;
 use crate::error::{CallError, CloseError, DecodeError, LaunchError, LostCause, WorkerLost};
@@ -212,8 +212,10 @@ impl ProcessSeat {
         }
         match reply {
             Ok(Reply::Result(bytes)) => Ok(bytes),
-            Ok(Reply::Error(error) | Reply::Panic(error)) => {
-                Err(TaskError::Failed(error.into()).into())
+            Ok(Reply::Error(error)) => Err(TaskError::Failed(error.into()).into()),
+            Ok(Reply::Panic(error)) => {
+                let message = error.message().to_owned();
+                Err(TaskError::Panicked(Panic::in_worker(&message, error.into())).into())
             }
             Err(CallError::Lost(lost) | CallError::NotStarted(lost)) => Err(lost_to(lost)),
             Err(error) => Err(TaskError::Failed(error.into()).into()),

@@ -44,7 +44,7 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 pub enum TaskError {
     /// It was cancelled before it started.
     Cancelled(Cancelled),
-    /// It panicked.
+    /// It panicked, here or in a worker process.
     Panicked(Panic),
     /// It returned an error, or was lost with its worker; the error says which.
     Failed(BoxError),
@@ -96,14 +96,15 @@ impl TaskError {
         Self::Cancelled(Cancelled { cause }).into()
     }
 
-    /// The error behind it: what a task returned, what a worker was lost by, why none could be spawned, why the call
-    /// was not accepted.
+    /// The error behind it: what a task returned, what a worker process tells of its panic, what a worker was lost by,
+    /// why none could be spawned, why the call was not accepted.
     pub fn inner(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         match self {
             Self::Cancelled(cancelled) => cancelled.cause(),
             Self::Failed(error) => Some(&**error),
             Self::Rejected(error) => error.inner(),
-            Self::Panicked(_) | Self::TimedOut | Self::AlreadyCollected | Self::Forked => None,
+            Self::Panicked(panic) => panic.inner(),
+            Self::TimedOut | Self::AlreadyCollected | Self::Forked => None,
         }
     }
 
@@ -115,6 +116,11 @@ impl TaskError {
     /// True if the task was cancelled.
     pub const fn is_cancelled(&self) -> bool {
         matches!(self, Self::Cancelled(_))
+    }
+
+    /// True if the task panicked.
+    pub const fn is_panic(&self) -> bool {
+        matches!(self, Self::Panicked(_))
     }
 
     /// True if a wait timed out and the task may still end.
@@ -147,7 +153,8 @@ impl Error for TaskError {
             Self::Cancelled(cancelled) => cancelled.source(),
             Self::Failed(error) => error.source(),
             Self::Rejected(error) => error.source(),
-            Self::Panicked(_) | Self::TimedOut | Self::AlreadyCollected | Self::Forked => None,
+            Self::Panicked(panic) => panic.inner()?.source(),
+            Self::TimedOut | Self::AlreadyCollected | Self::Forked => None,
         }
     }
 }
@@ -190,15 +197,28 @@ impl Error for Cancelled {
 /// A task's panic.
 pub struct Panic {
     message: Option<Box<str>>,
-    /// Behind a lock only so that the error is `Sync`; nobody reads it in place.
-    payload: Mutex<Box<dyn Any + Send>>,
+    origin: Origin,
+}
+
+enum Origin {
+    /// A thread of this process; with the payload, behind a lock only so that the error is `Sync`: nobody reads it in
+    /// place.
+    Here(Mutex<Box<dyn Any + Send>>),
+    /// A worker process, which has told this.
+    Worker(BoxError),
 }
 
 impl Panic {
     pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
         let text = payload.downcast_ref::<&'static str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Self { message: text.map(Box::from), payload: Mutex::new(payload) }
+        Self { message: text.map(Box::from), origin: Origin::Here(Mutex::new(payload)) }
+    }
+
+    /// That of a task in a worker process, of which `error` tells. Its text says what the task did: it "panicked".
+    #[doc(hidden)]
+    pub fn in_worker(message: &str, error: BoxError) -> Self {
+        Self { message: Some(message.into()), origin: Origin::Worker(error) }
     }
 
     /// The message, if the panic had one (`panic!("…")` has).
@@ -206,9 +226,21 @@ impl Panic {
         self.message.as_deref()
     }
 
-    /// The payload, for [`std::panic::resume_unwind`].
+    /// What a worker process tells of it: a `process::RemoteError`, with the place and the backtrace.
+    pub fn inner(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
+        match &self.origin {
+            Origin::Here(_) => None,
+            Origin::Worker(error) => Some(&**error),
+        }
+    }
+
+    /// The payload, for [`std::panic::resume_unwind`]. That of a panic in a worker process stays there: in its place
+    /// there is the message, a `String`.
     pub fn into_payload(self) -> Box<dyn Any + Send> {
-        self.payload.into_inner().unwrap_or_else(PoisonError::into_inner)
+        match self.origin {
+            Origin::Here(payload) => payload.into_inner().unwrap_or_else(PoisonError::into_inner),
+            Origin::Worker(_) => Box::new(self.message.map(String::from).unwrap_or_default()),
+        }
     }
 }
 
@@ -220,9 +252,10 @@ impl fmt::Debug for Panic {
 
 impl fmt::Display for Panic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.message() {
-            Some(message) => write!(f, "the task panicked: {message}"),
-            None => f.write_str("the task panicked"),
+        match (&self.origin, self.message()) {
+            (Origin::Worker(error), _) => write!(f, "the task {error}"),
+            (Origin::Here(_), Some(message)) => write!(f, "the task panicked: {message}"),
+            (Origin::Here(_), None) => f.write_str("the task panicked"),
         }
     }
 }

@@ -22,7 +22,6 @@ fn lost(error: &TaskError) -> &WorkerLost {
 }
 
 fn remote(error: &TaskError) -> &RemoteError {
-    let TaskError::Failed(error) = error else { panic!("{error:?}") };
     error.downcast_ref().unwrap_or_else(|| panic!("{error:?}"))
 }
 
@@ -78,10 +77,10 @@ fn a_failure_in_a_worker_that_nobody_collects_is_reported() {
         .max_workers(1)
         .on_uncollected(move |failure| {
             let error = failure.error();
-            let by = if let TaskError::Failed(cause) = error {
-                if cause.is::<WorkerLost>() { "loss" } else { "error" }
-            } else {
-                "something else"
+            let by = match error {
+                TaskError::Failed(cause) if cause.is::<WorkerLost>() => "loss",
+                TaskError::Panicked(_) => "panic",
+                _ => "something else",
             };
             tell.send((failure.task_id(), by)).expect("waited for");
         })
@@ -92,7 +91,7 @@ fn a_failure_in_a_worker_that_nobody_collects_is_reported() {
     drop(pool.submit(|| -> () { process::exit(0) }));
     pool.join();
 
-    assert_eq!(told.try_iter().collect::<Vec<_>>(), [(1, "error"), (2, "loss")]);
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [(1, "panic"), (2, "loss")]);
 }
 
 fn a_remote_panic_arrives_with_place_and_backtrace() {
@@ -104,6 +103,12 @@ fn a_remote_panic_arrives_with_place_and_backtrace() {
     let handle = pool.submit_with(burn, ("bread".to_owned(),)).expect("open");
     let error = handle.collect().expect_err("it panicked");
 
+    let TaskError::Panicked(panic) = &error else { panic!("{error:?}") };
+    assert_eq!(panic.message(), Some("burnt bread"));
+    assert!(error.is_panic());
+    assert_eq!((pool.stats().panicked, pool.stats().failed), (1, 0));
+    let text = error.to_string();
+    assert!(text.starts_with("the task panicked at ") && text.ends_with(": burnt bread"), "{text}");
     let error = remote(&error);
     assert!(error.is_panic());
     assert_eq!(error.message(), "burnt bread");

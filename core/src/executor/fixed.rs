@@ -106,7 +106,113 @@ where
 ///
 /// # Examples
 ///
-/// See `examples/bare-metal`, where workers are the harts of a processor.
+/// One worker, here on a thread that plays a second core; of the system it needs a sleep and a clock. In
+/// `examples/bare-metal` the workers are the harts of a processor.
+///
+/// ```
+/// use core::convert::Infallible;
+/// use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+/// use core::time::Duration;
+/// use asyncpal_core::clock::{Clock, Instant};
+/// use asyncpal_core::error::Outcome;
+/// use asyncpal_core::executor::{OpenError, Shared, Static, StaticExecutor, WorkerKind};
+/// use asyncpal_core::park::{Park, Unparked};
+///
+/// /// What an idle core waits for: an interrupt, say.
+/// struct Doze(AtomicBool);
+///
+/// impl Park for Doze {
+///     fn park(&self, deadline: Option<Instant>) -> Unparked {
+///         loop {
+///             if self.0.swap(false, Ordering::Acquire) {
+///                 return Unparked::Woken;
+///             }
+///             if deadline.is_some_and(|deadline| Ticks.now() >= deadline) {
+///                 return Unparked::TimedOut;
+///             }
+///             core::hint::spin_loop();
+///         }
+///     }
+///
+///     fn unpark(&self) {
+///         self.0.store(true, Ordering::Release);
+///     }
+/// }
+///
+/// struct Ticks;
+///
+/// impl Clock for Ticks {
+///     fn now(&self) -> Instant {
+///         static TICKS: AtomicU64 = AtomicU64::new(0);
+///         Instant::from_nanos(TICKS.fetch_add(10, Ordering::Relaxed))
+///     }
+/// }
+///
+/// /// The second core: whether it is called for.
+/// struct Core {
+///     doze: Doze,
+///     called: AtomicBool,
+/// }
+///
+/// impl WorkerKind for Core {
+///     /// Eight tasks of at most 64 bytes, one worker.
+///     type Memory = Static<8, 64, 1>;
+///     type Park = Doze;
+///     type Clock = Ticks;
+///     type Seat = ();
+///     /// Nothing fails here.
+///     type Failure = Infallible;
+///
+///     fn parker(&self, _: usize) -> &Doze {
+///         &self.doze
+///     }
+///     fn clock(&self) -> &Ticks {
+///         &Ticks
+///     }
+///     fn spawn(&self, _: &Shared<Self>, _: usize) -> Result<(), Infallible> {
+///         self.called.store(true, Ordering::Release);
+///         Ok(())
+///     }
+///     fn open(&self, _: usize) -> Result<(), OpenError<Infallible>> {
+///         Ok(())
+///     }
+///     fn may_go_on(&self, _: &(), _: usize) -> bool {
+///         true
+///     }
+///     fn keep_alive(&self, _: usize) -> Option<Duration> {
+///         Some(Duration::from_micros(100))
+///     }
+///     fn close(&self, _: usize, _: ()) -> Result<(), Infallible> {
+///         Ok(())
+///     }
+///     fn broken(&self, cause: Infallible) {
+///         match cause {}
+///     }
+///     fn repeat(&self, cause: &Infallible) -> Infallible {
+///         *cause
+///     }
+///     fn departed(&self, _: usize) {}
+/// }
+///
+/// static POOL: StaticExecutor<Core> =
+///     StaticExecutor::new(Core { doze: Doze(AtomicBool::new(false)), called: AtomicBool::new(false) });
+/// static OFF: AtomicBool = AtomicBool::new(false);
+///
+/// let second_core = std::thread::spawn(|| {
+///     while !OFF.load(Ordering::Relaxed) {
+///         if POOL.kind().called.swap(false, Ordering::Acquire) {
+///             POOL.work(0); // until it finds nothing to do for its keep-alive
+///         }
+///     }
+/// });
+///
+/// let handle = POOL.submit(|| 6 * 7).expect("there is room");
+/// let Outcome::Completed(answer) = handle.join_spinning() else { unreachable!("nothing fails") };
+/// assert_eq!(answer, 42);
+///
+/// OFF.store(true, Ordering::Relaxed);
+/// # second_core.join().unwrap();
+/// ```
 pub struct StaticExecutor<K: WorkerKind> {
     engine: Engine<K>,
 }

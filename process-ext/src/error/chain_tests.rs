@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use asyncpal_std::kind::CrashLoop;
-use asyncpal_std::{BrokenCause, BuildError, PoolError, TaskError};
+use asyncpal_std::{BrokenCause, BuildError, Panic, PoolError, TaskError};
 
 use super::*;
 use crate::wire::message::{Failure, Link};
@@ -53,6 +53,7 @@ fn errors() -> Vec<Box<dyn core::error::Error>> {
     vec![
         Box::new(TaskError::Failed(LAYERS.into())),
         Box::new(TaskError::Failed(remote().into())),
+        Box::new(TaskError::Panicked(Panic::in_worker("outermost", remote().into()))),
         Box::new(TaskError::Failed(lost().into())),
         Box::new(TaskError::Failed(LaunchError::Initializer(remote()).into())),
         Box::new(TaskError::Failed(TaskError::Failed(io().into()).into())),

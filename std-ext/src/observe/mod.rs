@@ -136,8 +136,7 @@ impl Observer {
 
     /// Counts a failed task, before its end can be seen.
     pub(crate) fn note_failure(&self, error: &TaskError) {
-        let panicked = matches!(error, TaskError::Panicked(_));
-        let count = if panicked { &self.panicked } else { &self.failed };
+        let count = if error.is_panic() { &self.panicked } else { &self.failed };
         // ORDERING: Relaxed: a number.
         count.fetch_add(1, Ordering::Relaxed);
     }

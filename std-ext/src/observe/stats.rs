@@ -29,7 +29,7 @@ pub struct Stats {
     pub running: usize,
     /// Tasks that returned a value.
     pub completed: usize,
-    /// Tasks that panicked in this process.
+    /// Tasks that panicked, in this process or in a worker process.
     pub panicked: usize,
     /// Tasks that failed otherwise: with an `Err`, in a worker process, or with it.
     pub failed: usize,

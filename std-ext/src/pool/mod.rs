@@ -36,8 +36,8 @@ use crate::watcher;
 ///
 /// Workers are spawned when there are more tasks than workers to look at them, up to the maximum;
 /// the same few are used as long as they suffice; idle ones leave after the idle timeout, down to
-/// none. Tasks start first in, first out. Dropping the pool [shuts it down](Pool::shutdown); a pool
-/// that is still open when the program ends (return from `main`, a panic there, or
+/// none. Tasks start first in, first out. Dropping the pool [shuts it down](Pool::shutdown), which cancels
+/// the tasks that have not started: [`join`](Pool::join) first if they are to run. A pool that is still open when the program ends (return from `main`, a panic there, or
 /// `std::process::exit`) is shut down within its grace.
 ///
 /// In a child that the program forks, a pool that was made before takes nothing
@@ -46,8 +46,8 @@ use crate::watcher;
 /// starts or ends, and in `std::process::exit`: a child that was forked while another thread was in
 /// the midst of that can start no threads, and has to leave by `_exit`.)
 ///
-/// A task that panics fails with [`TaskError::Panicked`] and its worker goes on; under
-/// `panic = "abort"` a panic ends the program.
+/// A task that panics fails with [`TaskError::Panicked`] and its worker goes on, a process as well as a
+/// thread; under `panic = "abort"` a panic ends the program, or the worker process, which is lost with it.
 pub struct Pool<K: Kind> {
     inner: Arc<Inner<K>>,
 }
