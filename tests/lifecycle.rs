@@ -279,6 +279,20 @@ fn a_failing_initializer_breaks_the_pool_with_its_cause() {
     assert!(pool.is_broken(), "for good");
 }
 
+/// The first one to learn of it was told that its task was cancelled, and no more.
+#[test]
+fn a_run_says_what_broke_the_pool_under_it() {
+    for _ in 0..100 {
+        let builder = ThreadPool::builder().initializer(|| "x".parse::<u8>().map(drop));
+        let pool = builder.build().expect("valid");
+
+        let error = pool.run(|| ()).expect_err("no worker can start");
+
+        assert!(error.to_string().ends_with("invalid digit found in string"), "{error}");
+        assert!(error.downcast_ref::<core::num::ParseIntError>().is_some(), "{error:?}");
+    }
+}
+
 #[test]
 fn a_panicking_finalizer_breaks_the_pool() {
     fn spoil() {

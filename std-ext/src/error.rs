@@ -108,9 +108,18 @@ impl TaskError {
         }
     }
 
-    /// Its [inner error](TaskError::inner), or the first of that one's sources, that is an `E`.
+    /// Its [inner error](TaskError::inner), or the first error behind that one, that is an `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         find(self.inner()?)
+    }
+
+    /// The same, for who knows what has become of the pool that the task was submitted to.
+    pub(crate) fn explain(self, check: impl FnOnce() -> Result<(), PoolError>) -> Self {
+        if !matches!(self, Self::Cancelled(Cancelled { cause: None })) {
+            return self;
+        }
+        let cause = check().err().map(|error| Arc::new(error) as _);
+        Self::Cancelled(Cancelled { cause })
     }
 
     /// True if the task was cancelled.
@@ -159,10 +168,17 @@ impl Error for TaskError {
     }
 }
 
-/// The error itself, or the first of its sources, that is an `E`.
+/// The error itself, or the first behind it, that is an `E`.
 fn find<'e, E: Error + 'static>(error: &'e (dyn Error + Send + Sync + 'static)) -> Option<&'e E> {
     let error: &'e (dyn Error + 'static) = error;
-    core::iter::successors(Some(error), |&error| error.source()).find_map(<dyn Error>::downcast_ref)
+    let behind = |&error: &&'e (dyn Error + 'static)| {
+        let inner = None
+            .or_else(|| error.downcast_ref().map(TaskError::inner))
+            .or_else(|| error.downcast_ref().map(PoolError::inner))
+            .or_else(|| error.downcast_ref().map(BuildError::inner));
+        inner.map_or_else(|| error.source(), |inner| inner.map(|inner| inner as _))
+    };
+    core::iter::successors(Some(error), behind).find_map(<dyn Error>::downcast_ref)
 }
 
 /// A task that did not start.
@@ -172,8 +188,10 @@ pub struct Cancelled {
 }
 
 impl Cancelled {
-    /// What made it impossible to run the task; `None` if somebody cancelled it, or the pool was
-    /// shut down or broke.
+    /// What made it impossible to run the task, if it is known: why no worker could be spawned; of
+    /// [`run`](crate::Pool::run) also the [`PoolError`] that says what had become of the pool. `None` if somebody
+    /// cancelled it, or the pool did, which was shut down, broke, or dropped it for want of room: there
+    /// [`Pool::check`](crate::Pool::check) tells.
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.cause.as_deref()
     }
@@ -318,7 +336,7 @@ impl PoolError {
         }
     }
 
-    /// Its [inner error](PoolError::inner), or the first of that one's sources, that is an `E`.
+    /// Its [inner error](PoolError::inner), or the first error behind that one, that is an `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         find(self.inner()?)
     }
@@ -489,7 +507,7 @@ impl BuildError {
         }
     }
 
-    /// Its [inner error](BuildError::inner), or the first of that one's sources, that is an `E`.
+    /// Its [inner error](BuildError::inner), or the first error behind that one, that is an `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         find(self.inner()?)
     }
