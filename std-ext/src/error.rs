@@ -5,17 +5,19 @@
 //! `downcast_ref`.
 
 mod broken;
+mod build;
+mod panic;
 
-use core::any::Any;
 use core::error::Error;
 use core::fmt;
 
 use asyncpal_core::error::Outcome;
 
 pub use self::broken::{BrokenCause, CrashLoop};
+pub use self::build::BuildError;
+pub use self::panic::Panic;
 use crate::failure::Failure;
 use crate::sync::Arc;
-use crate::sync::program::{Mutex, PoisonError};
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -212,72 +214,6 @@ impl Error for Cancelled {
     }
 }
 
-/// A task's panic.
-pub struct Panic {
-    message: Option<Box<str>>,
-    origin: Origin,
-}
-
-enum Origin {
-    /// A thread of this process; with the payload, behind a lock only so that the error is `Sync`: nobody reads it in
-    /// place.
-    Here(Mutex<Box<dyn Any + Send>>),
-    /// A worker process, which has told this.
-    Worker(BoxError),
-}
-
-impl Panic {
-    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
-        let text = payload.downcast_ref::<&'static str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Self { message: text.map(Box::from), origin: Origin::Here(Mutex::new(payload)) }
-    }
-
-    /// That of a task in a worker process, of which `error` tells. Its text says what the task did: it "panicked".
-    #[doc(hidden)]
-    pub fn in_worker(message: &str, error: BoxError) -> Self {
-        Self { message: Some(message.into()), origin: Origin::Worker(error) }
-    }
-
-    /// The message, if the panic had one (`panic!("…")` has).
-    pub fn message(&self) -> Option<&str> {
-        self.message.as_deref()
-    }
-
-    /// What a worker process tells of it: a `process::RemoteError`, with the place and the backtrace.
-    pub fn inner(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        match &self.origin {
-            Origin::Here(_) => None,
-            Origin::Worker(error) => Some(&**error),
-        }
-    }
-
-    /// The payload, for [`std::panic::resume_unwind`]. That of a panic in a worker process stays there: in its place
-    /// there is the message, a `String`.
-    pub fn into_payload(self) -> Box<dyn Any + Send> {
-        match self.origin {
-            Origin::Here(payload) => payload.into_inner().unwrap_or_else(PoisonError::into_inner),
-            Origin::Worker(_) => Box::new(self.message.map(String::from).unwrap_or_default()),
-        }
-    }
-}
-
-impl fmt::Debug for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Panic").field(&self.message()).finish()
-    }
-}
-
-impl fmt::Display for Panic {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.origin, self.message()) {
-            (Origin::Worker(error), _) => write!(f, "the task {error}"),
-            (Origin::Here(_), Some(message)) => write!(f, "the task panicked: {message}"),
-            (Origin::Here(_), None) => f.write_str("the task panicked"),
-        }
-    }
-}
-
 /// Why a pool takes no task. Of its text and its sources the same holds as of those of [`TaskError`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -419,97 +355,6 @@ impl<F> From<SubmitError<F>> for PoolError {
 impl<F> From<SubmitError<F>> for TaskError {
     fn from(error: SubmitError<F>) -> Self {
         Self::Rejected(error.reason)
-    }
-}
-
-/// Why a pool cannot be built.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum BuildError {
-    /// The maximum of workers is zero.
-    NoWorkers,
-    /// The maximum of workers is larger than this.
-    TooManyWorkers {
-        /// The largest maximum.
-        limit: usize,
-    },
-    /// The minimum of workers is larger than the maximum.
-    MinAboveMax {
-        /// The minimum.
-        min: usize,
-        /// The maximum.
-        max: usize,
-    },
-    /// The capacity is zero: no task could ever be pending.
-    NoCapacity,
-    /// Tasks of this kind of pool cannot run on the thread that submits them.
-    CannotRunHere,
-    /// The number of tasks per worker is zero.
-    NoTasksPerWorker,
-    /// The name contains a NUL character.
-    Name,
-    /// `asyncpal::process::init()` has not run in this process, so a worker would run the whole of
-    /// `main` again. Call it first in `main`.
-    InitMissing,
-    /// This kind of pool does not exist on this platform.
-    Unsupported,
-    /// The operating system refuses what the pool needs.
-    System(BoxError),
-    /// The initializer or finalizer cannot be called by a worker.
-    Hook(BoxError),
-}
-
-impl fmt::Display for BuildError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoWorkers => f.write_str("a pool needs a maximum of at least one worker"),
-            Self::TooManyWorkers { limit } => {
-                write!(f, "a pool has a maximum of at most {limit} workers")
-            }
-            Self::MinAboveMax { min, max } => {
-                write!(
-                    f,
-                    "a minimum of {min} workers is more than the maximum of {max}: `max_workers` \
-                     sets that"
-                )
-            }
-            Self::NoCapacity => f.write_str("a pool needs a capacity of at least one task"),
-            Self::CannotRunHere => f.write_str(
-                "tasks of a process pool cannot run on the thread that submits them: it takes \
-                     every other `WhenFull`",
-            ),
-            Self::NoTasksPerWorker => f.write_str("a worker must be allowed at least one task"),
-            Self::Name => f.write_str("the name of a pool must not contain a NUL character"),
-            Self::InitMissing => f.write_str(
-                "`asyncpal::process::init()` has not run: call it as the first line of `main`",
-            ),
-            Self::Unsupported => {
-                f.write_str("process pools exist on Linux only: use a thread pool here")
-            }
-            Self::System(error) => write!(f, "the system refuses what the pool needs: {error}"),
-            Self::Hook(error) => write!(f, "a worker cannot call the hook: {error}"),
-        }
-    }
-}
-
-impl Error for BuildError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.inner()?.source()
-    }
-}
-
-impl BuildError {
-    /// The error behind it: what the system said, why no worker can call a hook.
-    pub fn inner(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
-        match self {
-            Self::System(error) | Self::Hook(error) => Some(&**error),
-            _ => None,
-        }
-    }
-
-    /// Its [inner error](BuildError::inner), or the first error behind that one, that is an `E`.
-    pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        find(self.inner()?)
     }
 }
 
