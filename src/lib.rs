@@ -7,14 +7,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[doc(inline)]
 pub use asyncpal_core::{census, chunk, clock, error, executor, lifecycle, park, queue, task};
 
 #[cfg(feature = "std")]
+#[doc(inline)]
 pub use asyncpal_std::*;
 
 #[cfg(feature = "process")]
+#[doc(inline)]
 pub use asyncpal_process as process;
 #[cfg(feature = "process")]
+#[doc(inline)]
 pub use asyncpal_process::{CommandPool, ProcessPool};
 
 /// The guide's programs, compiled and run.

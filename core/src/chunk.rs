@@ -14,10 +14,11 @@ pub const fn count(len: usize, chunk_size: NonZeroUsize) -> usize {
 /// `chunk_size` items.
 ///
 /// ```
+/// # extern crate asyncpal_core as asyncpal;
 /// use core::num::NonZeroUsize;
 ///
 /// let size = NonZeroUsize::new(4).unwrap();
-/// let chunks: Vec<_> = asyncpal_core::chunk::ranges(10, size).collect();
+/// let chunks: Vec<_> = asyncpal::chunk::ranges(10, size).collect();
 /// assert_eq!(chunks, [0..4, 4..8, 8..10]);
 /// ```
 pub fn ranges(

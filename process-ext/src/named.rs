@@ -19,7 +19,8 @@ use crate::wire::payload::Plain;
 /// # Examples
 ///
 /// ```
-/// use asyncpal_process::Named;
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
+/// use asyncpal::process::Named;
 ///
 /// const SQUARE: Named<fn(u64) -> u64> = Named::new("square");
 /// assert_eq!(SQUARE.name(), "square");

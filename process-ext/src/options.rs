@@ -29,16 +29,17 @@ use crate::worker_limits::WorkerLimits;
 /// # Examples
 ///
 /// ```no_run
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
 /// use core::time::Duration;
-/// use asyncpal_process::{LostCause, ProcessOptions, WorkerLost};
-/// use asyncpal_std::TaskError;
+/// use asyncpal::process::{LostCause, ProcessOptions, WorkerLost};
+/// use asyncpal::TaskError;
 ///
 /// fn forever() -> u64 {
 ///     loop {}
 /// }
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// asyncpal_process::init();
+/// asyncpal::process::init();
 /// let options = ProcessOptions::new().task_timeout(Duration::from_secs(1));
 /// let pool = options.pool().max_workers(2).build()?;
 ///

@@ -29,14 +29,15 @@ use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 /// # Examples
 ///
 /// ```no_run
-/// use asyncpal_process::ProcessPool;
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
+/// use asyncpal::ProcessPool;
 ///
 /// fn square(n: u64) -> u64 {
 ///     n * n
 /// }
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     asyncpal_process::init();
+///     asyncpal::process::init();
 ///     let pool = ProcessPool::builder().max_workers(2).build()?;
 ///     let handle = pool.submit_with(square, (12,))?;
 ///     assert_eq!(handle.collect()?, 144);

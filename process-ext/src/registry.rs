@@ -18,7 +18,8 @@ use crate::wire::payload::Plain;
 /// # Examples
 ///
 /// ```
-/// use asyncpal_process::Registry;
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
+/// use asyncpal::process::Registry;
 ///
 /// fn square(n: u64) -> u64 {
 ///     n * n

@@ -23,8 +23,9 @@ use crate::worker_main::{Answer, Bench, Link, Stop, exit_code, out_of_turn};
 /// # Examples
 ///
 /// ```no_run
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
 /// use std::process::ExitCode;
-/// use asyncpal_process::{Registry, serve_stdio};
+/// use asyncpal::process::{Registry, serve_stdio};
 ///
 /// fn main() -> ExitCode {
 ///     serve_stdio(&Registry::new().function("square", |n: u64| n * n))

@@ -54,7 +54,8 @@ impl Surroundings {
 /// # Examples
 ///
 /// ```
-/// use asyncpal_process::{ProcessOptions, WorkerOutput};
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
+/// use asyncpal::process::{ProcessOptions, WorkerOutput};
 ///
 /// let options = ProcessOptions::new().stdout(WorkerOutput::null());
 /// # drop(options);

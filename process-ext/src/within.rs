@@ -25,14 +25,15 @@ use crate::seat::ProcessSeat;
 /// # Examples
 ///
 /// ```no_run
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
 /// use core::time::Duration;
-/// use asyncpal_process::{ProcessPool, Within};
-/// use asyncpal_std::kind::With;
+/// use asyncpal::process::Within;
+/// use asyncpal::{ProcessPool, With};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// asyncpal_process::init();
+/// asyncpal::process::init();
 /// let pool = ProcessPool::builder().build()?;
-/// let power = With { function: u32::pow, arguments: (2, 10) };
+/// let power = With::new(u32::pow, (2, 10));
 /// let handle = pool.submit(Within::new(Duration::from_secs(5), power))?;
 /// assert_eq!(handle.collect()?, 1024);
 /// # Ok(())

@@ -38,7 +38,8 @@ pub struct WorkerCommand {
 /// # Examples
 ///
 /// ```no_run
-/// use asyncpal_process::{Named, worker_command};
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
+/// use asyncpal::process::{Named, worker_command};
 ///
 /// const SQUARE: Named<fn(u64) -> u64> = Named::new("square");
 ///

@@ -10,7 +10,8 @@
 /// # Examples
 ///
 /// ```
-/// use asyncpal_process::{ProcessOptions, WorkerLimits};
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
+/// use asyncpal::process::{ProcessOptions, WorkerLimits};
 ///
 /// let limits = WorkerLimits::new().address_space(2 << 30).nice(10);
 /// let options = ProcessOptions::new().worker_limits(limits);

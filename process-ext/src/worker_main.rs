@@ -49,8 +49,9 @@ static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
 /// # Examples
 ///
 /// ```
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
 /// // In `main`:
-/// asyncpal_process::init();
+/// asyncpal::process::init();
 /// // Here the program begins.
 /// ```
 ///

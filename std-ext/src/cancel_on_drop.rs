@@ -18,8 +18,9 @@ use crate::handle::Handle;
 /// # Examples
 ///
 /// ```
+/// # extern crate asyncpal_std as asyncpal;
 /// use std::sync::mpsc;
-/// use asyncpal_std::{Status, ThreadPool};
+/// use asyncpal::{Status, ThreadPool};
 ///
 /// let pool = ThreadPool::builder().max_workers(1).build()?;
 /// let (gate, closed) = mpsc::channel::<()>();

@@ -40,8 +40,9 @@ impl StdClock {
 /// # Examples
 ///
 /// ```
+/// # extern crate asyncpal_std as asyncpal;
 /// use core::time::Duration;
-/// use asyncpal_std::{Deadline, ThreadPool, wait};
+/// use asyncpal::{Deadline, ThreadPool, wait};
 ///
 /// let pool = ThreadPool::new();
 /// let first = [pool.submit(|| 1)?];

@@ -29,9 +29,10 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 /// # Examples
 ///
 /// ```
+/// # extern crate asyncpal_std as asyncpal;
 /// use std::error::Error;
 /// use std::num::ParseIntError;
-/// use asyncpal_std::ThreadPool;
+/// use asyncpal::ThreadPool;
 ///
 /// let pool = ThreadPool::new();
 /// let error = pool.submit_fallible(|| "x".parse::<u8>())?.collect().unwrap_err();
@@ -287,9 +288,10 @@ impl PoolError {
 /// # Examples
 ///
 /// ```
+/// # extern crate asyncpal_std as asyncpal;
 /// use std::cell::Cell;
 /// use std::error::Error;
-/// use asyncpal_std::{PoolError, ThreadPool};
+/// use asyncpal::{PoolError, ThreadPool};
 ///
 /// fn answer(pool: &ThreadPool) -> Result<u8, Box<dyn Error + Send + Sync>> {
 ///     let number = Cell::new(42); // it makes the closure no `Sync`

@@ -49,7 +49,8 @@ use crate::watcher::Generation;
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{CompletionFilter, ThreadPool};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{CompletionFilter, ThreadPool};
 ///
 /// let pool = ThreadPool::new();
 /// let filter = CompletionFilter::new();

@@ -36,7 +36,8 @@ use crate::watcher::{is_forked, ring_cancel_bells};
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::ThreadPool;
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::ThreadPool;
 ///
 /// let pool = ThreadPool::new();
 /// let handle = pool.submit(|| "done")?;
@@ -95,7 +96,8 @@ impl<T> Handle<T> {
     /// # Examples
     ///
     /// ```
-    /// use asyncpal_std::ThreadPool;
+    /// # extern crate asyncpal_std as asyncpal;
+    /// use asyncpal::ThreadPool;
     ///
     /// let pool = ThreadPool::new();
     /// let handle = pool.submit(|| vec![1, 2, 3])?;

@@ -203,7 +203,8 @@ pub trait TakesHook<F>: Kind {
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{ThreadPool, With};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{ThreadPool, With};
 ///
 /// fn divide(x: u32, y: u32) -> Result<u32, String> {
 ///     x.checked_div(y).ok_or_else(|| "a division by zero".to_owned())

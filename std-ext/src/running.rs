@@ -56,14 +56,15 @@ fn current() -> Option<NonNull<Running<'static>>> {
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::ThreadPool;
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::ThreadPool;
 ///
 /// let pool = ThreadPool::new();
 /// let (started, has_started) = std::sync::mpsc::channel();
 /// let handle = pool.submit(move || {
 ///     started.send(()).unwrap();
 ///     let mut rounds = 0_u64;
-///     while !asyncpal_std::is_cancel_requested() {
+///     while !asyncpal::is_cancel_requested() {
 ///         rounds += 1;
 ///     }
 ///     rounds
@@ -87,7 +88,8 @@ pub fn is_cancel_requested() -> bool {
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{ThreadPool, current_task};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{ThreadPool, current_task};
 ///
 /// let pool = ThreadPool::new();
 /// let handle = pool.submit_labelled("greeting", || current_task().unwrap())?;

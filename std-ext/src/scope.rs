@@ -94,7 +94,8 @@ impl Pool<Threads> {
     /// # Examples
     ///
     /// ```
-    /// use asyncpal_std::ThreadPool;
+    /// # extern crate asyncpal_std as asyncpal;
+    /// use asyncpal::ThreadPool;
     ///
     /// let pool = ThreadPool::new();
     /// let mut numbers = vec![3, 1, 2];
@@ -110,13 +111,14 @@ impl Pool<Threads> {
     /// })?;
     ///
     /// assert_eq!((sum, numbers, &*greeting), (6, vec![1, 2, 3], "hello, world"));
-    /// # Ok::<(), asyncpal_std::TaskError>(())
+    /// # Ok::<(), asyncpal::TaskError>(())
     /// ```
     ///
     /// What is local to the body does not live long enough to be borrowed by a task:
     ///
     /// ```compile_fail,E0373
-    /// # let pool = asyncpal_std::ThreadPool::new();
+    /// # extern crate asyncpal_std as asyncpal;
+    /// # let pool = asyncpal::ThreadPool::new();
     /// pool.scope(|scope| {
     ///     let local = String::from("gone before the task is");
     ///     drop(scope.submit(|| local.len()));
@@ -126,12 +128,14 @@ impl Pool<Threads> {
     /// A handle cannot leave the body, neither as its result nor through a variable:
     ///
     /// ```compile_fail
-    /// # let pool = asyncpal_std::ThreadPool::new();
+    /// # extern crate asyncpal_std as asyncpal;
+    /// # let pool = asyncpal::ThreadPool::new();
     /// let escaped = pool.scope(|scope| scope.submit(|| 1).expect("the pool is open"));
     /// ```
     ///
     /// ```compile_fail,E0521
-    /// # let pool = asyncpal_std::ThreadPool::new();
+    /// # extern crate asyncpal_std as asyncpal;
+    /// # let pool = asyncpal::ThreadPool::new();
     /// let mut escaped = None;
     /// pool.scope(|scope| escaped = scope.submit(|| 1).ok());
     /// ```
@@ -217,7 +221,8 @@ impl<'scope> Scope<'scope, '_> {
     /// A task submits to its own scope:
     ///
     /// ```
-    /// use asyncpal_std::ThreadPool;
+    /// # extern crate asyncpal_std as asyncpal;
+    /// use asyncpal::ThreadPool;
     /// use std::sync::atomic::{AtomicU32, Ordering};
     ///
     /// let pool = ThreadPool::new();

@@ -19,7 +19,8 @@ use crate::sync::{Arc, thread};
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::ThreadPool;
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::ThreadPool;
 ///
 /// let pool = ThreadPool::builder().max_workers(4).build()?;
 /// let handle = pool.submit(|| 6 * 7)?;

@@ -44,7 +44,8 @@ pub fn collect<T>(
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{ThreadPool, as_done};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{ThreadPool, as_done};
 ///
 /// let pool = ThreadPool::new();
 /// let handles = (1..=3).map(|n| pool.submit(move || n * n)).collect::<Result<Vec<_>, _>>()?;
@@ -64,7 +65,8 @@ pub fn as_done<T>(handles: impl IntoIterator<Item = Handle<T>>) -> AsDone<T> {
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{ThreadPool, as_done_in_order};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{ThreadPool, as_done_in_order};
 ///
 /// let pool = ThreadPool::new();
 /// let handles = (1..=3).map(|n| pool.submit(move || n * n)).collect::<Result<Vec<_>, _>>()?;

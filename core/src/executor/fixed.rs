@@ -110,13 +110,14 @@ where
 /// `examples/bare-metal` the workers are the harts of a processor.
 ///
 /// ```
+/// # extern crate asyncpal_core as asyncpal;
 /// use core::convert::Infallible;
 /// use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 /// use core::time::Duration;
-/// use asyncpal_core::clock::{Clock, Instant};
-/// use asyncpal_core::error::Outcome;
-/// use asyncpal_core::executor::{OpenError, Shared, Static, StaticExecutor, WorkerKind};
-/// use asyncpal_core::park::{Park, Unparked};
+/// use asyncpal::clock::{Clock, Instant};
+/// use asyncpal::error::Outcome;
+/// use asyncpal::executor::{OpenError, Shared, Static, StaticExecutor, WorkerKind};
+/// use asyncpal::park::{Park, Unparked};
 ///
 /// /// What an idle core waits for: an interrupt, say.
 /// struct Doze(AtomicBool);

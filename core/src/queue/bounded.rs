@@ -66,7 +66,8 @@ use crate::sync::{AtomicUsize, Ordering, UnsafeCell, array, constructor};
 /// # Examples
 ///
 /// ```
-/// use asyncpal_core::queue::Queue;
+/// # extern crate asyncpal_core as asyncpal;
+/// use asyncpal::queue::Queue;
 /// use std::thread;
 ///
 /// static READINGS: Queue<u32, 64> = Queue::new();
@@ -87,7 +88,8 @@ use crate::sync::{AtomicUsize, Ordering, UnsafeCell, array, constructor};
 /// A queue without room is refused by the compiler:
 ///
 /// ```compile_fail
-/// static NONE: asyncpal_core::queue::Queue<u32, 0> = asyncpal_core::queue::Queue::new();
+/// # extern crate asyncpal_core as asyncpal;
+/// static NONE: asyncpal::queue::Queue<u32, 0> = asyncpal::queue::Queue::new();
 /// ```
 pub struct Queue<T, const N: usize> {
     ready: Ring<N>,

@@ -68,7 +68,8 @@ const fn index_bits(n: usize) -> u32 {
 /// # Examples
 ///
 /// ```
-/// use asyncpal_core::queue::lap;
+/// # extern crate asyncpal_core as asyncpal;
+/// use asyncpal::queue::lap;
 ///
 /// // An hour at a million operations per second, and to the thousandth of a second.
 /// assert_eq!(lap(1000, 32), 4_194_304_000);

@@ -36,8 +36,9 @@ unsafe impl<T: Send> Sync for Completer<T> {}
 /// # Examples
 ///
 /// ```
-/// use asyncpal_core::error::Outcome;
-/// use asyncpal_core::task::oneshot;
+/// # extern crate asyncpal_core as asyncpal;
+/// use asyncpal::error::Outcome;
+/// use asyncpal::task::oneshot;
 ///
 /// let (completer, handle) = oneshot();
 /// let giver = std::thread::spawn(move || completer.complete(42));
@@ -63,8 +64,9 @@ impl<const TASKS: usize, const BYTES: usize> Arena<TASKS, BYTES> {
     /// # Examples
     ///
     /// ```
-    /// use asyncpal_core::error::Outcome;
-    /// use asyncpal_core::task::Arena;
+    /// # extern crate asyncpal_core as asyncpal;
+    /// use asyncpal::error::Outcome;
+    /// use asyncpal::task::Arena;
     ///
     /// static ARENA: Arena<4, 8> = Arena::new();
     /// let (completer, handle) = ARENA.oneshot().expect("there is room for four");

@@ -20,12 +20,13 @@ use crate::sys::object;
 /// # Examples
 ///
 /// ```
+/// # mod asyncpal { pub use {asyncpal_process::{self as process, CommandPool, ProcessPool}, asyncpal_std::*}; }
 /// // tests/squares.rs
-/// asyncpal_process::init_before_main!();
+/// asyncpal::process::init_before_main!();
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// // In a `#[test]`:
-/// let pool = asyncpal_process::ProcessPool::builder().max_workers(1).build()?;
+/// let pool = asyncpal::ProcessPool::builder().max_workers(1).build()?;
 /// # if cfg!(target_os = "linux") {
 /// assert_eq!(pool.submit_with(u64::pow, (12, 2))?.collect()?, 144);
 /// # }

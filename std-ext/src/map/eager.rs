@@ -21,14 +21,15 @@ use crate::pool::Pool;
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::ThreadPool;
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::ThreadPool;
 ///
 /// let pool = ThreadPool::new();
 /// // All ten chunks are on their way while this thread does something else.
 /// let squares = pool.map_all(|n: u64| n * n, 0..1000, 100);
 /// let expected: u64 = (0..1000).map(|n| n * n).sum();
 /// assert_eq!(squares.sum::<Result<u64, _>>()?, expected);
-/// # Ok::<(), asyncpal_std::TaskError>(())
+/// # Ok::<(), asyncpal::TaskError>(())
 /// ```
 #[must_use = "dropping it cancels what has not started"]
 #[derive(Debug)]

@@ -34,12 +34,13 @@ use crate::pool::Pool;
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::ThreadPool;
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::ThreadPool;
 ///
 /// let pool = ThreadPool::new();
 /// let squares: Result<Vec<u32>, _> = pool.map(|n: u32| n * n, 0..100).chunk_size(25).collect();
 /// assert_eq!(squares?, (0..100).map(|n| n * n).collect::<Vec<_>>());
-/// # Ok::<(), asyncpal_std::TaskError>(())
+/// # Ok::<(), asyncpal::TaskError>(())
 /// ```
 #[must_use = "iterators are lazy"]
 pub struct Map<'p, K: Kind, F, I: Iterator, T> {

@@ -55,12 +55,13 @@ impl<K: Kind> Pool<K> {
     /// # Examples
     ///
     /// ```
-    /// use asyncpal_std::ThreadPool;
+    /// # extern crate asyncpal_std as asyncpal;
+    /// use asyncpal::ThreadPool;
     ///
     /// let pool = ThreadPool::new();
     /// let powers: Result<Vec<_>, _> = pool.starmap(u32::pow, (2..5).zip(1..)).collect();
     /// assert_eq!(powers?, [2, 9, 64]);
-    /// # Ok::<(), asyncpal_std::TaskError>(())
+    /// # Ok::<(), asyncpal::TaskError>(())
     /// ```
     pub fn starmap<F, I, T>(&self, function: F, items: I) -> Map<'_, K, Spread<F>, I::IntoIter, T>
     where

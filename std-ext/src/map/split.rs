@@ -30,7 +30,8 @@ pub(super) fn checked(chunk_size: usize) -> NonZeroUsize {
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::get_chunks;
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::get_chunks;
 ///
 /// let chunks: Vec<_> = get_chunks("abcde".chars(), 2).collect();
 /// assert_eq!(chunks, [vec!['a', 'b'], vec!['c', 'd'], vec!['e']]);
@@ -97,7 +98,8 @@ impl<I: Iterator> FusedIterator for Chunks<I> {}
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{ThreadPool, collect, split_map_task};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{ThreadPool, collect, split_map_task};
 ///
 /// let pool = ThreadPool::new();
 /// let handles = split_map_task(|n: u32| n * n, 0..100, 25)
@@ -126,7 +128,8 @@ where
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{ThreadPool, split_starmap_task};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{ThreadPool, split_starmap_task};
 ///
 /// let pool = ThreadPool::new();
 /// let mut tasks = split_starmap_task(u32::pow, [(2, 5), (3, 2), (10, 3)], 2);

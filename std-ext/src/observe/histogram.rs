@@ -17,7 +17,8 @@ const BUCKETS: usize = 64;
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::ThreadPool;
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::ThreadPool;
 ///
 /// let pool = ThreadPool::builder().measure_times(true).build()?;
 /// for result in pool.map(|n: u64| n * n, 0..100) {

@@ -12,10 +12,11 @@ use super::{Event, EventKind};
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{ThreadPool, log_event};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{ThreadPool, log_event};
 ///
 /// let pool = ThreadPool::builder().on_event(log_event).build()?;
-/// # Ok::<(), asyncpal_std::BuildError>(())
+/// # Ok::<(), asyncpal::BuildError>(())
 /// ```
 #[cfg(feature = "log")]
 pub fn log_event(event: &Event<'_>) {
@@ -35,10 +36,11 @@ pub fn log_event(event: &Event<'_>) {
 /// # Examples
 ///
 /// ```
-/// use asyncpal_std::{ThreadPool, trace_event};
+/// # extern crate asyncpal_std as asyncpal;
+/// use asyncpal::{ThreadPool, trace_event};
 ///
 /// let pool = ThreadPool::builder().on_event(trace_event).build()?;
-/// # Ok::<(), asyncpal_std::BuildError>(())
+/// # Ok::<(), asyncpal::BuildError>(())
 /// ```
 #[cfg(feature = "tracing")]
 pub fn trace_event(event: &Event<'_>) {

@@ -19,9 +19,10 @@ use crate::kind::Accepts;
 /// # Examples
 ///
 /// ```
+/// # extern crate asyncpal_std as asyncpal;
 /// use core::time::Duration;
-/// use asyncpal_std::kind::With;
-/// use asyncpal_std::{Labelled, ThreadPool};
+/// use asyncpal::kind::With;
+/// use asyncpal::{Labelled, ThreadPool};
 ///
 /// let pool = ThreadPool::new();
 /// let handle = pool.submit_labelled("sum", || 1 + 1)?;

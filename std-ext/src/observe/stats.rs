@@ -122,7 +122,8 @@ impl<K: Kind> Pool<K> {
     /// # Examples
     ///
     /// ```
-    /// use asyncpal_std::ThreadPool;
+    /// # extern crate asyncpal_std as asyncpal;
+    /// use asyncpal::ThreadPool;
     ///
     /// let pool = ThreadPool::builder().max_workers(1).build()?;
     /// drop(pool.submit(|| 1)?);

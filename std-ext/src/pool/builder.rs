@@ -25,8 +25,9 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 /// # Examples
 ///
 /// ```
+/// # extern crate asyncpal_std as asyncpal;
 /// use core::time::Duration;
-/// use asyncpal_std::ThreadPool;
+/// use asyncpal::ThreadPool;
 ///
 /// let pool = ThreadPool::builder()
 ///     .name("pages")
@@ -34,7 +35,7 @@ const DEFAULT_GRACE: Duration = Duration::from_secs(30);
 ///     .idle_timeout(Duration::from_secs(5))
 ///     .build()?;
 /// assert_eq!(pool.max_workers(), 8);
-/// # Ok::<(), asyncpal_std::BuildError>(())
+/// # Ok::<(), asyncpal::BuildError>(())
 /// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder<K: Kind> {
@@ -194,8 +195,9 @@ impl<K: Kind> Builder<K> {
     /// # Examples
     ///
     /// ```
+    /// # extern crate asyncpal_std as asyncpal;
     /// use std::sync::mpsc;
-    /// use asyncpal_std::ThreadPool;
+    /// use asyncpal::ThreadPool;
     ///
     /// let (tell, told) = mpsc::channel();
     /// let pool = ThreadPool::builder()
@@ -232,7 +234,8 @@ impl<K: Kind> Builder<K> {
     /// # Examples
     ///
     /// ```
-    /// use asyncpal_std::ThreadPool;
+    /// # extern crate asyncpal_std as asyncpal;
+    /// use asyncpal::ThreadPool;
     ///
     /// let pool = ThreadPool::builder()
     ///     .name("log")
@@ -245,7 +248,7 @@ impl<K: Kind> Builder<K> {
     ///
     /// // pool "log", worker 0: task 1 "parse" failed after 1.2µs: the task failed: invalid digit …
     /// let parse = || "12%".parse::<u8>();
-    /// let task = asyncpal_std::Labelled::new("parse", asyncpal_std::kind::Fallible(parse));
+    /// let task = asyncpal::Labelled::new("parse", asyncpal::Fallible(parse));
     /// assert!(pool.run(task).is_err());
     /// # Ok::<(), Box<dyn core::error::Error>>(())
     /// ```

@@ -72,8 +72,9 @@ impl<K: Kind> Pool<K> {
     /// # Examples
     ///
     /// ```
+    /// # extern crate asyncpal_std as asyncpal;
     /// use core::time::Duration;
-    /// use asyncpal_std::ThreadPool;
+    /// use asyncpal::ThreadPool;
     ///
     /// let pool = ThreadPool::new();
     /// let report = pool.shutdown_timeout(Duration::from_secs(5));

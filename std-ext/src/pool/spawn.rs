@@ -40,9 +40,10 @@ impl<K: Kind> Builder<K> {
     /// Worker `i` stays on processor `i`:
     ///
     /// ```
+    /// # extern crate asyncpal_std as asyncpal;
     /// use std::io;
     /// use std::thread;
-    /// use asyncpal_std::{ThreadPool, WorkerThread};
+    /// use asyncpal::{ThreadPool, WorkerThread};
     ///
     /// # #[cfg(target_os = "linux")]
     /// fn pin_to(processor: usize) -> io::Result<()> {

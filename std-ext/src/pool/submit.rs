@@ -274,7 +274,8 @@ impl<K: Kind> Pool<K> {
     /// # Examples
     ///
     /// ```
-    /// use asyncpal_std::ThreadPool;
+    /// # extern crate asyncpal_std as asyncpal;
+    /// use asyncpal::ThreadPool;
     ///
     /// let pool = ThreadPool::new();
     /// let (sender, receiver) = std::sync::mpsc::channel();

@@ -77,8 +77,9 @@ use std::io;
 /// # Examples
 ///
 /// ```
+/// # extern crate asyncpal_std as asyncpal;
 /// use core::time::Duration;
-/// use asyncpal_std::{ThreadPool, signal};
+/// use asyncpal::{ThreadPool, signal};
 ///
 /// fn main() -> Result<(), Box<dyn core::error::Error>> {
 ///     signal::drain_on_signals(Duration::from_secs(20))?;
