@@ -60,17 +60,6 @@ struct Times {
     running: Counting,
 }
 
-/// A failed spawn is told with what has failed, not with what becomes of a task by it.
-fn bare(kind: EventKind<'_>) -> EventKind<'_> {
-    match kind {
-        EventKind::SpawnFailed { worker, error } => {
-            let inner = error.downcast_ref().and_then(TaskError::inner);
-            EventKind::SpawnFailed { worker, error: inner.map_or(error, |inner| inner) }
-        }
-        kind => kind,
-    }
-}
-
 impl Observer {
     /// `times`: for so many workers.
     pub(crate) fn new(
@@ -116,7 +105,7 @@ impl Observer {
     pub(crate) fn tell(&self, kind: EventKind<'_>) {
         if let Some(hook) = &self.on_event {
             let worker = running::worker_of(self);
-            let event = Event { pool_name: &self.pool_name, worker, kind: bare(kind) };
+            let event = Event { pool_name: &self.pool_name, worker, kind };
             contain(|| hook(&event));
         }
     }

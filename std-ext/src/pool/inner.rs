@@ -166,7 +166,7 @@ impl<K: Kind> Inner<K> {
     /// After the close: waits, but no longer, and nor does who drops the pool.
     pub(super) fn give_up_at(&self, deadline: Deadline) {
         if !self.wait_until_empty(deadline) {
-            // ORDERING: Relaxed, here and below: who drops the pool comes after all others.
+            // ORDERING: Relaxed: whoever drops the pool comes after all others.
             self.is_given_up.store(true, Ordering::Relaxed);
         }
     }
@@ -175,6 +175,7 @@ impl<K: Kind> Inner<K> {
     /// that were given up.
     pub(super) fn end(self: &Arc<Self>) {
         self.executor.close();
+        // ORDERING: Relaxed: see `give_up_at`.
         if !self.is_given_up.load(Ordering::Relaxed) {
             self.wait_until_empty(Deadline::NEVER);
         }

@@ -205,11 +205,13 @@ impl Book {
         in_time
     }
 
-    /// How many workers have not left, or have locals that are not destroyed yet.
+    /// How many workers have not left, or have locals, but for the calling thread's, that are not destroyed yet.
     pub(in crate::pool) fn unfinished(&self) -> usize {
         let roster = lock(&self.roster);
         let is_ending = |thread: &&Enlisted| {
-            !roster.attendance.is_present(thread.serial) && thread.locals.strong_count() > 0
+            !roster.attendance.is_present(thread.serial)
+                && thread.locals.strong_count() > 0
+                && !is_this(&thread.handle)
         };
         roster.attendance.count() + roster.threads.iter().filter(is_ending).count()
     }

@@ -160,7 +160,8 @@ impl<K: Kind> WorkerKind for Staff<K> {
 
     fn spawn_failed(&self, worker: usize, cause: &Failure) {
         let cause: &TaskError = cause;
-        let error = cause.source().unwrap_or(cause);
+        // What has failed, not what becomes of a task by it.
+        let error = cause.inner().map_or(cause as &(dyn Error + 'static), |error| error);
         self.terms.observer.tell(EventKind::SpawnFailed { worker, error });
     }
 
