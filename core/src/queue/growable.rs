@@ -58,10 +58,37 @@ use crate::sync::{AtomicUsize, Ordering, SPINS, spin_loop};
 ///
 /// `SLOTS` is the number of items per block: 124 makes a block of 1 KiB on 64-bit targets, with what the
 /// allocator puts in front of it.
+///
+/// Items go in through a shared queue, so a queue of longer-lived items is none of shorter-lived ones:
+///
+/// ```compile_fail
+/// use core::ptr::NonNull;
+///
+/// use asyncpal_core::queue::{GrowableQueue, Pointer};
+///
+/// struct Word<'a>(&'a u64);
+/// // SAFETY: a `u64` is aligned to 4 at least, and the reference is its pointer.
+/// unsafe impl Pointer for Word<'_> {
+///     fn into_raw(self) -> NonNull<()> {
+///         NonNull::from(self.0).cast()
+///     }
+///     unsafe fn from_raw(raw: NonNull<()>) -> Self {
+///         // SAFETY: it came from `into_raw`.
+///         Word(unsafe { raw.cast().as_ref() })
+///     }
+/// }
+///
+/// fn put<'a>(queue: &GrowableQueue<Word<'static>>, word: &'a u64) {
+///     fn push<'a>(queue: &GrowableQueue<Word<'a>>, word: &'a u64) {
+///         queue.push(Word(word));
+///     }
+///     push(queue, word);
+/// }
+/// ```
 pub struct GrowableQueue<P: Pointer, const SLOTS: usize = 124> {
     tail: CachePadded<AtomicUsize>,
     head: CachePadded<AtomicUsize>,
-    items: PhantomData<P>,
+    items: PhantomData<fn(P) -> P>,
 }
 
 // SAFETY: the queue moves items between threads, which `Pointer: Send` allows, and shares none.

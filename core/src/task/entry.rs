@@ -26,7 +26,10 @@ pub(super) unsafe fn references<S, E, T>(task: NonNull<Header>) -> (TaskRef<S, E
 }
 
 /// The queue's reference to a task, its *entry*. Dropping it cancels the task.
-pub struct TaskRef<S, E>(Live, PhantomData<fn(&mut S) -> E>);
+pub struct TaskRef<S, E>(Live, OfTypes<S, E>);
+
+/// Invariant in both: the seat is lent, and a failure goes in (the cause of a cancellation).
+type OfTypes<S, E> = PhantomData<fn(&mut S, E) -> E>;
 
 // SAFETY: the job and what it returns are `Send`; the rest of a task is made for sharing.
 unsafe impl<S, E: Send> Send for TaskRef<S, E> {}
@@ -138,7 +141,7 @@ impl<S, E> Drop for TaskRef<S, E> {
 
 /// A task that this worker must run.
 #[must_use]
-pub(crate) struct Claimed<S, E>(Live, PhantomData<fn(&mut S) -> E>);
+pub(crate) struct Claimed<S, E>(Live, OfTypes<S, E>);
 
 impl<S, E> Claimed<S, E> {
     /// Announces the job to the seat on which it will run; see [`Job::announce`](super::Job::announce).

@@ -21,9 +21,19 @@ use crate::clock::Instant;
 
 /// The giving end of a [`oneshot`]. Dropping it without a value cancels: the handle's outcome is
 /// `Cancelled`.
+///
+/// It takes a `T` in, so a completer of a longer-lived type is none of a shorter-lived one:
+///
+/// ```compile_fail
+/// use asyncpal_core::task::Completer;
+///
+/// fn shorten<'a>(completer: Completer<&'static str>) -> Completer<&'a str> {
+///     completer
+/// }
+/// ```
 pub struct Completer<T> {
     task: Live,
-    value: PhantomData<T>,
+    value: PhantomData<fn(T) -> T>,
 }
 
 // SAFETY: the value moves with the call of `complete`; the rest of a task is made for sharing.
