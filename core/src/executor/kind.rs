@@ -59,7 +59,44 @@ impl fmt::Display for Departure {
 /// A kind of workers: the one thing that the worker loop is generic over.
 ///
 /// The engine calls every method; `slot` is a number below the maximum of workers.
-pub trait WorkerKind: Send + Sync + Sized {
+///
+/// A kind borrows nothing: handles outlive its executor, which may be forgotten and then never closes, and go on asking
+/// it for the time and telling it of cancellations.
+///
+/// ```compile_fail,E0477
+/// # use core::time::Duration;
+/// # use asyncpal_core::clock::{Clock, Instant, ManualClock};
+/// # use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind};
+/// # use asyncpal_core::park::{Park, Unparked};
+/// # struct Sleepless;
+/// # impl Park for Sleepless {
+/// #     fn park(&self, _: Option<Instant>) -> Unparked { Unparked::TimedOut }
+/// #     fn unpark(&self) {}
+/// # }
+/// struct Borrows<'a> {
+///     clock: &'a ManualClock,
+/// }
+///
+/// impl<'a> WorkerKind for Borrows<'a> {
+///     type Clock = ManualClock;
+///     // …
+/// #     type Memory = Heap;
+/// #     type Park = Sleepless;
+/// #     type Seat = ();
+/// #     type Failure = ();
+/// #     fn parker(&self, _: usize) -> &Sleepless { &Sleepless }
+/// #     fn clock(&self) -> &ManualClock { self.clock }
+/// #     fn spawn(&self, _: &Shared<Self>, _: usize) -> Result<(), ()> { Ok(()) }
+/// #     fn open(&self, _: usize) -> Result<(), OpenError<()>> { Ok(()) }
+/// #     fn may_go_on(&self, (): &(), _: usize) -> bool { true }
+/// #     fn keep_alive(&self, _: usize) -> Option<Duration> { None }
+/// #     fn close(&self, _: usize, (): ()) -> Result<(), ()> { Ok(()) }
+/// #     fn broken(&self, (): ()) {}
+/// #     fn repeat(&self, (): &()) {}
+/// #     fn departed(&self, _: usize) {}
+/// }
+/// ```
+pub trait WorkerKind: Send + Sync + Sized + 'static {
     /// Where the engine and its tasks are.
     type Memory: Memory<Self>;
     /// How a worker sleeps. One per slot, for the life of the engine.
