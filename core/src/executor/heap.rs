@@ -61,7 +61,7 @@ use crate::census::{Bank, Census, banks_for};
 use crate::clock::Instant;
 use crate::queue::{Consumer, GrowableQueue, Pointer};
 use crate::sync::{Arc, AtomicPtr, AtomicUsize, BLOCK_SLOTS, LastUse, Ordering, STUBS};
-use crate::task::{self, Job};
+use crate::task::{self, Finally, Job};
 
 /// Engine and tasks on the heap.
 #[derive(Clone, Copy, Debug)]
@@ -144,6 +144,16 @@ impl<K: WorkerKind> HeapStore<K> {
     pub(super) fn note_unqueued(&self) {
         // ORDERING: Relaxed: a number.
         self.unqueued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// X3 of the engine: ends what is left without it, since it is on its way out.
+    fn orphan_all(&self) {
+        let mut consumer = self.consumer();
+        while let Some(entry) = consumer.pop() {
+            let others = Finally(|| self.orphan_all());
+            entry.orphan();
+            others.dismiss();
+        }
     }
 
     /// Clears until the queue is empty or `front` is filled. The caller is the clearer.
@@ -239,7 +249,7 @@ const fn due(inlined: usize) -> bool {
 
 impl<K: WorkerKind> Drop for HeapStore<K> {
     fn drop(&mut self) {
-        // X5 of the engine: both are empty.
+        self.orphan_all();
         self.front.last_use();
         self.clearing.last_use();
         self.inlined.last_use();

@@ -21,7 +21,8 @@
 //! - **X2** A worker that lives and is not busy will look at the queue after whoever counts it has
 //!   pushed: it is awake, or it has gone idle since he found nobody idle, and looks once more (F1 ↔ F2).
 //! - **X5** The queue is empty when the last reference to the engine goes: its owner drains it, and
-//!   nobody submits without the owner.
+//!   nobody submits without the owner. What a kind that unwinds in the middle may leave there, the store
+//!   ends without the engine.
 //!
 //! # Transitions
 //! Of the words that are the engine's own; those of its parts are in their files.
@@ -91,7 +92,7 @@ use crate::park::Park;
 use crate::sync::{AtomicUsize, Ordering, constructor, fence};
 #[cfg(feature = "alloc")]
 use crate::task::Slabs;
-use crate::task::{Home, TaskRef, Withdrawn};
+use crate::task::{Finally, Home, TaskRef, Withdrawn};
 
 type Entry<K> = TaskRef<<K as WorkerKind>::Seat, <K as WorkerKind>::Failure>;
 type Banks<K> = <<K as WorkerKind>::Memory as Memory<K>>::Banks;
@@ -154,11 +155,13 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
-    /// Cancels every task in the queue, because of `cause` if there is one.
+    /// Cancels every task in the queue, because of `cause` if there is one; and the others if a step unwinds.
     fn drain(&self, cause: Option<&K::Failure>) {
         let mut consumer = self.store.consumer();
         while let Some(entry) = consumer.pop() {
+            let others = Finally(|| self.drain(cause));
             self.turn_down(entry, cause);
+            others.dismiss();
         }
     }
 
@@ -204,8 +207,8 @@ impl<K: WorkerKind> Engine<K> {
     fn turn_away(&self) {
         // ORDERING: SeqCst, L4: a submitter sees the phase, or this thread sees its task.
         fence(Ordering::SeqCst);
+        let _sent_home = Finally(|| self.unpark_all());
         self.drain(None);
-        self.unpark_all();
     }
 }
 

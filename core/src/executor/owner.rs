@@ -9,7 +9,7 @@ use crate::clock::{Clock, Instant};
 #[cfg(doc)]
 use crate::lifecycle::Phase;
 use crate::sync::Arc;
-use crate::task::{Claimed, Clocked, Home, Job, Popped};
+use crate::task::{Claimed, Clocked, Finally, Home, Job, Popped};
 
 /// The owner of an engine: submits, joins, closes. Dropping it closes the engine; workers that are
 /// at work keep what they need.
@@ -187,8 +187,8 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
 
 impl<K: WorkerKind<Memory = Heap>> Drop for Executor<K> {
     fn drop(&mut self) {
-        self.close();
         // X5: a submit that came too late left a stub.
-        self.engine.drain(None);
+        let _emptied = Finally(|| self.engine.drain(None));
+        self.close();
     }
 }

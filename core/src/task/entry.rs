@@ -8,12 +8,16 @@ use super::Handle;
 use super::arena::Arena;
 use super::cell::Header;
 #[cfg(feature = "alloc")]
+use super::finally::Finally;
+#[cfg(feature = "alloc")]
 use super::job::{KeptJob, Label};
 use super::live::Live;
 use super::running::Clocked;
 use super::state::End;
 use crate::clock::Instant;
 use crate::queue::Pointer;
+#[cfg(feature = "alloc")]
+use crate::sync::spin_loop;
 
 /// The two references to a task that was just made.
 ///
@@ -120,6 +124,20 @@ impl<S, E> TaskRef<S, E> {
             }
         };
         self.0.cancel(cause, Some(&mut with_job))
+    }
+
+    /// Cancels the task without its home, which must not be counted on any more: nothing is counted, and the
+    /// task is not timed.
+    #[cfg(feature = "alloc")]
+    pub(crate) fn orphan(self) {
+        let task = ManuallyDrop::new(self).0;
+        let state = &task.header().state;
+        let _discarded = Finally(|| task.after(state.discard_entry().0));
+        task.cancel_orphan();
+        // Another canceller at its accounts has nobody to keep the home for it.
+        while state.get().is_at_accounts() {
+            spin_loop();
+        }
     }
 }
 

@@ -8,6 +8,8 @@ use core::time::Duration;
 
 use super::cell::{Header, Task, take_job};
 #[cfg(feature = "alloc")]
+use super::finally::Finally;
+#[cfg(feature = "alloc")]
 use super::job::KeptJob;
 #[cfg(feature = "alloc")]
 use super::job::Label;
@@ -121,6 +123,21 @@ impl Live {
             ending.end = End::Cancelled { with_cause: true };
         }
         true
+    }
+
+    /// T3 for a task whose home is on its way out, and is not told.
+    #[cfg(feature = "alloc")]
+    pub(super) fn cancel_orphan(self) {
+        if !self.header().state.begin_cancel() {
+            return;
+        }
+        let _ended = Finally(|| {
+            let submitted = self.submitted();
+            self.ran(submitted, submitted);
+            let _ = self.publish(End::Cancelled { with_cause: false });
+        });
+        // SAFETY: S1: this thread left pending.
+        unsafe { (self.header().vtable.drop_job)(self.0) };
     }
 
     /// Moves what is kept of the job out of a task that this thread is cancelling.

@@ -3,11 +3,12 @@
 //! `job` is what it is made of, `state` the word and its transitions, `cell` the memory that the word
 //! guards, `home` whom it belongs to, `heap`, `slab` and `arena` where it comes from, `live` what the parties
 //! do with it, `entry` the queue's end, `handle` the caller's end, `running` what a running task sees of itself,
-//! `observers` the callbacks.
+//! `observers` the callbacks, `finally` what is done although users' code unwinds.
 
 mod arena;
 mod cell;
 mod entry;
+mod finally;
 mod handle;
 #[cfg(feature = "alloc")]
 mod heap;
@@ -29,6 +30,7 @@ pub use arena::Arena;
 pub(crate) use arena::Vacancy;
 pub(crate) use entry::{Claimed, Popped};
 pub use entry::{Finished, TaskRef};
+pub(crate) use finally::Finally;
 pub use handle::{Handle, Registered, Registration};
 #[cfg(feature = "alloc")]
 pub(crate) use heap::{free, heap_task};

@@ -144,6 +144,12 @@ impl Snapshot {
         }
     }
 
+    /// Whether a canceller is between T3 and T4.
+    #[cfg(feature = "alloc")]
+    pub(super) const fn is_at_accounts(self) -> bool {
+        self.phase() == CANCELLING
+    }
+
     pub(super) const fn is_taken(self) -> bool {
         self.has(TAKEN)
     }
