@@ -9,7 +9,7 @@
 //! | S2, S4, E1: one outcome, published, dropped once | `an_outcome_…`, `a_dropped_handle_…` |
 //! | S3, E3: freed once, after the last use | every model: a task's memory is watched |
 //! | S5, E2: the waker slot | `a_waiter_…`, `a_poll_…` |
-//! | O1, O2, O3: callbacks | `a_callback_…`, `callbacks_…`, `an_emptied_place_…` |
+//! | O1 to O4: callbacks | `a_callback_…`, `callbacks_…`, `an_emptied_place_…` |
 //! | E1: the outcome in its place | `an_outcome_is_looked_at_…` |
 //! | E4: a request to stop | `request::a_request_to_stop_…` |
 //! | T10, E5: a task that a worker gives back | `given_back::…` |
@@ -30,10 +30,11 @@ mod parker;
 mod request;
 
 use asyncpal_core::error::Outcome;
-use asyncpal_core::task::Registration;
-use asyncpal_core::task::testing;
+use asyncpal_core::task::{Registration, oneshot, testing};
+use ends::Ends;
 use job::{CALLBACK, DROPPED, OUTCOME, RUN, Scene, Value, callback, join, play, poll, wait};
 use loom::thread;
+use loom_tests::model_bounded;
 use parker::Parker;
 use std::rc::Rc;
 
@@ -323,6 +324,29 @@ fn an_emptied_place_takes_another_threads_callback() {
         join(worker);
         drop(handle);
         assert_eq!([CALLBACK, CALLBACK + 1].map(|id| ends.of(id)), [usize::from(!removed), 1]);
+    });
+}
+
+/// O4: the list of another task than the callback's, while somebody makes it.
+#[test]
+fn a_callback_of_another_task_is_looked_for_in_a_whole_list() {
+    model_bounded("a_callback_of_another_task_is_looked_for_in_a_whole_list", None, || {
+        let [(_completer, first), (completer, second)] = [(); 2].map(|()| oneshot::<u8>());
+        let (second, ends) = (Rc::new(second), Ends::default());
+        let foreign = first.on_done(Box::new(|_| ())).expect("it is not over");
+        let adder = {
+            let (second, ends) = (second.clone(), ends.clone());
+            thread::spawn(move || {
+                second.on_done(callback(&ends, CALLBACK));
+            })
+        };
+
+        let removed = second.remove_observer(foreign);
+
+        join(adder);
+        completer.complete(0);
+        assert_eq!(ends.of(CALLBACK), usize::from(!removed));
+        assert_eq!(ends.of(CALLBACK + DROPPED), 1);
     });
 }
 

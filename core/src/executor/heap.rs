@@ -146,7 +146,7 @@ impl<K: WorkerKind> HeapStore<K> {
         self.unqueued.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// X3 of the engine: ends what is left without it, since it is on its way out.
+    /// X5 of the engine: ends what is left without it, since it is on its way out.
     fn orphan_all(&self) {
         let mut consumer = self.consumer();
         while let Some(entry) = consumer.pop() {

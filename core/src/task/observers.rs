@@ -8,8 +8,8 @@
 //!
 //! # Invariants
 //! - **O1** A node's callback belongs to the thread that moved its stage to filling or emptying.
-//! - **O2** A callback that was armed before the end is published runs on the resolver; one that
-//!   came later is taken back by whoever added it, and runs there; never both.
+//! - **O2** A callback that was armed before the end is published runs on the resolver, whatever those before it do;
+//!   one that came later is taken back by whoever added it, and runs there; never both.
 //!
 //! # Transitions
 //! | name | change | by | when |
@@ -37,6 +37,7 @@ use alloc::boxed::Box;
 use core::ptr;
 
 use super::Status;
+use super::finally::Finally;
 use crate::sync::{AtomicPtr, AtomicUsize, LastUse, Ordering, UnsafeCell, constructor, program};
 
 /// What is called with the status in which the task ended.
@@ -119,10 +120,11 @@ impl Callbacks {
         unsafe { &*list }
     }
 
-    /// The list, if it was made: for a thread that knows of a callback in it.
+    /// The list, if it was made.
     fn get(&self) -> Option<&Observers> {
-        // ORDERING: Relaxed: the caller knows of the callback by E2, or made the list itself.
-        let list = self.0.load(Ordering::Relaxed);
+        // ORDERING: Acquire, O4: the list is initialised. Who knows of a callback in it has seen it, but an id may be
+        // another task's.
+        let list = self.0.load(Ordering::Acquire);
         // SAFETY: as in `get_or_make`.
         unsafe { list.as_ref() }
     }
@@ -212,11 +214,13 @@ impl Observers {
         callback
     }
 
-    /// Runs all callbacks, oldest first.
+    /// Runs all callbacks, oldest first; the others, too, if one of them panics.
     fn run_all(&self, status: Status) {
         while let Some(oldest) = self.oldest() {
             if let Some(callback) = self.remove(oldest) {
+                let others = Finally(|| self.run_all(status));
                 callback(status);
+                others.dismiss();
             }
         }
     }
