@@ -1,7 +1,9 @@
 //! Users' code that panics where nobody contains it: what comes after it is done all the same.
 #![cfg(all(feature = "alloc", not(any(asyncpal_loom, asyncpal_shuttle))))]
 
+use core::mem::ManuallyDrop;
 use core::panic::AssertUnwindSafe;
+use core::task::{Context, RawWaker, RawWakerVTable, Waker};
 use core::time::Duration;
 use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex, mpsc};
@@ -10,9 +12,9 @@ use asyncpal_core::clock::{Instant, ManualClock};
 use asyncpal_core::error::Outcome;
 use asyncpal_core::executor::{Executor, Heap, OpenError, Shared, WorkerKind, work};
 use asyncpal_core::park::{Park, Unparked};
-use asyncpal_core::task::{Handle, Job, Running};
+use asyncpal_core::task::{Arena, Handle, Job, Registration, Running, oneshot};
 
-/// A kind that contains nothing. Its worker works when the test lets it.
+/// A kind that contains nothing. Its worker works when the test lets it, and unwinds after a task.
 struct Kind {
     clock: ManualClock,
     called: Called,
@@ -57,7 +59,7 @@ impl WorkerKind for Kind {
     }
 
     fn may_go_on(&self, (): &(), _: usize) -> bool {
-        true
+        panic!("loud")
     }
 
     fn keep_alive(&self, _: usize) -> Option<Duration> {
@@ -181,7 +183,7 @@ fn a_task_that_is_put_back_by_a_worker_that_unwinds_ends_with_the_engine() {
         let (executor, loud) = given.recv().expect("it is given");
         drop(executor);
         assert!(!loud.cancel(), "the worker has it");
-        this.give_back(2);
+        unwinds(|| this.give_back(2));
     });
     drop(executor.submit(unwinding));
     let quiet = executor.submit(Quiet(Arc::clone(&job))).expect("it is open");
@@ -195,4 +197,82 @@ fn a_task_that_is_put_back_by_a_worker_that_unwinds_ends_with_the_engine() {
     assert_eq!(Arc::strong_count(&alive), 1, "the engine is dropped once");
     assert_eq!(Arc::strong_count(&job), 1);
     assert!(matches!(quiet.join_spinning(), Outcome::Cancelled(None)));
+}
+
+#[test]
+fn a_handle_whose_outcome_panics_when_it_is_dropped_gives_its_slot_back() {
+    static ARENA: Arena<1, 8> = Arena::new();
+    let (completer, handle) = ARENA.oneshot::<Loud>().expect("it is empty");
+    completer.complete(Loud);
+
+    unwinds(|| drop(handle));
+
+    assert!(ARENA.oneshot::<u8>().is_some());
+}
+
+/// On the heap it was a leak, which a leak checker tells.
+#[test]
+fn a_handle_whose_outcome_panics_when_it_is_dropped_frees_its_task() {
+    let (completer, handle) = oneshot::<Loud>();
+    completer.complete(Loud);
+
+    unwinds(|| drop(handle));
+}
+
+#[test]
+fn a_callback_that_panics_keeps_no_other_one_from_running() {
+    let ran = Arc::new(Mutex::new(Vec::new()));
+    let (completer, handle) = oneshot::<u8>();
+    for number in 0..4 {
+        let runs = Arc::clone(&ran);
+        handle.on_done(Box::new(move |_| {
+            runs.lock().unwrap().push(number);
+            assert_ne!(number, 1, "loud");
+        }));
+    }
+
+    unwinds(|| completer.complete(7));
+
+    assert_eq!(*ran.lock().unwrap(), [0, 1, 2, 3]);
+    assert!(matches!(handle.join_spinning(), Outcome::Completed(7)));
+}
+
+static LOUD_WHEN_CLONED: RawWakerVTable =
+    RawWakerVTable::new(|_| panic!("loud"), |_| (), |_| (), |_| ());
+static LOUD_WHEN_DROPPED: RawWakerVTable =
+    RawWakerVTable::new(|_| raw(&LOUD_WHEN_DROPPED), |_| (), |_| (), |_| panic!("loud"));
+
+const fn raw(table: &'static RawWakerVTable) -> RawWaker {
+    RawWaker::new(core::ptr::null(), table)
+}
+
+/// A waker that is not dropped itself.
+fn waker(table: &'static RawWakerVTable) -> ManuallyDrop<Waker> {
+    // SAFETY: the functions touch nothing.
+    ManuallyDrop::new(unsafe { Waker::from_raw(raw(table)) })
+}
+
+/// The slot was reserved before the clone, and nobody gave it up.
+#[test]
+fn a_waker_that_panics_when_it_is_cloned_keeps_no_other_one_out() {
+    let loud = waker(&LOUD_WHEN_CLONED);
+    let (_completer, mut handle) = oneshot::<u8>();
+
+    unwinds(|| drop(handle.register(&loud)));
+    unwinds(|| drop(handle.poll_outcome(&mut Context::from_waker(&loud))));
+
+    assert!(matches!(handle.register(Waker::noop()), Registration::Armed(_)));
+}
+
+#[test]
+fn a_waker_that_panics_when_it_is_dropped_keeps_no_other_one_out() {
+    let loud = waker(&LOUD_WHEN_DROPPED);
+    let (_completer, mut handle) = oneshot::<u8>();
+
+    unwinds(|| drop(handle.register(&loud)));
+
+    assert!(matches!(handle.register(Waker::noop()), Registration::Armed(_)));
+    assert!(handle.poll_outcome(&mut Context::from_waker(&loud)).is_pending());
+    unwinds(|| drop(handle.poll_outcome(&mut Context::from_waker(Waker::noop()))));
+    assert!(handle.poll_outcome(&mut Context::from_waker(Waker::noop())).is_pending());
 }

@@ -8,6 +8,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::entry::Finished;
+use super::finally::Finally;
 use super::live::Live;
 #[cfg(feature = "alloc")]
 use super::observers::ObserverId;
@@ -238,10 +239,13 @@ impl<T, E> Handle<T, E> {
         if state.get().end().is_some() {
             return Registration::Done;
         }
+        // Users' code, as a waker's destructor is: it runs while nothing is half done.
+        let waker = waker.clone();
         if !state.reserve_slot() {
             return Registration::Busy;
         }
-        if self.arm(waker.clone()) {
+        let (arm, _unused) = self.arm(waker);
+        if arm == Arm::Armed {
             Registration::Armed(Registered { handle: self })
         } else {
             state.free_slot();
@@ -249,17 +253,18 @@ impl<T, E> Handle<T, E> {
         }
     }
 
-    /// Puts `waker` into the slot, which is this caller's; false if the task is over.
-    fn arm(&self, waker: Waker) -> bool {
+    /// Puts `waker` into the slot, which is this caller's. Also returns what is in nobody's use any more: the waker that
+    /// was there, or this one if the task is over.
+    fn arm(&self, waker: Waker) -> (Arm, Option<Waker>) {
         let header = self.task.header();
         // SAFETY: S5: the slot is this waiter's while `WAITER` is clear.
-        header.waker.with_mut(|slot| unsafe { *slot = Some(waker) });
-        if header.state.arm() == Arm::Armed {
-            return true;
+        let before = header.waker.with_mut(|slot| unsafe { (*slot).replace(waker) });
+        let arm = header.state.arm();
+        if arm == Arm::Armed {
+            return (arm, before);
         }
         // SAFETY: S5: it was not armed, so the resolver does not look.
-        header.waker.with_mut(|slot| unsafe { *slot = None });
-        false
+        (arm, header.waker.with_mut(|slot| unsafe { (*slot).take() }))
     }
 
     /// Takes an armed waker back, with the slot; `None` if the task is over.
@@ -281,15 +286,14 @@ impl<T, E> Handle<T, E> {
         let state = &self.task.header().state;
         let seen = state.get();
         if seen.end().is_none() {
+            let waker = context.waker().clone();
             // With an exclusive handle a reserved slot is an earlier poll's, i.e. this waiter's.
             let ours = !state.reserve_slot();
-            let armed = if ours && seen.is_waited_for() {
-                state.disarm() == Disarm::Disarmed && self.arm(context.waker().clone())
-            } else {
-                self.arm(context.waker().clone())
-            };
-            if armed {
-                return Poll::Pending;
+            if !(ours && seen.is_waited_for()) || state.disarm() == Disarm::Disarmed {
+                let (arm, _unused) = self.arm(waker);
+                if arm == Arm::Armed {
+                    return Poll::Pending;
+                }
             }
         }
         Poll::Ready(self.take().expect("the outcome of a task is taken once"))
@@ -356,13 +360,15 @@ impl<T, E> Drop for Handle<T, E> {
             }
         }
         let end = seen.end().expect("what cannot be abandoned is over");
+        let _gone = Finally(|| {
+            if seen.is_all_the_handles() {
+                self.task.free();
+            } else {
+                self.task.after(state.release_handle());
+            }
+        });
         if !seen.is_taken() {
             self.task.drop_outcome(end);
-        }
-        if seen.is_all_the_handles() {
-            self.task.free();
-        } else {
-            self.task.after(state.release_handle());
         }
     }
 }
