@@ -6,6 +6,7 @@
 //! | Q1: what came before the push is seen after the pop | every model: an item's content is a checked cell |
 //! | Q2: a block is initialised for all who reach it | every model: the checker rejects an access that its making does not precede |
 //! | Q3, B1: a block is freed once, after its last use | every model: its memory is watched |
+//! | B3: consumers that leave a block behind leave its tokens to who may touch it | `a_consumer_stopped_while_many_…` |
 //! | Q3: a poison's token is counted before the slot's is given back | `a_poisoner_…` |
 //! | I3: an address means one block while it is compared | `recycled_addresses_…` |
 //! | progress: a stopped thread takes nothing from the others | `a_…_stopped_at_any_step_…` |
@@ -317,6 +318,34 @@ fn a_poisoner_stopped_at_any_step_keeps_its_block() {
 
             gate_of_poisoner.notify();
             let theirs = join(poisoner);
+            scene.settle([mine, theirs, scene.pop_all()], &[1, 2]);
+        },
+    );
+}
+
+/// A consumer stops while so many come and go, with nothing pushed, that they leave the block behind: the slots of
+/// which no producer has a ticket had lost their tokens, that of the stopped one, too.
+#[test]
+fn a_consumer_stopped_while_many_come_and_go_keeps_its_block() {
+    at_every_step(
+        "a_consumer_stopped_while_many_come_and_go_keeps_its_block",
+        |scene: &Rc<Scene<2>>, stop| {
+            let gate = stop.gate();
+            let stopped = scene.on_a_thread(move |scene| {
+                let mut theirs = Vec::new();
+                stop.during(|| theirs = scene.pop(1));
+                theirs
+            });
+            thread::yield_now();
+
+            for _ in 0..8 {
+                assert!(scene.queue.consumer().pop().is_none());
+            }
+            scene.push([1, 2]);
+            let mine = scene.pop(2);
+
+            gate.notify();
+            let theirs = join(stopped);
             scene.settle([mine, theirs, scene.pop_all()], &[1, 2]);
         },
     );

@@ -2,8 +2,10 @@
 //!
 //! # State
 //! A *word* packs a block's address and a count of tickets. Blocks are aligned to 1024 bytes, so
-//! ten low bits are free; on 64-bit targets the address moves up by 6 more (58 bits hold every
-//! address that an operating system gives out, sign-extended), which leaves 16.
+//! ten low bits are free. On 64-bit targets the address moves up over high bits that only repeat the
+//! sign: by 6 (58 bits hold every address that an operating system gives out), which leaves 16 for the
+//! count. On 64-bit ARM the highest byte may be a tag (Android's allocator, MTE) and stays where it is;
+//! what is below it moves up by 4 (52 bits of address), which leaves 14.
 //!
 //! | field of a block | meaning |
 //! |---|---|
@@ -15,10 +17,12 @@
 //! - **B1** A block is freed when its tokens reach zero, and whoever may touch it holds one.
 //! - **B2** A block is born with one token per slot, and a hold for each end of the queue.
 //!   An end that moves on exchanges its hold for the overflow tickets it handed out.
-//! - **B3** A word's count does not overflow while fewer threads than half of `MAX_COUNT` are inside
-//!   the queue at once (32 000 on 64-bit targets, 500 on 32-bit). A push takes one overflow ticket
-//!   and then moves the tail. A consumer takes one per block; many that come and go while nothing is
-//!   pushed take more, and the one that gets ticket `MANY` links a block without an item.
+//! - **B3** A word's count does not overflow while at most half of `MAX_COUNT` threads are inside the
+//!   queue at once: 32 767 on 64-bit targets, 8191 on 64-bit ARM, 511 on 32-bit targets. With more it may,
+//!   and then memory is used after its end: that is not checked. A push takes one overflow ticket and then
+//!   moves the tail. A consumer takes one per block; many that come and go while nothing is pushed take
+//!   more, up to ticket `MANY`. From there on each takes one, sees to it that a block follows, and moves the
+//!   head: it puts poisons as a producer does, so that what it passes over has a ticket of the tail, too.
 //!
 //! # Transitions
 //! Those of slots, `next` and the ends are the queue's (`growable`). Of `tokens`:
@@ -52,10 +56,50 @@ pub(super) const EMPTY: *mut () = ptr::null_mut();
 pub(super) const POISONED: *mut () = ptr::without_provenance_mut(1);
 
 const ALIGN: usize = 1024;
-const SHIFT: u32 = if usize::BITS >= 64 { 6 } else { 0 };
-const MAX_COUNT: usize = (ALIGN << SHIFT) - 1;
+const PACKING: Packing = if cfg!(all(target_arch = "aarch64", target_pointer_width = "64")) {
+    Packing::TAGGED
+} else if usize::BITS >= 64 {
+    Packing::WIDE
+} else {
+    Packing::NARROW
+};
+const MAX_COUNT: usize = PACKING.max_count();
 /// Tickets after which an end moves on even if there is nothing to move on to.
-pub(super) const MANY: usize = MAX_COUNT / 2;
+pub(super) const MANY: usize = if cfg!(asyncpal_loom) { 6 } else { MAX_COUNT / 2 };
+
+/// How an address and a count share a word.
+#[derive(Clone, Copy)]
+struct Packing {
+    /// High bits of the address that stay where they are.
+    tag: u32,
+    /// By how much the others move up.
+    shift: u32,
+}
+
+impl Packing {
+    const NARROW: Self = Self { tag: 0, shift: 0 };
+    const WIDE: Self = Self { tag: 0, shift: 6 };
+    const TAGGED: Self = Self { tag: 8, shift: 4 };
+
+    const fn max_count(self) -> usize {
+        (ALIGN << self.shift) - 1
+    }
+
+    /// The bits of the tag.
+    const fn tag(self) -> usize {
+        !(usize::MAX >> self.tag)
+    }
+
+    const fn pack(self, address: usize, count: usize) -> usize {
+        (address & self.tag()) | (address << self.shift & !self.tag()) | count
+    }
+
+    const fn address(self, word: usize) -> usize {
+        // Arithmetic shift: an address in the upper half is sign-extended back.
+        let moved_back = ((word << self.tag) as isize >> (self.tag + self.shift)) as usize;
+        (word & self.tag()) | (moved_back & !self.tag() & !(ALIGN - 1))
+    }
+}
 
 /// A block's address and a count of tickets; see the module's documentation.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,12 +107,11 @@ pub(super) struct Word(pub(super) usize);
 
 impl Word {
     pub(super) fn new<const SLOTS: usize>(block: NonNull<Block<SLOTS>>, count: usize) -> Self {
-        Self((block.as_ptr().expose_provenance() << SHIFT) | count)
+        Self(PACKING.pack(block.as_ptr().expose_provenance(), count))
     }
 
     pub(super) fn block<const SLOTS: usize>(self) -> NonNull<Block<SLOTS>> {
-        // Arithmetic shift: an address in the upper half is sign-extended back.
-        let address = ((self.0 as isize) >> SHIFT) as usize & !(ALIGN - 1);
+        let address = PACKING.address(self.0);
         NonNull::new(ptr::with_exposed_provenance_mut(address)).expect("a word holds a block")
     }
 
@@ -169,6 +212,33 @@ mod tests {
     fn production_blocks_lie_without_gaps_where_allocators_put_two_words_in_front() {
         if usize::BITS == 64 {
             assert_eq!(size_of::<Block<BLOCK_SLOTS>>() + 16, ALIGN);
+        }
+    }
+
+    #[cfg(target_pointer_width = "64")]
+    #[test]
+    fn an_address_comes_back_with_its_tag() {
+        const BELOW: usize = 0x0000_7fc3_0a51_2c00;
+        const ABOVE: usize = 0xffff_9fc3_0a51_2c00;
+        let addresses = [
+            (Packing::NARROW, BELOW),
+            (Packing::WIDE, BELOW),
+            (Packing::WIDE, ABOVE),
+            (Packing::WIDE, 0x01ff_ffff_ffff_fc00),
+            (Packing::TAGGED, BELOW),
+            (Packing::TAGGED, ABOVE),
+            // Android's heap; MTE; 52 bits of address.
+            (Packing::TAGGED, 0xb400 << 48 | BELOW),
+            (Packing::TAGGED, 0x0d00 << 48 | BELOW),
+            (Packing::TAGGED, 0xb407_ffff_ffff_fc00),
+        ];
+
+        for (packing, address) in addresses {
+            for count in [0, 1, packing.max_count()] {
+                let word = packing.pack(address, count);
+                assert_eq!(packing.address(word), address, "{address:x}");
+                assert_eq!(word & packing.max_count(), count);
+            }
         }
     }
 

@@ -22,7 +22,7 @@
 //! # Transitions
 //! | name | change | by | when |
 //! |---|---|---|---|
-//! | Q-put | slot: empty → item | producer | it holds the ticket |
+//! | Q-put | slot: empty → item, or poisoned (B3) | producer | it holds the ticket |
 //! | Q-poison | slot: empty → poisoned | consumer | it holds the ticket, the item is not there |
 //! | Q-link | `next`: null → a block with the item in its first slot | producer | overflow ticket |
 //! | | `next`: null → a block without an item | consumer | ticket `MANY` (B3 of `block`) |
@@ -109,7 +109,11 @@ impl<P: Pointer, const SLOTS: usize> GrowableQueue<P, SLOTS> {
 
     /// Appends `item`.
     pub fn push(&self, item: P) {
-        let item = item.into_raw().as_ptr();
+        self.put(item.into_raw().as_ptr());
+    }
+
+    /// Appends an item, or a poison: that brings nothing to the consumer that waits for it, and no producer follows.
+    fn put(&self, item: *mut ()) {
         loop {
             // ORDERING: Acquire, Q2: the block is initialised.
             let word = Word(self.tail.fetch_add(1, Ordering::Acquire));
@@ -268,14 +272,17 @@ impl<P: Pointer, const SLOTS: usize> Consumer<'_, P, SLOTS> {
                     return Some(unsafe { P::from_raw(item) });
                 }
             } else {
-                // ORDERING: Acquire, Q2: the thread moves both ends there, for all to use.
-                let Some(next) = NonNull::new(block_ref.next.load(Ordering::Acquire)) else {
+                let next = loop {
+                    // ORDERING: Acquire, Q2: the thread moves both ends there, for all to use.
+                    let next = block_ref.next.load(Ordering::Acquire);
+                    if let Some(next) = NonNull::new(next) {
+                        break next;
+                    }
                     if ticket < MANY {
                         return None;
                     }
-                    // B3.
-                    self.queue.link_next(block, POISONED);
-                    continue;
+                    // B3. As a producer, so that the slots of slower consumers keep their tokens.
+                    self.queue.put(POISONED);
                 };
                 // I2: `tail` first. Else a consumer could overtake it and poison a whole block.
                 self.queue.move_on(&self.queue.tail, block, Word::new(next, 1));
@@ -336,7 +343,7 @@ impl<P: Pointer, const SLOTS: usize> Consumer<'_, P, SLOTS> {
             Ok(_) => None,
             Err(found) => {
                 self.held.as_mut().expect("a ticket is held").tokens += 1;
-                // B3: the first slot of a block that was linked without an item is born poisoned.
+                // B3: a consumer may have put a poison there, with the slot's token.
                 NonNull::new(found).filter(|_| found != POISONED)
             }
         }
@@ -375,3 +382,31 @@ impl<P: Pointer, const SLOTS: usize> core::fmt::Debug for Consumer<'_, P, SLOTS>
 
 // SAFETY: a consumer may move to another thread: its tokens are counts, bound to no thread.
 unsafe impl<P: Pointer, const SLOTS: usize> Send for Consumer<'_, P, SLOTS> {}
+
+#[cfg(all(test, not(any(asyncpal_loom, asyncpal_shuttle))))]
+mod tests {
+    use alloc::boxed::Box;
+
+    use super::*;
+
+    /// B3.
+    #[test]
+    fn many_consumers_that_come_and_go_do_not_fill_a_word() {
+        let queue = GrowableQueue::<Box<usize>, 4>::new();
+        let head = || Word(queue.head.load(Ordering::Relaxed));
+        let look = || assert!(queue.consumer().pop_at_once().is_none());
+        // It keeps the block, so that its address is not used again.
+        let mut witness = queue.consumer();
+        assert!(witness.pop_at_once().is_none());
+        let first = head().block::<4>();
+
+        (1..MANY).for_each(|_| look());
+        assert!(head() == Word::new(first, MANY));
+        look();
+
+        // The next block begins with a poisoned slot, and the consumer has looked at another one.
+        assert!(head().block::<4>() != first && head().count() <= 2);
+        queue.push(Box::new(7));
+        assert_eq!(queue.consumer().pop_at_once().as_deref(), Some(&7));
+    }
+}
