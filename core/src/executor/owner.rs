@@ -6,7 +6,6 @@ use super::kind::{Rejected, WorkerKind};
 use super::memory::{Consume, Store};
 use super::submit::Submitted;
 use crate::clock::{Clock, Instant};
-#[cfg(doc)]
 use crate::lifecycle::Phase;
 use crate::sync::Arc;
 use crate::task::{Claimed, Clocked, Finally, Home, Job, Popped};
@@ -179,9 +178,11 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         self.engine.close()
     }
 
-    /// Notes that no worker is left; see [`Phase::Terminated`].
+    /// Notes that no worker is left; see [`Phase::Terminated`]. Nothing, unless it was closed.
     pub fn terminated(&self) {
-        self.engine.lifecycle.terminate();
+        if self.engine.phase() == Phase::Draining {
+            self.engine.lifecycle.terminate();
+        }
     }
 }
 

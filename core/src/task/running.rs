@@ -78,7 +78,7 @@ impl<'t> Running<'t> {
         self.task.header().state.get().is_cancel_requested()
     }
 
-    /// How long the task was pending.
+    /// How long the task was pending; zero if it is [not timed](crate::executor::WorkerKind::times_tasks).
     pub fn waited(&self) -> Duration {
         self.clocked.started.since(self.task.submitted())
     }
@@ -132,7 +132,7 @@ impl<'t> Withdrawn<'t> {
         self.task.label()
     }
 
-    /// How long it was pending.
+    /// How long it was pending; zero if it is [not timed](crate::executor::WorkerKind::times_tasks).
     pub fn waited(&self) -> Duration {
         self.waited
     }
