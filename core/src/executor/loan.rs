@@ -39,7 +39,8 @@
 //!   a worker, or its submitter sees an idle one.
 //!
 //! # Progress
-//! Wait-free, but for a worker that wants its seat: it sleeps until the borrower's task is over.
+//! Lock-free: a retry of N7 means that a borrower has taken the seat or given it back. The others are wait-free.
+//! A worker that wants its seat sleeps until the borrower's task is over.
 //!
 //! # Modelled by
 //! `loom-tests/tests/executor/loan.rs`
@@ -90,15 +91,18 @@ impl Loan {
 
     /// N7. True if the seat is the worker's again; else a wake will come when it is.
     pub(super) fn reclaim(&self) -> bool {
-        for (from, to) in [(OFFERED, HOME), (LENT, WANTED), (OFFERED, HOME)] {
+        let mut seen = OFFERED;
+        loop {
+            let to = if seen == OFFERED { HOME } else { WANTED };
             // ORDERING: Acquire, N8; on failure, too: the borrower may have left it `HOME`.
-            match self.word.compare_exchange(from, to, Ordering::Acquire, Ordering::Acquire) {
+            match self.word.compare_exchange(seen, to, Ordering::Acquire, Ordering::Acquire) {
                 Ok(_) => return to == HOME,
                 Err(HOME) => return true,
-                Err(_) => {}
+                Err(WANTED) => return false,
+                // Another borrower may take what the last one has given back.
+                Err(now) => seen = now,
             }
         }
-        false
     }
 
     /// Whether a borrower has it: a snapshot.

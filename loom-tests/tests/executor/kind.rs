@@ -54,6 +54,8 @@ pub struct Script {
     pub opening: Opening,
     /// What a worker does before it is gone.
     pub finalizer: Option<Box<dyn Fn() + Send + Sync>>,
+    /// What a worker does that is about to sleep.
+    pub going_to_sleep: Option<Box<dyn Fn() + Send + Sync>>,
     /// Whether workers look a little longer before they sleep.
     pub spins: bool,
     /// A new thread may take arbitrarily long to start: all but so many take longer than the model.
@@ -78,6 +80,7 @@ impl Default for Script {
             begun: 0,
             opening: |_| Ok(()),
             finalizer: None,
+            going_to_sleep: None,
             spins: false,
             starting_workers: usize::MAX,
             starts: Vec::new(),
@@ -256,6 +259,9 @@ macro_rules! workers_of {
             }
 
             fn keep_alive(&self, _slot: usize) -> Option<Duration> {
+                if let Some(going_to_sleep) = &self.script.going_to_sleep {
+                    going_to_sleep();
+                }
                 let left = self.record.timeouts.load(Relaxed) < self.script.timeouts;
                 left.then_some(Duration::ZERO)
             }

@@ -3,7 +3,7 @@
 use crate::Lending;
 use crate::kind::Script;
 use crate::observed::{Fate, Pool, Refusal, fate, wait};
-use crate::scenes::{beside, end, join, taken, two_submits};
+use crate::scenes::{beside, end, join, let_others_run, taken, two_submits};
 use asyncpal_core::sync::stall;
 use asyncpal_core::task::Status;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Steps of a borrower until it counts as busy, and of a submit until its task is in the queue.
 const BEHIND_THE_SEAT: usize = 2;
 const BEFORE_THE_FENCE: usize = 4;
+
+/// Steps of a borrower until it has the seat of a worker.
+const WITH_THE_SEAT: usize = 8;
 
 /// A pool with an idle worker, or one that is about to be idle.
 fn pool_with_worker(max_workers: usize, script: Script) -> Arc<Pool<Lending>> {
@@ -210,6 +213,52 @@ fn a_worker_that_is_renewed_gets_its_seat_back() {
         end(pool).with_fates(&fates);
         assert_eq!(fates, [Fate::Ran; 2]);
     });
+}
+
+/// N7: between a worker's looks at the word one borrower gives the seat back and another one takes it. The worker gave
+/// up after three looks and slept without having asked for its seat: nobody woke it again.
+#[test]
+fn a_worker_asks_for_its_seat_however_often_that_changes_hands() {
+    let name = "a_worker_asks_for_its_seat_however_often_that_changes_hands";
+    for stop in 0..8 {
+        model_bounded(name, Some(0), move || {
+            let gates = [(); 4].map(|()| loom::sync::Arc::new(Notify::new()));
+            let [at_look, at_next_look, at_work, with_seat] = gates.clone();
+            let pool = pool_with_worker(
+                1,
+                Script {
+                    going_to_sleep: Some(Box::new(move || {
+                        stall::arm(stop, at_look.clone());
+                        stall::arm(0, at_next_look.clone());
+                    })),
+                    ..Script::default()
+                },
+            );
+            let one = beside(&pool, |pool| pool.run(Some(Box::new(move || at_work.wait()))).0);
+            let_others_run();
+            pool.executor.close();
+            let_others_run();
+            gates[2].notify();
+            let_others_run();
+            gates[0].notify();
+            let_others_run();
+            let two = beside(&pool, move |pool| {
+                stall::arm(WITH_THE_SEAT, with_seat);
+                let fate = pool.run(None).0;
+                stall::disarm();
+                fate
+            });
+            let_others_run();
+            gates[1].notify();
+            let_others_run();
+            gates[3].notify();
+
+            let fates = [Fate::Ran, join(one), join(two)];
+            pool.join_workers();
+            end(pool).with_fates(&fates);
+            assert_eq!(fates[2], Fate::GivenBack(Refusal::Closed));
+        });
+    }
 }
 
 /// Its tasks are counted, whoever runs them.
