@@ -3,8 +3,7 @@
 
 use core::error::Error;
 
-use asyncpal_core::clock::Instant;
-use asyncpal_core::park::{Park, Unparked};
+use asyncpal_core::park::Park;
 use asyncpal_core::task::Job;
 
 pub use asyncpal_core::executor::OpenError;
@@ -97,17 +96,6 @@ pub trait Kind: Send + Sync + Sized + 'static {
     fn is_lost(&self, seat: &Self::Seat) -> bool {
         let _ = seat;
         false
-    }
-
-    /// Sleeps until a token, the deadline, or the loss of the seat.
-    fn park(
-        &self,
-        seat: &mut Self::Seat,
-        parker: &Self::Parker,
-        deadline: Option<Instant>,
-    ) -> Unparked {
-        let _ = seat;
-        parker.park(deadline)
     }
 
     /// Whether a caller may run its call on the seat of an idle worker, on its own thread

@@ -1,5 +1,5 @@
 //! Callers that run a task on the seat of an idle worker: the other side of [`loan`](super::loan), where the
-//! names N1 to N10 stand.
+//! names N1 to N11 stand.
 
 #[cfg(doc)]
 use super::kind::Rejected;
@@ -74,7 +74,7 @@ impl<'e, K: WorkerKind<Memory = Heap>> Borrowed<'e, K> {
 
     fn seat(&mut self) -> &mut K::Seat {
         // SAFETY: N1: the word says that it is this thread's; the worker, on whose stack it lies, does not
-        // leave before it has it back. It was made of a `&mut K::Seat`.
+        // leave before it has it back. N11: it was made of a `&mut K::Seat`, which nobody uses meanwhile.
         unsafe { &mut *self.seat.cast::<K::Seat>() }
     }
 }

@@ -7,8 +7,8 @@ use core::fmt;
 use core::time::Duration;
 
 use super::memory::{Memory, Shared};
-use crate::clock::{Clock, Instant};
-use crate::park::{Park, Unparked};
+use crate::clock::Clock;
+use crate::park::Park;
 use crate::task::Withdrawn;
 #[cfg(feature = "alloc")]
 use crate::task::{KeptJob, Label, Slabs};
@@ -176,24 +176,12 @@ pub trait WorkerKind: Send + Sync + Sized + 'static {
         false
     }
 
-    /// Sleeps until a token, the deadline, or the loss of the seat.
-    fn park(
-        &self,
-        seat: &mut Self::Seat,
-        parker: &Self::Park,
-        deadline: Option<Instant>,
-    ) -> Unparked {
-        let _ = seat;
-        parker.park(deadline)
-    }
-
     /// Whether callers may borrow the seats of idle workers, in order to run tasks there themselves
-    /// (`Executor::run_on_idle`). Then an idle worker sleeps in its parker alone: not in
-    /// [`park`](Self::park), since its seat may be in other hands.
+    /// (`Executor::run_on_idle`).
     const LENDS: bool = false;
 
     /// The worker is about to lend its seat: the parker gets what it needs to notice
-    /// [the loss of the seat](Unparked::SeatLost) by itself. It reports that once. False if the worker had
+    /// [the loss of the seat](crate::park::Unparked::SeatLost) by itself. It reports that once. False if the worker had
     /// better keep its seat: the parker cannot sleep.
     fn lend(&self, seat: &Self::Seat, parker: &Self::Park) -> bool {
         let _ = (seat, parker);

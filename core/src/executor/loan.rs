@@ -22,6 +22,9 @@
 //!   are none: so it goes before no task, and who submits meanwhile sees that this worker is taken.
 //! - **N10** A borrower's task counts as withdrawn (X1), not as a claim: it never came into the queue, and must
 //!   not be taken for one that did.
+//! - **N11** The seat lies on the worker's stack. Every other reference to it is made of the address in `seat`, that
+//!   of a `&mut` which the worker's `Offer` borrows: so none lives beside the worker's own. The offer ends with N7,
+//!   even if the kind panics and the stack unwinds: then, too, the worker waits for its borrower.
 //!
 //! # Transitions
 //! | name | change | by | when |
@@ -29,7 +32,7 @@
 //! | N4 `offer` | home → offered | worker | before it announces itself idle |
 //! | N5 `take` | offered → lent | borrower | it has cleared the idle bit (C11 of the census) |
 //! | N6 `give_back` | lent → offered, wanted → home | borrower | its task is over; the idle bit is set before (C12) |
-//! | N7 `reclaim` | offered → home, lent → wanted | worker | it stops sleeping |
+//! | N7 `reclaim` | offered → home, lent → wanted | worker | it stops sleeping, or its stack unwinds |
 //!
 //! # Edges
 //! - **N8** N4, N6 (Release) / N5, N7 (Acquire): the seat, and what was done to it.
@@ -46,13 +49,12 @@
 //! `loom-tests/tests/executor/loan.rs`
 #![forbid(unsafe_code)]
 
-use core::ptr;
+use core::marker::PhantomData;
+use core::{mem, ptr};
 
 use super::kind::WorkerKind;
 use super::memory::Shared;
-use super::{Engine, Ticks};
-use crate::clock::Instant;
-use crate::park::{Park, Unparked};
+use crate::park::Park;
 use crate::sync::{AtomicPtr, AtomicUsize, Ordering, constructor};
 
 pub(super) const HOME: usize = 0;
@@ -123,33 +125,34 @@ impl Loan {
     }
 }
 
-/// A worker that lends its seat.
-pub(super) struct Lender<'w, K: WorkerKind> {
-    pub(super) engine: &'w Shared<K>,
-    pub(super) slot: usize,
+/// A seat that its worker has offered, if its kind lends. The worker cannot reach it until it is back: N11.
+#[must_use]
+pub(super) struct Offer<'w, K: WorkerKind> {
+    engine: &'w Shared<K>,
+    slot: usize,
+    seat: PhantomData<&'w mut K::Seat>,
 }
 
-impl<K: WorkerKind> Lender<'_, K> {
+impl<'w, K: WorkerKind + 'w> Offer<'w, K> {
+    /// N4, by a worker that has run so many tasks.
+    pub(super) fn new(
+        engine: &'w Shared<K>,
+        slot: usize,
+        seat: &'w mut K::Seat,
+        tasks: usize,
+    ) -> Self {
+        let offer = Self { engine, slot, seat: PhantomData };
+        if K::LENDS {
+            offer.loan().note_tasks(tasks);
+            if engine.kind.lend(seat, engine.kind.parker(slot)) {
+                offer.loan().offer(ptr::from_mut(seat).cast());
+            }
+        }
+        offer
+    }
+
     fn loan(&self) -> &Loan {
         &self.engine.seats()[self.slot].loan
-    }
-
-    /// N4, by a worker that has run so many tasks.
-    pub(super) fn offer(&self, seat: &mut K::Seat, tasks: usize) {
-        if !K::LENDS {
-            return;
-        }
-        self.loan().note_tasks(tasks);
-        if self.engine.kind.lend(seat, self.engine.kind.parker(self.slot)) {
-            self.loan().offer(ptr::from_mut(seat).cast());
-        }
-    }
-
-    /// Sleeps, with the seat or without it.
-    pub(super) fn park(&self, seat: &mut K::Seat, deadline: Option<Instant>) -> Unparked {
-        let Engine { kind, .. } = &**self.engine;
-        let parker = kind.parker(self.slot);
-        if K::LENDS { parker.park(deadline) } else { kind.park(seat, parker, deadline) }
     }
 
     /// Whether a borrower has the seat: a snapshot.
@@ -157,21 +160,38 @@ impl<K: WorkerKind> Lender<'_, K> {
         K::LENDS && self.loan().is_lent()
     }
 
-    /// N7, and waits for it. How many tasks were run on the seat; `tasks` if it is not lent.
-    pub(super) fn reclaim(&self, tasks: usize, ticks: &Ticks) -> usize {
+    /// N7, and waits for the seat. How many tasks were run on it; `tasks` if it is not lent.
+    pub(super) fn reclaim(self, tasks: usize) -> usize {
         if !K::LENDS {
             return tasks;
         }
+        if self.wait() {
+            // The borrower has announced it idle.
+            let _ = self.engine.census.leave_idle(self.slot);
+        }
+        self.engine.seats()[self.slot].ticks.set_looking();
+        let tasks = self.loan().tasks();
+        // It is back.
+        mem::forget(self);
+        tasks
+    }
+
+    /// N7, and waits for it; true if a borrower had it.
+    fn wait(&self) -> bool {
         let mut waited = false;
         while !self.loan().reclaim() {
             let _ = self.engine.kind.parker(self.slot).park(None);
             waited = true;
         }
-        if waited {
-            // The borrower has announced it idle.
-            let _ = self.engine.census.leave_idle(self.slot);
+        waited
+    }
+}
+
+/// N11: the stack unwinds.
+impl<K: WorkerKind> Drop for Offer<'_, K> {
+    fn drop(&mut self) {
+        if K::LENDS {
+            self.wait();
         }
-        ticks.set_looking();
-        self.loan().tasks()
     }
 }

@@ -89,12 +89,10 @@ impl<K: WorkerKind> Engine<K> {
 /// What a worker does next.
 enum Next<K: WorkerKind> {
     Run(Claimed<K::Seat, K::Failure>),
-    /// A task came just now.
+    /// A task may have come.
     Look,
-    /// It is announced idle.
-    Sleep,
     /// It is announced busy, for good.
-    Leave,
+    Leave(Departure),
 }
 
 struct Worker<'e, K: WorkerKind + 'e>
@@ -161,13 +159,8 @@ where
                     self.give_up_ahead(seat);
                     break Departure::Recycled;
                 }
-                Next::Sleep => {
-                    if let Some(why) = self.sleep(seat) {
-                        break why;
-                    }
-                }
                 Next::Look => {}
-                Next::Leave => break Departure::Dismissed,
+                Next::Leave(why) => break why,
             }
             if self.is_spent(seat) {
                 break self.resign();
@@ -191,28 +184,9 @@ where
             }
         }
         if self.engine.lifecycle.wants_rid_of(self.born) {
-            return if self.take_leave() { Next::Leave } else { Next::Look };
+            return if self.take_leave() { Next::Leave(Departure::Dismissed) } else { Next::Look };
         }
-        self.lender().offer(seat, self.tasks);
-        self.engine.census.go_idle(self.slot);
-        // F2 is behind: a submitter has seen this worker idle, or this look finds its task.
-        if K::LENDS {
-            if self.consumer.is_empty() {
-                return Next::Sleep;
-            }
-            // Without the seat nothing can be run, so nothing is popped.
-            self.leave_idle();
-            self.reclaim();
-            return Next::Look;
-        }
-        match self.pop() {
-            Some(task) => {
-                // The wake itself comes later, as a stale token.
-                self.leave_idle();
-                Next::Run(task)
-            }
-            None => Next::Sleep,
-        }
+        self.rest(seat)
     }
 
     /// The next pending task. Stubs are discarded; so is everything once the pool is not open.

@@ -11,9 +11,8 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
-use asyncpal::clock::Instant;
 use asyncpal::executor::{OpenError, Shared, WorkerKind};
-use asyncpal::park::{Park, Unparked};
+use asyncpal::park::Park;
 
 use crate::machine::{HARTS, Mtime};
 use crate::park::HartPark;
@@ -63,8 +62,6 @@ pub(crate) struct Harts {
     births: AtomicUsize,
     /// How many of them are off again.
     departures: AtomicUsize,
-    /// How often a worker without a task went to sleep.
-    sleeps: AtomicUsize,
 }
 
 impl Harts {
@@ -74,7 +71,6 @@ impl Harts {
             keep_alive_millis: AtomicUsize::new(60_000),
             births: AtomicUsize::new(0),
             departures: AtomicUsize::new(0),
-            sleeps: AtomicUsize::new(0),
         }
     }
 
@@ -88,12 +84,6 @@ impl Harts {
     pub(crate) fn births(&self) -> usize {
         // ORDERING: Relaxed: a number.
         self.births.load(Ordering::Relaxed)
-    }
-
-    /// How often a worker without a task went to sleep.
-    pub(crate) fn sleeps(&self) -> usize {
-        // ORDERING: Relaxed: a number.
-        self.sleeps.load(Ordering::Relaxed)
     }
 
     /// How many harts have a worker, or still have to switch off after one.
@@ -150,12 +140,6 @@ impl WorkerKind for Harts {
     fn keep_alive(&self, _slot: usize) -> Option<Duration> {
         // ORDERING: Relaxed: see `set_keep_alive`.
         Some(Duration::from_millis(self.keep_alive_millis.load(Ordering::Relaxed) as u64))
-    }
-
-    fn park(&self, _: &mut Seat, parker: &HartPark, deadline: Option<Instant>) -> Unparked {
-        // ORDERING: Relaxed: a number.
-        self.sleeps.fetch_add(1, Ordering::Relaxed);
-        parker.park(deadline)
     }
 
     fn close(&self, _: usize, _: Seat) -> Result<(), Failure> {

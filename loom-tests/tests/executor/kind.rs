@@ -117,8 +117,28 @@ impl Record {
     }
 }
 
+/// How a worker sleeps; the keep-alives that have elapsed are counted.
+pub struct WorkerPark {
+    parker: ModelPark,
+    record: Arc<Record>,
+}
+
+impl Park for WorkerPark {
+    fn park(&self, deadline: Option<Instant>) -> Unparked {
+        let unparked = self.parker.park(deadline);
+        if unparked == Unparked::TimedOut {
+            self.record.timeouts.fetch_add(1, Relaxed);
+        }
+        unparked
+    }
+
+    fn unpark(&self) {
+        self.parker.unpark();
+    }
+}
+
 pub struct ModelKind<M> {
-    parkers: Vec<ModelPark>,
+    parkers: Vec<WorkerPark>,
     script: Script,
     record: Arc<Record>,
     memory: PhantomData<fn() -> M>,
@@ -126,8 +146,9 @@ pub struct ModelKind<M> {
 
 impl<M> ModelKind<M> {
     pub fn new(max_workers: usize, script: Script, record: &Arc<Record>) -> Self {
+        let parker = |_| WorkerPark { parker: ModelPark::new(), record: Arc::clone(record) };
         Self {
-            parkers: (0..max_workers).map(|_| ModelPark::new()).collect(),
+            parkers: (0..max_workers).map(parker).collect(),
             script,
             record: Arc::clone(record),
             memory: PhantomData,
@@ -194,12 +215,12 @@ macro_rules! workers_of {
             const LENDS: bool = $lends;
 
             type Memory = $memory;
-            type Park = ModelPark;
+            type Park = WorkerPark;
             type Clock = Self;
             type Seat = Desk;
             type Failure = Cause;
 
-            fn parker(&self, slot: usize) -> &ModelPark {
+            fn parker(&self, slot: usize) -> &WorkerPark {
                 &self.parkers[slot]
             }
 
@@ -268,19 +289,6 @@ macro_rules! workers_of {
 
             fn may_spin(&self) -> bool {
                 self.script.spins
-            }
-
-            fn park(
-                &self,
-                _: &mut Desk,
-                parker: &ModelPark,
-                deadline: Option<Instant>,
-            ) -> Unparked {
-                let unparked = parker.park(deadline);
-                if unparked == Unparked::TimedOut {
-                    self.record.timeouts.fetch_add(1, Relaxed);
-                }
-                unparked
             }
 
             fn close(&self, _: usize, desk: Desk) -> Result<(), Cause> {

@@ -6,15 +6,15 @@
 //! # Modelled by
 //! `loom-tests/tests/executor/growth.rs`, `loom-tests/tests/executor/called.rs`, `loom-tests/tests/executor/loan.rs`
 
-use super::Worker;
+use super::{Next, Worker};
 use crate::census::Leaving;
 use crate::clock::Clock;
 use crate::executor::kind::{Departure, WorkerKind};
-use crate::executor::loan::Lender;
+use crate::executor::loan::Offer;
 use crate::executor::memory::Consume;
 use crate::executor::tally::Item;
 use crate::executor::{Engine, StoreOf};
-use crate::park::Unparked;
+use crate::park::{Park, Unparked};
 use crate::spin::LONG_SLEEP;
 use crate::sync::{LOOKS, Ordering, fence, spin_loop};
 use crate::task::Claimed;
@@ -49,14 +49,34 @@ where
         task
     }
 
+    /// C2: announces the worker idle, looks once more, and sleeps.
+    pub(super) fn rest(&mut self, seat: &mut K::Seat) -> Next<K> {
+        let offer = Offer::new(self.engine, self.slot, seat, self.tasks);
+        self.engine.census.go_idle(self.slot);
+        // F2 is behind: a submitter has seen this worker idle, or this look finds its task.
+        if K::LENDS {
+            if !self.consumer.is_empty() {
+                // Without the seat nothing can be run, so nothing is popped.
+                self.leave_idle();
+                self.reclaim(offer);
+                return Next::Look;
+            }
+        } else if let Some(task) = self.pop() {
+            // The wake itself comes later, as a stale token.
+            self.leave_idle();
+            return Next::Run(task);
+        }
+        self.sleep(offer).map_or(Next::Look, Next::Leave)
+    }
+
     /// Sleeps until there may be something to do; or says why the worker must leave.
-    pub(super) fn sleep(&mut self, seat: &mut K::Seat) -> Option<Departure> {
+    fn sleep(&mut self, offer: Offer<'_, K>) -> Option<Departure> {
         let Engine { kind, census, lifecycle, .. } = &**self.engine;
         let mut idle_since = kind.clock().now();
         loop {
             let deadline = kind.keep_alive(self.slot).and_then(|time| idle_since.after(time));
             self.tally().count(Item::Slept);
-            let why = match self.lender().park(seat, deadline) {
+            let why = match kind.parker(self.slot).park(deadline) {
                 // C4.
                 Unparked::Woken if !census.is_idle(self.slot) => break,
                 // A stale token, or a new keep-alive.
@@ -68,25 +88,25 @@ where
             // C5.
             match census.leave_idle(self.slot) {
                 Leaving::Left => {
-                    let was_borrowed = self.reclaim();
+                    let was_borrowed = self.reclaim(offer);
                     // Then its time begins anew.
                     let stays = was_borrowed && why == Departure::Idle;
                     return (!stays && self.take_leave()).then_some(why);
                 }
-                Leaving::Claimed if why == Departure::Idle && self.lender().is_lent() => {
+                Leaving::Claimed if why == Departure::Idle && offer.is_lent() => {
                     idle_since = kind.clock().now();
                 }
                 Leaving::Claimed => break,
             }
         }
         self.slept_long = kind.clock().now().since(idle_since) > LONG_SLEEP;
-        self.reclaim();
+        self.reclaim(offer);
         self.called();
         None
     }
 
     /// C3. The wake of a claimer comes later, as a stale token.
-    pub(super) fn leave_idle(&mut self) {
+    fn leave_idle(&mut self) {
         if self.engine.census.leave_idle(self.slot) == Leaving::Claimed {
             self.called();
         }
@@ -111,18 +131,14 @@ where
         }
     }
 
-    pub(super) fn lender(&self) -> Lender<'e, K> {
-        Lender { engine: self.engine, slot: self.slot }
-    }
-
     /// Whether a borrower has spoilt the seat, or run the worker's last task.
     pub(super) fn is_spent(&self, seat: &K::Seat) -> bool {
         K::LENDS && !self.engine.kind.may_go_on(seat, self.tasks)
     }
 
     /// N7; true if somebody has borrowed the seat since it was lent.
-    pub(super) fn reclaim(&mut self) -> bool {
-        let tasks = self.lender().reclaim(self.tasks, self.ticks());
+    fn reclaim(&mut self, offer: Offer<'_, K>) -> bool {
+        let tasks = offer.reclaim(self.tasks);
         core::mem::replace(&mut self.tasks, tasks) != tasks
     }
 

@@ -55,7 +55,7 @@ impl Chase {
     /// Task `round`: says that it is about to end, and ends a little later.
     fn announce(&self, round: usize, late: Duration) -> usize {
         // ORDERING: Relaxed: the next store publishes it.
-        self.slept.store(POOL.kind().sleeps(), Ordering::Relaxed);
+        self.slept.store(POOL.totals().sleeps, Ordering::Relaxed);
         // ORDERING: Release: see `run`.
         self.ending.store(round, Ordering::Release);
         dawdle(late);

@@ -3,9 +3,7 @@
 use core::error::Error;
 use core::time::Duration;
 
-use asyncpal_core::clock::Instant;
 use asyncpal_core::executor::{Departure, Heap, OpenError, Shared, WorkerKind};
-use asyncpal_core::park::Unparked;
 use asyncpal_core::task::{KeptJob, Label, Slabs, Withdrawn};
 
 use super::{CancelledTask, Staff};
@@ -105,10 +103,6 @@ impl<K: Kind> WorkerKind for Staff<K> {
     fn asks_to_stop(&self) -> bool {
         // ORDERING: Relaxed: as in `ask_to_stop`.
         self.stop.load(Ordering::Relaxed) == 1
-    }
-
-    fn park(&self, seat: &mut K::Seat, parker: &K::Parker, deadline: Option<Instant>) -> Unparked {
-        self.kind.park(seat, parker, deadline)
     }
 
     fn close(&self, _slot: usize, seat: K::Seat) -> Result<(), Failure> {
