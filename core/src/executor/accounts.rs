@@ -40,14 +40,13 @@ use super::kind::WorkerKind;
 use super::loan::Loan;
 use super::memory::Store;
 use super::tally::Tally;
+use super::worker::Post;
 use crate::sync::{AtomicUsize, Ordering, constructor};
 
 /// What belongs to a slot, whoever works there.
 pub struct Seat {
     pub(super) ticks: Ticks,
-    /// The generation of the slot's worker: that in which it was called for. Written by whoever
-    /// claimed the free slot, read by the worker that was spawned for it.
-    pub(super) born: AtomicUsize,
+    pub(super) post: Post,
     pub(super) loan: Loan,
     pub(super) tally: Tally,
 }
@@ -58,7 +57,7 @@ impl Seat {
         pub(super) fn new() -> Self {
             Self {
                 ticks: Ticks(AtomicUsize::new(0)),
-                born: AtomicUsize::new(0),
+                post: Post::new(),
                 loan: Loan::new(),
                 tally: Tally::new(),
             }

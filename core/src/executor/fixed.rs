@@ -320,7 +320,8 @@ where
         self.engine.cancel_oldest()
     }
 
-    /// Works in `slot`: what a thread of execution calls that [`WorkerKind::spawn`] has made.
+    /// Works in `slot`: what a thread of execution calls that [`WorkerKind::spawn`] has made. Returns at once
+    /// if nobody was called for there, or somebody has come already.
     pub fn work(&'static self, slot: usize) {
         super::work::<K>(&&self.engine, slot);
     }

@@ -11,6 +11,7 @@
 //! | `lifecycle` | open, broken, draining, terminated; generation |
 //! | `submitted`, `withdrawn` | tasks ever submitted; those cancelled or claimed by a waiter |
 //! | `growth` | when and by whom growth is tried again after a spawn has failed |
+//! | `seats[i].post` | whether somebody was called for who has not come yet |
 //! | `seats[i].loan` | who has the worker's seat: it, or a caller that borrows it |
 //! | `seats[i].ticks` | tasks that slot i ever claimed, and whether its worker is busy |
 //! | `seats[i].tally` | what became of the slot's workers: numbers, nobody acts on them |

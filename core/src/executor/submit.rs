@@ -106,14 +106,16 @@ impl<K: WorkerKind> Engine<K> {
 
     /// Spawns the worker of a slot that this thread has claimed; C6 if there can be none.
     fn start(this: &Shared<K>, slot: usize) -> Result<(), (K::Failure, Verdict)> {
-        // ORDERING: Relaxed: this thread has the slot; the spawn hands it on.
-        let born = this.lifecycle.generation().to_word();
-        this.seats()[slot].born.store(born, Ordering::Relaxed);
-        this.seats()[slot].tally.count(Item::SpawnTried);
-        this.kind.spawn(this, slot).map_err(|cause| {
-            let verdict = this.leave_unmanned(slot, &cause);
-            (cause, verdict)
-        })
+        let seat = &this.seats()[slot];
+        seat.tally.count(Item::SpawnTried);
+        seat.post.offer(this.lifecycle.generation());
+        let Err(cause) = this.kind.spawn(this, slot) else { return Ok(()) };
+        // V1: else somebody has come all the same, and has settled it.
+        if seat.post.take().is_none() {
+            return Ok(());
+        }
+        let verdict = this.leave_unmanned(slot, &cause);
+        Err((cause, verdict))
     }
 
     /// W3, C6: a slot has no worker after all. The caller looks after those who counted on it.

@@ -14,9 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod flow;
+mod post;
 mod rest;
 
 use self::flow::Flow;
+pub(super) use self::post::Post;
 use super::ahead::{Ahead, Hands};
 use super::growth::Verdict;
 use super::kind::{Departure, OpenError, WorkerKind};
@@ -26,15 +28,17 @@ use super::{Engine, StoreOf, Ticks};
 use crate::clock::{Clock, Instant};
 use crate::lifecycle::Generation;
 use crate::spin::Offers;
-use crate::sync::Ordering;
 use crate::task::{Behind as _, Claimed, Clocked, Finished, Popped};
 
 /// Works in `slot` until there is no more to do there. Called once per successful
 /// [`WorkerKind::spawn`], on the new thread of execution.
+///
+/// Returns at once if nobody was called for in that slot, or somebody has come already.
 pub fn work<K: WorkerKind>(engine: &Shared<K>, slot: usize) {
+    let Some(born) = engine.seats()[slot].post.take() else { return };
     match engine.kind.open(slot) {
         Ok(mut seat) => {
-            let mut worker = Worker::<K>::new(engine, slot);
+            let mut worker = Worker::<K>::new(engine, slot, born);
             worker.begin();
             let why = match worker.serve(&mut seat) {
                 Departure::Recycled if engine.kind.is_lost(&seat) => Departure::SeatLost,
@@ -71,7 +75,12 @@ pub fn work<K: WorkerKind>(engine: &Shared<K>, slot: usize) {
 /// In the place of [`work`], by any thread: although [`WorkerKind::spawn`] has returned, nobody will
 /// ever work in `slot`. As if the spawn had failed, but that nothing is spawned from here: tasks that
 /// have nobody else are resolved with the cause.
+///
+/// Does nothing if nobody was called for in that slot, or somebody has come already.
 pub fn forsake<K: WorkerKind>(engine: &Shared<K>, slot: usize, cause: &K::Failure) {
+    if engine.seats()[slot].post.take().is_none() {
+        return;
+    }
     let _ = engine.leave_unmanned(slot, cause);
     engine.settle_alone(cause);
 }
@@ -121,12 +130,11 @@ impl<'e, K: WorkerKind + 'e> Worker<'e, K>
 where
     StoreOf<K>: 'e,
 {
-    fn new(engine: &'e Shared<K>, slot: usize) -> Self {
+    fn new(engine: &'e Shared<K>, slot: usize, born: Generation) -> Self {
         Self {
             engine,
             slot,
-            // ORDERING: Relaxed: the spawn of this thread came after the store.
-            born: Generation::from_word(engine.seats()[slot].born.load(Ordering::Relaxed)),
+            born,
             consumer: engine.store.consumer(),
             finished: None,
             ended: None,

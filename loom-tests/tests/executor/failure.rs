@@ -7,8 +7,9 @@ use crate::owner::Owner;
 use crate::scenes::{beside, end, join, two_submitters};
 use asyncpal_core::executor::OpenError;
 use asyncpal_core::lifecycle::Phase;
-use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use loom::sync::Notify;
+use loom::thread;
 use loom_tests::model_bounded;
 use std::sync::Arc;
 
@@ -101,6 +102,33 @@ fn every_submit_is_settled_when_a_worker_is_forsaken() {
         assert!(fates.iter().all(|fate| [Fate::Ran, TAKEN_ALONG].contains(fate)), "{fates:?}");
         assert_eq!(phase, Phase::Open);
     });
+}
+
+/// V4: the second worker of a slot is a thread that was there before the first one, and nobody has called.
+#[test]
+fn a_slot_s_fields_pass_to_who_comes_unbidden() {
+    let most = Arc::new(AtomicUsize::new(0));
+    let came = Arc::clone(&most);
+    model_bounded("a_slot_s_fields_pass_to_who_comes_unbidden", Some(1), move || {
+        let script = Script {
+            opening: |_| Err(OpenError::Spawn(Cause::Open)),
+            starting_workers: 1,
+            is_unbidden: true,
+            ..Script::default()
+        };
+        let pool = Pool::<OnHeap>::new(1, script);
+
+        pool.executor.spawn_workers(1);
+        thread::yield_now();
+        pool.executor.spawn_workers(1);
+        pool.join_workers();
+
+        let failures = pool.executor.engine().totals().spawn_failures;
+        assert_eq!(failures, pool.seats());
+        came.fetch_max(failures, Relaxed);
+        pool.end();
+    });
+    assert_eq!(most.load(Relaxed), 2, "nobody came unbidden");
 }
 
 /// Something that a task waits for: a `Notify` alone wakes without a cause now and then.

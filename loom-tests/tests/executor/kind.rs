@@ -60,6 +60,8 @@ pub struct Script {
     pub spins: bool,
     /// A new thread may take arbitrarily long to start: all but so many take longer than the model.
     pub starting_workers: usize,
+    /// Beside the first worker somebody comes whom nobody has called.
+    pub is_unbidden: bool,
     /// The first workers start when these are given.
     pub starts: Vec<Signal>,
 }
@@ -83,6 +85,7 @@ impl Default for Script {
             going_to_sleep: None,
             spins: false,
             starting_workers: usize::MAX,
+            is_unbidden: false,
             starts: Vec::new(),
         }
     }
@@ -93,7 +96,7 @@ impl Default for Script {
 pub struct Record {
     threads: Mutex<Vec<JoinHandle<()>>>,
     timeouts: AtomicUsize,
-    opened: AtomicUsize,
+    pub opened: AtomicUsize,
     pub spawns: AtomicUsize,
     pub failed_spawns: AtomicUsize,
     looks_at_clock: AtomicUsize,
@@ -239,6 +242,11 @@ macro_rules! workers_of {
                 let before = self.record.spawns.fetch_add(1, Relaxed);
                 if before >= self.script.starting_workers {
                     return Ok(());
+                }
+                if before == 0 && self.script.is_unbidden {
+                    let engine = engine.clone();
+                    let thread = thread::spawn(move || work::<Self>(&engine, slot));
+                    self.record.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
                 }
                 let engine = engine.clone();
                 let forsaken = before < self.script.forsaken_spawns;

@@ -123,6 +123,11 @@ impl<O: Owner> Pool<O> {
         self.record.runs.load(Relaxed)
     }
 
+    /// How many workers have tried to sit down.
+    pub fn seats(&self) -> usize {
+        self.record.opened.load(Relaxed)
+    }
+
     /// How many workers were spawned, and how many could not be, as the kind knows it.
     pub fn spawns(&self) -> (usize, usize) {
         let Record { spawns, failed_spawns, .. } = &*self.record;

@@ -1,15 +1,17 @@
-//! Workers that lend their seats, on threads: what kinds of workers that misbehave must not bring about.
+//! Kinds of workers that misbehave, and what they must not bring about. Workers are threads that lend their seats.
 #![cfg(all(feature = "alloc", not(any(asyncpal_loom, asyncpal_shuttle))))]
 
 use asyncpal_core::clock::{Clock, Instant};
 use asyncpal_core::error::Outcome;
-use asyncpal_core::executor::{Executor, Heap, OpenError, Shared, WorkerKind, work};
+use asyncpal_core::executor::{
+    Engine, Executor, Heap, OpenError, Shared, WorkerKind, forsake, work,
+};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::Job;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::panic::resume_unwind;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread::{self, yield_now};
 
 /// What happens, and what has happened.
@@ -19,7 +21,25 @@ struct Record {
     clock_panics: AtomicBool,
     /// How often a worker went to sleep.
     sleeps: AtomicUsize,
+    seats: AtomicUsize,
     left_seats: AtomicUsize,
+    /// What the last spawn was given.
+    engine: Mutex<Weak<Engine<Lender>>>,
+}
+
+impl Record {
+    fn engine(&self) -> Shared<Lender> {
+        self.engine.lock().unwrap().upgrade().expect("a worker was called for")
+    }
+}
+
+/// What becomes of a spawn.
+#[derive(PartialEq)]
+enum Spawn {
+    Succeeds,
+    Fails,
+    /// It says so, although a worker has come.
+    SeemsToFail,
 }
 
 struct Seat(Arc<Record>);
@@ -33,6 +53,7 @@ impl Drop for Seat {
 /// One worker, on a thread.
 struct Lender {
     record: Arc<Record>,
+    spawn: Spawn,
     has_token: Mutex<bool>,
     token_came: Condvar,
 }
@@ -78,12 +99,21 @@ impl WorkerKind for Lender {
     }
 
     fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), ()> {
+        *self.record.engine.lock().unwrap() = Arc::downgrade(engine);
+        if self.spawn == Spawn::Fails {
+            return Err(());
+        }
         let engine = engine.clone();
         thread::spawn(move || work::<Self>(&engine, slot));
-        Ok(())
+        if self.spawn == Spawn::Succeeds {
+            return Ok(());
+        }
+        wait_until(|| self.record.seats.load(SeqCst) > 0);
+        Err(())
     }
 
     fn open(&self, _: usize) -> Result<Seat, OpenError<()>> {
+        self.record.seats.fetch_add(1, SeqCst);
         Ok(Seat(Arc::clone(&self.record)))
     }
 
@@ -123,20 +153,20 @@ impl<T: Send, F: FnOnce() -> T + Send> Job<Seat, ()> for Call<F> {
     }
 }
 
+/// A pool of one worker.
+fn pool_of(spawn: Spawn) -> (Arc<Executor<Lender>>, Arc<Record>) {
+    let record = Arc::new(Record::default());
+    let (has_token, token_came) = (Mutex::default(), Condvar::new());
+    let kind = Lender { record: Arc::clone(&record), spawn, has_token, token_came };
+    (Arc::new(Executor::new(kind, 1)), record)
+}
+
 /// A pool whose worker sleeps, or is about to.
 fn pool() -> (Arc<Executor<Lender>>, Arc<Record>) {
-    let record = Arc::new(Record::default());
-    let pool = Executor::new(
-        Lender {
-            record: Arc::clone(&record),
-            has_token: Mutex::default(),
-            token_came: Condvar::new(),
-        },
-        1,
-    );
+    let (pool, record) = pool_of(Spawn::Succeeds);
     pool.spawn_workers(1);
     wait_until(|| record.sleeps.load(SeqCst) > 0);
-    (Arc::new(pool), record)
+    (pool, record)
 }
 
 fn wait_until(mut is_so: impl FnMut() -> bool) {
@@ -188,4 +218,52 @@ fn a_seat_is_lent_no_more_once_its_worker_s_kind_has_panicked() {
     wait_until(|| record.left_seats.load(SeqCst) == 1);
 
     assert!(pool.run_on_idle(Call(|| ())).is_err());
+}
+
+/// Whether one more thread that comes to work in the slot does.
+fn works(engine: Shared<Lender>, record: &Record) -> bool {
+    let seats = record.seats.load(SeqCst);
+    let comer = thread::spawn(move || work::<Lender>(&engine, 0));
+    let sits = || record.seats.load(SeqCst) > seats;
+    wait_until(|| comer.is_finished() || sits());
+    sits()
+}
+
+/// It offered its own seat there and left with that of the other, which a borrower may have had.
+#[test]
+fn a_slot_has_one_worker_however_many_come() {
+    let (pool, record) = pool();
+    let engine = record.engine();
+
+    assert!(!works(engine, &record));
+    drop(pool);
+}
+
+/// Then the slot was free, for another worker beside this one.
+#[test]
+fn a_worker_that_has_come_is_not_forsaken() {
+    let (pool, record) = pool();
+
+    forsake::<Lender>(&record.engine(), 0, &());
+
+    assert_eq!(pool.engine().counts().workers, 1);
+}
+
+#[test]
+fn nobody_works_who_was_not_called_for() {
+    let (pool, record) = pool_of(Spawn::Fails);
+    assert!(pool.submit(Call(|| ())).is_err());
+
+    assert!(!works(record.engine(), &record));
+}
+
+/// The slot was free while its worker was there.
+#[test]
+fn a_worker_that_has_come_was_spawned_whatever_its_kind_says() {
+    let (pool, _) = pool_of(Spawn::SeemsToFail);
+
+    let ran = pool.submit(Call(|| 7)).expect("there is a worker");
+
+    assert!(matches!(ran.join_spinning(), Outcome::Completed(7)));
+    assert_eq!(pool.engine().totals().spawn_failures, 0);
 }
