@@ -42,11 +42,14 @@ enum Spawn {
     SeemsToFail,
 }
 
-struct Seat(Arc<Record>);
+struct Seat {
+    record: Arc<Record>,
+    uses: usize,
+}
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.0.left_seats.fetch_add(1, SeqCst);
+        self.record.left_seats.fetch_add(1, SeqCst);
     }
 }
 
@@ -114,7 +117,7 @@ impl WorkerKind for Lender {
 
     fn open(&self, _: usize) -> Result<Seat, OpenError<()>> {
         self.record.seats.fetch_add(1, SeqCst);
-        Ok(Seat(Arc::clone(&self.record)))
+        Ok(Seat { record: Arc::clone(&self.record), uses: 0 })
     }
 
     fn may_go_on(&self, _: &Seat, _: usize) -> bool {
@@ -145,11 +148,11 @@ impl WorkerKind for Lender {
 
 struct Call<F>(F);
 
-impl<T: Send, F: FnOnce() -> T + Send> Job<Seat, ()> for Call<F> {
+impl<T: Send, F: FnOnce(&mut Seat) -> T + Send> Job<Seat, ()> for Call<F> {
     type Output = T;
 
-    fn run(self, _: &mut Seat) -> Result<T, ()> {
-        Ok(self.0())
+    fn run(self, seat: &mut Seat) -> Result<T, ()> {
+        Ok(self.0(seat))
     }
 }
 
@@ -178,13 +181,29 @@ fn wait_until(mut is_so: impl FnMut() -> bool) {
 /// Runs `call` on the worker's seat.
 fn borrow<T: Send + 'static>(
     pool: &Executor<Lender>,
-    call: impl FnOnce() -> T + Send + 'static,
+    call: impl FnOnce(&mut Seat) -> T + Send + 'static,
 ) -> T {
     let Ok(ran) = pool.run_on_idle(Call(call)) else { panic!("the worker does not lend its seat") };
     match ran.expect("the pool is open").join_spinning() {
         Outcome::Completed(value) => value,
         Outcome::Failed(()) | Outcome::Cancelled(_) => unreachable!("it ran"),
     }
+}
+
+/// Under Miri: the worker had a reference to the seat all the while that it slept.
+#[test]
+fn a_worker_and_its_borrowers_use_the_seat_in_turn() {
+    fn use_it(seat: &mut Seat) -> usize {
+        seat.uses += 1;
+        seat.uses
+    }
+    let (pool, _) = pool();
+
+    let borrowed = [(); 2].map(|()| borrow(&pool, use_it));
+    let submitted = pool.submit(Call(use_it)).expect("the pool is open");
+
+    assert_eq!(borrowed, [1, 2]);
+    assert!(matches!(submitted.join_spinning(), Outcome::Completed(3)));
 }
 
 /// It was dropped with the worker's stack, and the borrower went on with it.
@@ -194,7 +213,7 @@ fn a_seat_that_is_lent_outlasts_a_panic_of_its_worker_s_kind() {
 
     let has_seat = borrow(&pool, {
         let (pool, record) = (Arc::clone(&pool), Arc::clone(&record));
-        move || {
+        move |_| {
             let sleeps = record.sleeps.load(SeqCst);
             record.clock_panics.store(true, SeqCst);
             pool.rouse_workers();
@@ -217,7 +236,7 @@ fn a_seat_is_lent_no_more_once_its_worker_s_kind_has_panicked() {
     pool.rouse_workers();
     wait_until(|| record.left_seats.load(SeqCst) == 1);
 
-    assert!(pool.run_on_idle(Call(|| ())).is_err());
+    assert!(pool.run_on_idle(Call(|_: &mut Seat| ())).is_err());
 }
 
 /// Whether one more thread that comes to work in the slot does.
@@ -252,7 +271,7 @@ fn a_worker_that_has_come_is_not_forsaken() {
 #[test]
 fn nobody_works_who_was_not_called_for() {
     let (pool, record) = pool_of(Spawn::Fails);
-    assert!(pool.submit(Call(|| ())).is_err());
+    assert!(pool.submit(Call(|_: &mut Seat| ())).is_err());
 
     assert!(!works(record.engine(), &record));
 }
@@ -262,7 +281,7 @@ fn nobody_works_who_was_not_called_for() {
 fn a_worker_that_has_come_was_spawned_whatever_its_kind_says() {
     let (pool, _) = pool_of(Spawn::SeemsToFail);
 
-    let ran = pool.submit(Call(|| 7)).expect("there is a worker");
+    let ran = pool.submit(Call(|_: &mut Seat| 7)).expect("there is a worker");
 
     assert!(matches!(ran.join_spinning(), Outcome::Completed(7)));
     assert_eq!(pool.engine().totals().spawn_failures, 0);
