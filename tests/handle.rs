@@ -214,7 +214,6 @@ fn several_threads_wait_for_one_handle() {
     assert!(handle.is_completed());
 }
 
-/// It was kept until the task was over, and woken then.
 #[test]
 fn a_dropped_handle_lets_go_of_its_waker() {
     let (pool, gate) = busy_pool();

@@ -26,7 +26,7 @@ fn a_worker_that_lives_before_main_catches_panics() {
 
     let error = pool.run(|| -> u8 { panic!("no bread") }).expect_err("it panicked");
 
-    let asyncpal::TaskError::Failed(error) = error else { panic!("{error:?}") };
+    assert!(error.is_panic());
     let error: &RemoteError = error.downcast_ref().expect("it came from a worker");
     assert_eq!(error.message(), "no bread");
     assert!(error.location().is_some_and(|place| place.contains("process_constructor.rs")));
@@ -50,8 +50,7 @@ fn a_worker_that_lives_before_main_survives_a_broken_pipe() {
     assert!(pool.run(write).expect("its worker lives"));
 }
 
-/// What a program has as its standard outputs when a worker without them has run a task. They were the worker's
-/// lifeline, and the first file that its task opened.
+/// What a program has as its standard outputs when a worker without them has run a task.
 #[test]
 fn a_worker_of_a_program_without_outputs_has_null_in_their_places() {
     const ROLE: &str = "ASYNCPAL_TEST_CLOSED";

@@ -141,7 +141,6 @@ fn a_closed_pool_gives_a_resubmitted_task_back() {
     assert_eq!(refused.into_inner().task_id(), 2);
 }
 
-/// It was lost with the cancellation.
 #[test]
 fn a_cancelled_task_keeps_its_label() {
     let (pool, gate, _running) = busy_pool();

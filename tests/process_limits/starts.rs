@@ -74,7 +74,6 @@ fn arguments_and_results_over_the_limit_fail_their_tasks_alone() {
     assert_eq!(pool.run(own_pid).expect("no panic"), worker);
 }
 
-/// It was lowered, without a word.
 fn a_limit_that_no_frame_can_have_is_an_error_of_build() {
     let Ok(too_large) = usize::try_from(1_u64 << 32) else { return };
     let own = |bytes| options().max_frame_bytes(bytes).pool().build().map(drop);
