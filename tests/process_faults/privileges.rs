@@ -1,6 +1,7 @@
 //! Programs with privileges that their user does not have, and those that give privileges up. Each is a copy of this
 //! program with a role, which others may run, too. Only root can make such programs: for others there is no test.
 
+use core::mem::MaybeUninit;
 use core::time::Duration;
 use std::fs::{self, File, Permissions};
 use std::io::Read as _;
@@ -174,6 +175,18 @@ pub(crate) fn serve() {
     let _ = serve_stdio(&registry);
 }
 
+/// Whether this child can be reaped. One that is a zombie may have threads left, and cannot yet.
+fn has_ended(child: u32) -> bool {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: waitid writes one siginfo_t to the place given.
+    assert_eq!(unsafe { libc::waitid(libc::P_PID, child, info.as_mut_ptr(), flags) }, 0);
+    // SAFETY: it was zeroed, which is a value of this type, and perhaps overwritten.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: waitid fills the child fields, or leaves them zero.
+    unsafe { info.si_pid() != 0 }
+}
+
 /// A command that has more privileges than its host.
 pub(crate) fn drop_privileges_before_a_command() {
     let clean = Clean::before();
@@ -188,10 +201,7 @@ pub(crate) fn drop_privileges_before_a_command() {
 
         assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
         assert!(matches!(cause(&late), LostCause::KillRefused(_)), "{late:?}");
-        eventually(|| {
-            let workers = children();
-            workers.iter().all(|child| child.pid != worker || child.is_zombie)
-        });
+        eventually(|| has_ended(worker));
         pool.submit(PID).expect("open").collect().expect("another one");
         assert!(children().iter().all(|child| child.pid != worker), "it was reaped");
     }
