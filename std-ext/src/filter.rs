@@ -26,15 +26,18 @@
 //! # Modelled by
 //! `loom-tests/tests/pool/filter.rs`
 
+mod board;
+
 use core::fmt;
 use core::mem;
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
+use self::board::{Board, Look};
 use crate::clock::Deadline;
 use crate::handle::Handle;
 use crate::inline::CurrentWorker;
-use crate::sync::{Arc, Condvar, Mutex, lock, wait};
+use crate::sync::{Arc, Mutex, lock};
 use crate::watcher::Generation;
 
 /// A set of handles from which they are got as their tasks are done.
@@ -143,7 +146,7 @@ impl<T> CompletionFilter<T> {
 
     /// How many handles are in it: a snapshot.
     pub fn len(&self) -> usize {
-        if self.is_forked() { 0 } else { lock(&self.board.state).left }
+        if self.is_forked() { 0 } else { self.board.members() }
     }
 
     /// Whether nothing is in it: a snapshot.
@@ -153,7 +156,7 @@ impl<T> CompletionFilter<T> {
 
     /// Whether a task in it is done: a snapshot.
     pub(crate) fn is_any_done(&self) -> bool {
-        !self.is_forked() && !lock(&self.board.state).done.is_empty()
+        !self.is_forked() && self.board.has_news()
     }
 
     /// The handles that were not got, in the order of the puts.
@@ -278,84 +281,6 @@ impl<T> Members<T> {
             }
         }
         None
-    }
-}
-
-/// What the callbacks know.
-#[derive(Default)]
-struct Board {
-    state: Mutex<State>,
-    news: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    /// Numbers of members whose tasks are over.
-    done: VecDeque<u64>,
-    /// Members.
-    left: usize,
-    /// How many there ever were.
-    puts: u64,
-    /// Workers that sleep, and help as soon as there is a put.
-    helpers: usize,
-}
-
-enum Look {
-    /// This member is done; its number is off the board.
-    Done(u64),
-    /// No member is done.
-    Waiting { puts: u64 },
-    /// There is no member.
-    Nothing,
-}
-
-impl Board {
-    fn look(&self) -> Look {
-        let mut state = lock(&self.state);
-        match state.done.pop_front() {
-            Some(number) => Look::Done(number),
-            None if state.left == 0 => Look::Nothing,
-            None => Look::Waiting { puts: state.puts },
-        }
-    }
-
-    /// Sleeps until there is something to look at, or for helpers a put after `puts`; false at the
-    /// deadline, which helpers have none of.
-    fn sleep(&self, puts: Option<u64>, deadline: Deadline) -> bool {
-        let mut state = lock(&self.state);
-        while state.done.is_empty() && state.left > 0 && puts.is_none_or(|seen| seen == state.puts)
-        {
-            state.helpers += usize::from(puts.is_some());
-            let Some(woken) = wait(&self.news, state, deadline) else { return false };
-            state = woken;
-            state.helpers -= usize::from(puts.is_some());
-        }
-        true
-    }
-
-    /// Before a member is put.
-    fn announce(&self) {
-        let mut state = lock(&self.state);
-        state.left += 1;
-        state.puts += 1;
-        if state.helpers > 0 {
-            self.news.notify_all();
-        }
-    }
-
-    /// A member's task is over.
-    fn report(&self, number: u64) {
-        lock(&self.state).done.push_back(number);
-        self.news.notify_one();
-    }
-
-    /// After a member was taken out.
-    fn taken(&self) {
-        let mut state = lock(&self.state);
-        state.left -= 1;
-        if state.left == 0 {
-            self.news.notify_all();
-        }
     }
 }
 

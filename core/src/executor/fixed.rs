@@ -36,26 +36,28 @@
 //! # Modelled by
 //! `loom-tests/tests/fixed.rs`
 
+mod store;
+
 use core::fmt;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
 
+pub(super) use self::store::StaticStore;
 use super::aside::Aside;
 use super::call::{Call, CallWithSeat};
 use super::kind::{Rejected, WorkerKind};
-use super::memory::{AfterClearing, Consume, Made, Memory, Store};
+use super::memory::Memory;
 use super::submit::Submitted;
-use super::{Counts, Engine, Entry, Seat, Totals};
+use super::{Counts, Engine, Seat, Totals};
 use crate::census::{Bank, Census, banks_for};
-use crate::clock::Instant;
 use crate::error::Outcome;
 use crate::lifecycle::Phase;
 use crate::park::Park;
-use crate::queue::{Dequeued, Ring};
-use crate::sync::{AtomicUsize, Ordering, array, constructor};
-use crate::task::{Arena, Handle, Job, TaskRef, Vacancy};
+use crate::queue::Ring;
+use crate::sync::{AtomicUsize, array, constructor};
+use crate::task::{Arena, Handle, Job};
 
 /// Engine and tasks in a `static`.
 ///
@@ -367,111 +369,5 @@ where
 impl<K: WorkerKind> fmt::Debug for StaticExecutor<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StaticExecutor").field("engine", &self.engine).finish()
-    }
-}
-
-/// Slots for tasks, and the ring of those that wait.
-pub struct StaticStore<K: WorkerKind, const TASKS: usize, const BYTES: usize> {
-    arena: Arena<TASKS, BYTES>,
-    ready: Ring<TASKS>,
-    entries: PhantomData<fn(Entry<K>)>,
-    /// Tasks that were ever run inline.
-    inlined: AtomicUsize,
-    aside: Aside,
-}
-
-impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> StaticStore<K, TASKS, BYTES> {
-    fn entry(&self, index: usize) -> Entry<K> {
-        // SAFETY: G1: the index was popped, so its entry is this thread's; only tasks of this kind
-        // are made here.
-        unsafe { TaskRef::in_slot(&self.arena, index) }
-    }
-
-    /// G2; false if there is no leading stub.
-    fn clear_stub(&self) -> bool {
-        match self.ready.dequeue_if(|index| !self.arena.is_pending(index)) {
-            Dequeued::Taken(index) => {
-                drop(self.entry(index));
-                true
-            }
-            Dequeued::Declined | Dequeued::Empty => false,
-        }
-    }
-}
-
-impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Store<K>
-    for StaticStore<K, TASKS, BYTES>
-{
-    type Vacancy = Vacancy;
-    type Consumer<'s>
-        = &'s Self
-    where
-        Self: 's;
-
-    fn reserve(&self) -> Option<Vacancy> {
-        loop {
-            let vacancy = self.arena.claim();
-            if vacancy.is_some() {
-                return vacancy;
-            }
-            if !self.clear_stub() {
-                // A worker may just have popped what was a leading stub.
-                return self.arena.claim();
-            }
-        }
-    }
-
-    fn make<J: Job<K::Seat, K::Failure>>(
-        &self,
-        vacancy: Vacancy,
-        job: J,
-        home: *const Engine<K>,
-        id: usize,
-        submitted: Instant,
-    ) -> Made<K, J> {
-        self.arena.task_of(vacancy, job, home, id, submitted)
-    }
-
-    fn push(&self, entry: Entry<K>) {
-        self.ready.enqueue(entry.into_slot(&self.arena));
-    }
-
-    fn put_back(&self, entry: Entry<K>) {
-        // For good: behind later entries nobody knows its turn.
-        self.aside.raise();
-        // G1: it was popped. It waits once more.
-        self.push(entry);
-    }
-
-    fn consumer(&self) -> &Self {
-        self
-    }
-
-    fn clear_stubs(&self) -> AfterClearing {
-        // ORDERING: Relaxed: a number.
-        self.inlined.fetch_add(1, Ordering::Relaxed);
-        // They are cleared when their slots are wanted.
-        AfterClearing::Leave
-    }
-
-    fn inlined(&self) -> usize {
-        // ORDERING: Relaxed: a snapshot.
-        self.inlined.load(Ordering::Relaxed)
-    }
-
-    fn aside(&self) -> &Aside {
-        &self.aside
-    }
-}
-
-impl<K: WorkerKind, const TASKS: usize, const BYTES: usize> Consume<K>
-    for &StaticStore<K, TASKS, BYTES>
-{
-    fn pop(&mut self) -> Option<Entry<K>> {
-        self.ready.dequeue().map(|index| self.entry(index))
-    }
-
-    fn is_empty(&self) -> bool {
-        self.ready.is_empty()
     }
 }

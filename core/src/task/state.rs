@@ -70,120 +70,14 @@
 //! `loom-tests/tests/task.rs`
 #![forbid(unsafe_code)]
 
-use super::Status;
+mod word;
+
+use self::word::{
+    CANCEL_REQUESTED, CANCELLING, ENTRY_GONE, HANDLE_GONE, OBSERVED, PENDING, PHASE, RUNNING,
+    SETTLED, SLOT, TAKEN, WAITER,
+};
+pub(super) use self::word::{End, Snapshot};
 use crate::sync::{AtomicUsize, LastUse, Ordering, constructor};
-
-const PHASE: usize = 0b111;
-const PENDING: usize = 0;
-const RUNNING: usize = 1;
-const CANCELLING: usize = 2;
-const COMPLETED: usize = 3;
-const FAILED: usize = 4;
-const CANCELLED: usize = 5;
-
-const SLOT: usize = 1 << 3;
-const WAITER: usize = 1 << 4;
-const OBSERVED: usize = 1 << 5;
-const HANDLE_GONE: usize = 1 << 6;
-const ENTRY_GONE: usize = 1 << 7;
-const SETTLED: usize = 1 << 8;
-const TAKEN: usize = 1 << 9;
-const CAUSE: usize = 1 << 10;
-const CANCEL_REQUESTED: usize = 1 << 11;
-
-/// How a task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    Completed,
-    Failed,
-    Cancelled { with_cause: bool },
-}
-
-impl End {
-    const fn bits(self) -> usize {
-        match self {
-            Self::Completed => COMPLETED,
-            Self::Failed => FAILED,
-            Self::Cancelled { with_cause: false } => CANCELLED,
-            Self::Cancelled { with_cause: true } => CANCELLED | CAUSE,
-        }
-    }
-}
-
-/// A value that the word had.
-#[derive(Clone, Copy)]
-pub(super) struct Snapshot(usize);
-
-impl Snapshot {
-    const fn phase(self) -> usize {
-        self.0 & PHASE
-    }
-
-    const fn has(self, flags: usize) -> bool {
-        self.0 & flags == flags
-    }
-
-    pub(super) const fn status(self) -> Status {
-        match self.phase() {
-            // Until it is published, a cancellation is nobody's business but the canceller's.
-            PENDING | CANCELLING => Status::Pending,
-            RUNNING => Status::Running,
-            COMPLETED => Status::Completed,
-            FAILED => Status::Failed,
-            _ => Status::Cancelled,
-        }
-    }
-
-    /// The end that was published, if one was.
-    pub(super) const fn end(self) -> Option<End> {
-        match self.phase() {
-            COMPLETED => Some(End::Completed),
-            FAILED => Some(End::Failed),
-            CANCELLED => Some(End::Cancelled { with_cause: self.has(CAUSE) }),
-            _ => None,
-        }
-    }
-
-    /// Whether a canceller is between T3 and T4.
-    #[cfg(feature = "alloc")]
-    pub(super) const fn is_at_accounts(self) -> bool {
-        self.phase() == CANCELLING
-    }
-
-    pub(super) const fn is_taken(self) -> bool {
-        self.has(TAKEN)
-    }
-
-    pub(super) const fn is_cancel_requested(self) -> bool {
-        self.has(CANCEL_REQUESTED)
-    }
-
-    pub(super) const fn is_waited_for(self) -> bool {
-        self.has(WAITER)
-    }
-
-    pub(super) const fn is_observed(self) -> bool {
-        self.has(OBSERVED)
-    }
-
-    pub(super) const fn has_no_handle(self) -> bool {
-        self.has(HANDLE_GONE)
-    }
-
-    pub(super) const fn has_no_entry(self) -> bool {
-        self.has(ENTRY_GONE)
-    }
-
-    /// S3, seen from the resolver: nobody else will touch the task again, and nobody wants to be told.
-    const fn is_all_the_resolvers(self) -> bool {
-        self.has(HANDLE_GONE | ENTRY_GONE) && self.0 & (WAITER | OBSERVED) == 0
-    }
-
-    /// S3, seen from the handle: nobody else will touch the task again.
-    pub(super) const fn is_all_the_handles(self) -> bool {
-        self.has(ENTRY_GONE | SETTLED)
-    }
-}
 
 /// What became of a waiter's wish to be woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use core::time::Duration;
 use asyncpal_core::task::{Job, KeptJob, Label};
 
 use super::Pool;
-use super::submit::Patience;
+use super::admission::Patience;
 use crate::clock::Deadline;
 use crate::error::{SubmitError, TaskError};
 use crate::failure::Failure;

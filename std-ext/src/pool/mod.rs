@@ -1,5 +1,6 @@
 //! The pool: its public methods, one short step each onto the engine.
 
+mod admission;
 mod attendance;
 mod builder;
 mod ending;
@@ -16,14 +17,14 @@ use core::time::Duration;
 use asyncpal_core::executor::{Executor, Totals};
 use asyncpal_core::lifecycle::Phase;
 
+use self::admission::Patience;
+pub(crate) use self::admission::Wait;
 pub use self::builder::Builder;
 use self::builder::Plan;
 pub use self::ending::{CancelledTask, ShutdownReport};
 use self::inner::{Inner, Probe};
 use self::roster::Staff;
 pub use self::spawn::{SpawnedThread, WorkerThread};
-use self::submit::Patience;
-pub(crate) use self::submit::Wait;
 pub use self::submit::{Submitted, WhenFull};
 use crate::clock::Deadline;
 use crate::error::{PoolError, TaskError};
