@@ -113,31 +113,36 @@ impl<P: Pointer, const SLOTS: usize> GrowableQueue<P, SLOTS> {
     }
 
     /// Appends an item, or a poison: that brings nothing to the consumer that waits for it, and no producer follows.
+    #[inline]
     fn put(&self, item: *mut ()) {
         loop {
             // ORDERING: Acquire, Q2: the block is initialised.
             let word = Word(self.tail.fetch_add(1, Ordering::Acquire));
-            let block = word.block::<SLOTS>();
             if word.count() < SLOTS {
                 // SAFETY: B1: the ticket is a token of this block.
-                let slot = unsafe { &block.as_ref().slots[word.count()] };
+                let slot = unsafe { &word.block::<SLOTS>().as_ref().slots[word.count()] };
                 // ORDERING: Release, Q1. Acquire on failure, Q3: the token that the poisoner made.
                 let put = slot.compare_exchange(EMPTY, item, Ordering::Release, Ordering::Acquire);
                 if put.is_ok() {
                     // The slot's token passes to the consumer with the item.
                     return;
                 }
-                // SAFETY: the consumer that poisoned the slot left its token to this thread.
-                unsafe { Block::give_back(block, 1) };
-            } else {
-                let linked = self.link_next(block, item);
-                // SAFETY: the overflow ticket is a token, and is used no more.
-                unsafe { Block::give_back(block, 1) };
-                if linked {
-                    return;
-                }
+            }
+            if self.link_or_lose(word, item) {
+                return;
             }
         }
+    }
+
+    /// What a ticket is good for with which no slot was filled; true if the item has its place all the same.
+    #[cold]
+    fn link_or_lose(&self, ticket: Word, item: *mut ()) -> bool {
+        let block = ticket.block::<SLOTS>();
+        let linked = ticket.count() >= SLOTS && self.link_next(block, item);
+        // SAFETY: the consumer that poisoned the slot left its token to this thread; or the overflow ticket is one, and
+        // is used no more.
+        unsafe { Block::give_back(block, 1) };
+        linked
     }
 
     /// A consumer of this queue, for one thread at a time.

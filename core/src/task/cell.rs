@@ -20,8 +20,6 @@ use core::mem::ManuallyDrop;
 use core::ptr::NonNull;
 use core::task::Waker;
 
-#[cfg(feature = "alloc")]
-use super::finally::Finally;
 use super::home::Home;
 use super::job::{Job, Receipt};
 #[cfg(feature = "alloc")]
@@ -56,9 +54,8 @@ impl Header {
     ///
     /// The task is reached by nobody else.
     pub(super) unsafe fn clear(&self) {
-        // Dropped at the end, whatever the callbacks' destructors do.
         // SAFETY: by the caller's promise.
-        let _waker = self.waker.with_mut(|waker| unsafe { (*waker).take() });
+        drop(self.waker.with_mut(|waker| unsafe { (*waker).take() }));
         // SAFETY: by the caller's promise.
         unsafe { self.callbacks.clear() };
     }
@@ -315,22 +312,18 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
 
     #[cfg(feature = "alloc")]
     unsafe fn free_in_slab(task: NonNull<Header>) {
-        let _given_back = Finally(|| {
-            // SAFETY: the function is in the table of tasks in slabs only, and the task is gone by then.
-            let mut token = Some(unsafe { Token::of(task) });
-            A::with_slabs(|slabs| {
-                token.take().into_iter().for_each(|token| slabs.take_back(token))
-            });
-            if let Some(token) = token {
-                token.give_back();
-            }
-        });
         if Self::LABELLED {
             // SAFETY: S3; the task is of this type.
             unsafe { task.cast::<Labelled<J, J::Output, E>>().drop_in_place() };
         } else {
             // SAFETY: S3; the task is of this type.
             unsafe { task.cast::<Task<J, J::Output, E>>().drop_in_place() };
+        }
+        // SAFETY: the function is in the table of tasks in slabs only, and the task is gone.
+        let mut token = Some(unsafe { Token::of(task) });
+        A::with_slabs(|slabs| token.take().into_iter().for_each(|token| slabs.take_back(token)));
+        if let Some(token) = token {
+            token.give_back();
         }
     }
 
