@@ -1,5 +1,7 @@
 //! The caller's end of a task.
 
+mod goodbye;
+
 #[cfg(feature = "alloc")]
 use alloc::boxed::Box;
 use core::fmt;
@@ -8,14 +10,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::entry::Finished;
-use super::finally::Finally;
 use super::live::Live;
 #[cfg(feature = "alloc")]
 use super::observers::ObserverId;
 use super::running::Clocked;
 #[cfg(doc)]
 use super::running::Running;
-use super::state::{Arm, Disarm, End, Snapshot};
+use super::state::{Arm, Disarm, End};
 use super::{Durations, Status};
 use crate::clock::Instant;
 use crate::error::Outcome;
@@ -342,45 +343,6 @@ impl<T, E> Future for Handle<T, E> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome<T, E>> {
         self.poll_outcome(context)
-    }
-}
-
-impl<T, E> Handle<T, E> {
-    /// The handle's goodbye to a task that is over, of which it has taken the outcome out, or left nothing.
-    fn leave(&self, seen: Snapshot) {
-        if seen.is_all_the_handles() {
-            self.task.free();
-        } else {
-            self.task.after(self.task.header().state.release_handle());
-        }
-    }
-
-    /// The same, with the outcome in its place.
-    fn leave_outcome(&self, seen: Snapshot) {
-        let end = seen.end().expect("it is over");
-        let _gone = Finally(|| self.leave(seen));
-        self.task.drop_outcome(end);
-    }
-
-    /// The handle's goodbye to a task that wakes somebody when it is over.
-    #[cold]
-    fn leave_waker(&self) {
-        // It is the user's, so it is dropped last.
-        let _waker = self.disarm();
-        // A handle that is dropped is not waited for again.
-        let Err(seen) = self.task.header().state.abandon() else { return };
-        self.leave_outcome(seen);
-    }
-}
-
-impl<T, E> Drop for Handle<T, E> {
-    fn drop(&mut self) {
-        match self.task.header().state.abandon() {
-            Ok(()) => {}
-            Err(seen) if seen.is_taken() => self.leave(seen),
-            Err(seen) if seen.end().is_some() => self.leave_outcome(seen),
-            Err(_) => self.leave_waker(),
-        }
     }
 }
 
