@@ -86,40 +86,51 @@ fn a_worker_that_has_left_runs_no_task_of_its_pool() {
     assert_ne!(told.recv().expect("collected"), left);
 }
 
-/// The address space of this process, in KiB.
+/// Mappings of this process that may be stacks of such a size. The C library keeps some for the next threads.
 #[cfg(target_os = "linux")]
-fn address_space() -> usize {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has it");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmSize:")).expect("it is there");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+fn stacks(bytes: usize) -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux has it");
+    let sizes = maps.lines().filter_map(|line| {
+        let (begin, rest) = line.split_once('-')?;
+        let (end, _) = rest.split_once(' ')?;
+        let address = |text| u64::from_str_radix(text, 16).ok();
+        usize::try_from(address(end)? - address(begin)?).ok()
+    });
+    sizes.filter(|size| (bytes..bytes + bytes / 4).contains(size)).count()
 }
 
 #[test]
 #[cfg(target_os = "linux")]
 fn threads_that_have_left_keep_no_stacks() {
     const WORKERS: usize = 64;
-    let stack = 64 << 20;
-    let pool = ThreadPool::builder().max_workers(WORKERS).stack_size(stack);
+    const STACK: usize = 5 << 20;
+    let pool = ThreadPool::builder().max_workers(WORKERS).stack_size(STACK);
     let pool = pool.idle_timeout(Duration::from_millis(1)).build().expect("valid");
-    let before = address_space();
-    let all_here = Arc::new(Barrier::new(WORKERS));
+    let all_here = Arc::new(Barrier::new(WORKERS + 1));
     let handles: Vec<_> = (0..WORKERS)
         .map(|_| {
             let all_here = all_here.clone();
             pool.submit(move || all_here.wait().is_leader()).expect("open")
         })
         .collect();
+    let most = loop {
+        let stacks = stacks(STACK);
+        if stacks >= WORKERS {
+            break stacks;
+        }
+        thread::yield_now();
+    };
+    all_here.wait();
     let leaders = handles.into_iter().filter_map(|handle| handle.collect().ok().filter(|it| *it));
-    assert_eq!(leaders.count(), 1);
+    assert!(leaders.count() <= 1);
 
     while pool.count_workers() > 0 {
         thread::sleep(Duration::from_millis(1));
     }
     // Each one's last steps are out of sight.
-    let is_little = || address_space() < before + (WORKERS / 2) * (stack >> 10);
     let begun = Instant::now();
-    while !is_little() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "{} KiB", address_space() - before);
+    while stacks(STACK) > most / 2 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{} of {most}", stacks(STACK));
         thread::sleep(Duration::from_millis(1));
     }
 }
