@@ -49,13 +49,13 @@ use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::io::Write as _;
 use std::panic::catch_unwind;
-use std::sync::mpsc;
+use std::sync::Condvar;
 use std::thread;
 
 pub(crate) use self::fork::{Generation, leave_copy};
 use crate::clock::Deadline;
 use crate::inline::CurrentWorker;
-use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, lock};
+use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, PoisonError, lock};
 use crate::sync::{Arc, Ordering, PROGRAM_ENDS, Weak};
 
 /// A pool, as the watcher sees it.
@@ -279,34 +279,49 @@ fn drain_all(limit: Deadline) {
     core::mem::forget(pools);
 }
 
-/// A pool that another thread is closing.
-struct Closing(mpsc::Receiver<()>);
+/// Whether a pool is closed, which another thread does.
+#[derive(Default)]
+struct Closing {
+    is_closed: Mutex<bool>,
+    changed: Condvar,
+}
 
 impl Closing {
+    fn done(&self) {
+        *lock(&self.is_closed) = true;
+        self.changed.notify_one();
+    }
+
     /// Whether it is closed by then.
     fn wait(&self, deadline: Deadline) -> bool {
-        let timeout = deadline.left().unwrap_or(Duration::MAX);
-        self.0.recv_timeout(timeout) != Err(mpsc::RecvTimeoutError::Timeout)
+        let mut is_closed = lock(&self.is_closed);
+        while !*is_closed && !deadline.is_past() {
+            // One that never comes lies a year ahead.
+            let left = deadline.left().unwrap_or(Duration::from_secs(365 * 24 * 3600));
+            let woken = self.changed.wait_timeout(is_closed, left);
+            is_closed = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *is_closed
     }
 }
 
 /// Closes a pool: on another thread if that cancels something, since a destructor or a callback may never come to
 /// its end.
-fn begin_to_close(pool: &Arc<dyn Drain>) -> Option<Closing> {
+fn begin_to_close(pool: &Arc<dyn Drain>) -> Option<Arc<Closing>> {
     if !pool.has_pending_tasks() {
         close(pool);
         return None;
     }
-    let (finish, finished) = mpsc::channel::<()>();
-    let theirs = pool.clone();
+    let closing = Arc::new(Closing::default());
+    let (theirs, closed) = (pool.clone(), closing.clone());
     let close_it = move || {
         close(&theirs);
         // As in `drain_all`.
         core::mem::forget(theirs);
-        drop(finish);
+        closed.done();
     };
     match thread::Builder::new().name(String::from("asyncpal-exit")).spawn(close_it) {
-        Ok(_) => Some(Closing(finished)),
+        Ok(_) => Some(closing),
         Err(_) => {
             close(pool);
             None

@@ -184,22 +184,21 @@ impl Book {
     /// Joins the threads of the workers that have left: their locals are gone afterwards. False if that takes
     /// longer than until the deadline.
     pub(in crate::pool) fn join_threads(&self, caller: Option<u64>, deadline: Deadline) -> bool {
-        let has_left = |roster: &Roster, thread: &Enlisted| {
+        let has_left = |attendance: &Attendance, thread: &Enlisted| {
             let Enlisted { serial, handle, .. } = thread;
-            !roster.attendance.is_present(*serial) && Some(*serial) != caller && !is_this(handle)
+            !attendance.is_present(*serial) && Some(*serial) != caller && !is_this(handle)
         };
         let in_time = deadline.is_never()
-            || self.wait_until(deadline, |roster| {
-                let mut threads = roster.threads.iter().filter(|thread| has_left(roster, thread));
+            || self.wait_until(deadline, |Roster { attendance, threads, .. }| {
+                let mut threads = threads.iter().filter(|thread| has_left(attendance, thread));
                 // A thread that a spawner keeps for other purposes has no locals of ours.
                 threads.all(|thread| thread.locals.strong_count() == 0)
             });
         let mut roster = lock(&self.roster);
-        let threads = core::mem::take(&mut roster.threads);
-        let (ended, staying): (Vec<_>, Vec<_>) = threads.into_iter().partition(|thread| {
-            has_left(&roster, thread) && (deadline.is_never() || thread.is_gone())
+        let Roster { attendance, threads, .. } = &mut *roster;
+        let ended = take(threads, &|thread| {
+            has_left(attendance, thread) && (deadline.is_never() || thread.is_gone())
         });
-        roster.threads = staying;
         drop(roster);
         join(ended);
         in_time
@@ -239,7 +238,7 @@ impl Book {
     ) -> Returned {
         let mut roster = lock(&self.roster);
         let returned = roster.attendance.returned(serial, well);
-        let gone = roster.take_gone();
+        let gone = take(&mut roster.threads, &Enlisted::is_gone);
         if let (Returned::Spawned, Some(thread)) = (&returned, thread) {
             roster.threads.push(thread);
         }
@@ -252,7 +251,7 @@ impl Book {
     fn thread_ends(&self, locals: &mut Option<Arc<()>>) {
         loop {
             let mut roster = lock(&self.roster);
-            let gone = roster.take_gone();
+            let gone = take(&mut roster.threads, &Enlisted::is_gone);
             if gone.is_empty() {
                 drop(locals.take());
                 self.changed(roster);
@@ -264,15 +263,13 @@ impl Book {
     }
 }
 
-impl Roster {
-    /// Takes out the threads that are gone.
-    fn take_gone(&mut self) -> Vec<Enlisted> {
-        let next = || {
-            let index = self.threads.iter().position(Enlisted::is_gone)?;
-            Some(self.threads.swap_remove(index))
-        };
-        core::iter::from_fn(next).collect()
+/// Takes those threads out.
+fn take(threads: &mut Vec<Enlisted>, are_wanted: &dyn Fn(&Enlisted) -> bool) -> Vec<Enlisted> {
+    let mut taken = Vec::new();
+    while let Some(index) = threads.iter().position(are_wanted) {
+        taken.push(threads.swap_remove(index));
     }
+    taken
 }
 
 fn join(threads: Vec<Enlisted>) {
