@@ -187,6 +187,21 @@ fn many_submitters_of_a_small_pool_lose_nothing() {
     // A worker may have taken a task that was too late to cancel, and not have counted it yet.
     pool.join();
     assert_eq!(pool.count_pending_tasks(), 0);
+    // All places are there again, and no more.
+    let gates = [(); 2].map(|()| {
+        let (gate, closed) = mpsc::channel::<()>();
+        let (started, wait) = mpsc::channel();
+        let busy = move || {
+            started.send(()).expect("waited for");
+            closed.recv().is_err()
+        };
+        drop(pool.try_submit(busy).expect("there is room"));
+        wait.recv().expect("sent");
+        gate
+    });
+    let pending = core::iter::from_fn(|| pool.try_submit(|| ()).ok());
+    assert_eq!(pending.count(), 3);
+    drop(gates);
 }
 
 #[test]

@@ -180,7 +180,6 @@ fn callbacks_are_called_in_order_with_the_final_status() {
     assert!(!handle.remove_callback(first), "called");
 }
 
-/// Each handle's callbacks were numbered from one.
 #[test]
 fn a_callback_is_removed_by_its_own_handle_only() {
     let (pool, gate) = busy_pool();

@@ -279,7 +279,6 @@ fn a_failing_initializer_breaks_the_pool_with_its_cause() {
     assert!(pool.is_broken(), "for good");
 }
 
-/// The first one to learn of it was told that its task was cancelled, and no more.
 #[test]
 fn a_run_says_what_broke_the_pool_under_it() {
     for _ in 0..100 {

@@ -88,7 +88,7 @@ fn brief_tasks_do_not_wait_behind_a_long_one() {
     check_that_none_waits(&pool(2));
 }
 
-/// To take them back needs descriptors, which were looked for when it was too late.
+/// To take them back needs descriptors.
 fn a_full_descriptor_table_lets_no_brief_task_wait_behind_a_long_one() {
     let pool = pool(2);
     let _full = NoDescriptors::left();

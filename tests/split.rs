@@ -43,7 +43,7 @@ fn chunks_are_taken_one_at_a_time_and_their_number_is_known() {
     assert_eq!(chunks.next(), None);
 }
 
-/// The items of the chunk that was not full yet went down with the panic.
+/// Those of the chunk that is not full yet, too.
 #[test]
 fn a_source_that_panics_loses_none_of_the_items_before() {
     let mut chunks = get_chunks((0..8).inspect(|&n| assert!(n != 4, "as is to be expected")), 3);

@@ -113,7 +113,6 @@ fn a_waker_that_panics_takes_no_worker_along() {
     goes_on(pool);
 }
 
-/// The handle was lost with the panic, the next get waited for it for ever, and the task counted as running.
 #[test]
 fn a_waker_that_panics_while_a_filter_runs_its_task_costs_it_no_handle() {
     let (pool, gate) = busy();

@@ -155,8 +155,7 @@ fn unwinds(f: impl FnOnce()) {
     assert!(catch_unwind(AssertUnwindSafe(f)).is_err(), "it does not panic");
 }
 
-/// The tasks behind it were left in the queue, which then took a reference to an engine that was being dropped, and
-/// dropped it a second time.
+/// The queue must not keep the tasks behind it: it would keep an engine that is being dropped.
 #[test]
 fn a_close_that_meets_a_panicking_destructor_cancels_the_tasks_behind_it() {
     let Pool { executor, called, alive } = Pool::new();
@@ -210,7 +209,7 @@ fn a_handle_whose_outcome_panics_when_it_is_dropped_gives_its_slot_back() {
     assert!(ARENA.oneshot::<u8>().is_some());
 }
 
-/// On the heap it was a leak, which a leak checker tells.
+/// On the heap, a leak checker tells.
 #[test]
 fn a_handle_whose_outcome_panics_when_it_is_dropped_frees_its_task() {
     let (completer, handle) = oneshot::<Loud>();
@@ -252,7 +251,6 @@ fn waker(table: &'static RawWakerVTable) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::from_raw(raw(table)) })
 }
 
-/// The slot was reserved before the clone, and nobody gave it up.
 #[test]
 fn a_waker_that_panics_when_it_is_cloned_keeps_no_other_one_out() {
     let loud = waker(&LOUD_WHEN_CLONED);

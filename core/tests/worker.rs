@@ -190,7 +190,7 @@ fn borrow<T: Send + 'static>(
     }
 }
 
-/// Under Miri: the worker had a reference to the seat all the while that it slept.
+/// Under Miri: while the seat is lent, the worker has no reference to it.
 #[test]
 fn a_worker_and_its_borrowers_use_the_seat_in_turn() {
     fn use_it(seat: &mut Seat) -> usize {
@@ -206,7 +206,6 @@ fn a_worker_and_its_borrowers_use_the_seat_in_turn() {
     assert!(matches!(submitted.join_spinning(), Outcome::Completed(3)));
 }
 
-/// It was dropped with the worker's stack, and the borrower went on with it.
 #[test]
 fn a_seat_that_is_lent_outlasts_a_panic_of_its_worker_s_kind() {
     let (pool, record) = pool();
@@ -227,7 +226,6 @@ fn a_seat_that_is_lent_outlasts_a_panic_of_its_worker_s_kind() {
     wait_until(|| record.left_seats.load(SeqCst) == 1);
 }
 
-/// It was lent to the next borrower, although it was gone.
 #[test]
 fn a_seat_is_lent_no_more_once_its_worker_s_kind_has_panicked() {
     let (pool, record) = pool();
@@ -248,7 +246,6 @@ fn works(engine: Shared<Lender>, record: &Record) -> bool {
     sits()
 }
 
-/// It offered its own seat there and left with that of the other, which a borrower may have had.
 #[test]
 fn a_slot_has_one_worker_however_many_come() {
     let (pool, record) = pool();
@@ -258,7 +255,6 @@ fn a_slot_has_one_worker_however_many_come() {
     drop(pool);
 }
 
-/// Then the slot was free, for another worker beside this one.
 #[test]
 fn a_worker_that_has_come_is_not_forsaken() {
     let (pool, record) = pool();
@@ -276,7 +272,6 @@ fn nobody_works_who_was_not_called_for() {
     assert!(!works(record.engine(), &record));
 }
 
-/// The slot was free while its worker was there.
 #[test]
 fn a_worker_that_has_come_was_spawned_whatever_its_kind_says() {
     let (pool, _) = pool_of(Spawn::SeemsToFail);

@@ -323,8 +323,8 @@ fn a_poisoner_stopped_at_any_step_keeps_its_block() {
     );
 }
 
-/// A consumer stops while so many come and go, with nothing pushed, that they leave the block behind: the slots of
-/// which no producer has a ticket had lost their tokens, that of the stopped one, too.
+/// A consumer stops while so many come and go, with nothing pushed, that they leave the block behind: slots of which
+/// no producer has a ticket keep their tokens, that of the stopped one, too.
 #[test]
 fn a_consumer_stopped_while_many_come_and_go_keeps_its_block() {
     at_every_step(

@@ -235,7 +235,7 @@ fn half_a_greeting_is_waited_for_until_its_time_is_up() {
     assert!(matches!(error, HandshakeError::TimedOut(_)), "{error:?}");
 }
 
-/// The worker closed the descriptors of a runtime that ran already. Its threads aborted, and the pool told of a signal.
+/// The worker would close the descriptors of a runtime that runs already, whose threads abort.
 fn an_init_behind_the_start_of_threads_is_named_as_the_cause() {
     let error = launch("late", Duration::from_secs(60));
     assert!(matches!(error, HandshakeError::InitLate), "{error:?}");

@@ -93,7 +93,6 @@ fn a_cancel_of_a_task_that_is_over_harms_nobody() {
     }
 }
 
-/// Each `cancel_on_drop` of a running task left a line on the standard error output.
 fn a_kill_that_was_asked_for_is_no_failure_to_report() {
     let (tell, told) = mpsc::channel();
     let pool = options().kill_on_cancel(true).pool().max_workers(1);
@@ -164,7 +163,7 @@ impl Drop for Closed<'_> {
     }
 }
 
-/// The worker had died before it read the task. That waited for another's initializer, deaf, and then ran.
+/// The worker has died before it reads the task, and the other one's initializer takes its time.
 fn a_cancel_is_heard_while_another_worker_is_started_for_the_task() {
     let options = options().kill_on_cancel(true);
     let pool = options.pool().max_workers(1).initializer(Gate::pass).build().expect("valid");

@@ -92,7 +92,6 @@ fn a_limit_that_no_frame_can_have_is_an_error_of_build() {
     }
 }
 
-/// It waited for as long as the handshake may take, and for an initializer for ever.
 fn the_end_of_a_pool_waits_for_its_grace_and_not_for_the_start_of_a_worker() {
     fn endless() {
         spin();

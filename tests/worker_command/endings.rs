@@ -85,7 +85,7 @@ fn an_idle_worker_ends_when_its_host_is_killed() {
     eventually(|| !lives(orphan.worker));
 }
 
-/// It had the write end of the worker's requests, whose end is what the worker waits for.
+/// An idle command waits for the end of its requests, whose write end the child has by birth.
 fn a_child_that_the_host_has_forked_keeps_no_idle_worker_alive() {
     let orphan = orphan(&[FORKING]);
 

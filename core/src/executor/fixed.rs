@@ -121,6 +121,7 @@ where
 /// use asyncpal::executor::{OpenError, Shared, Static, StaticExecutor, WorkerKind};
 /// use asyncpal::park::{Park, Unparked};
 ///
+/// // Acquire and Release in pairs: who is woken or called for sees what came before.
 /// /// What an idle core waits for: an interrupt, say.
 /// struct Doze(AtomicBool);
 ///
@@ -147,6 +148,7 @@ where
 /// impl Clock for Ticks {
 ///     fn now(&self) -> Instant {
 ///         static TICKS: AtomicU64 = AtomicU64::new(0);
+///         // Relaxed, here and for `OFF`: a number and nothing else.
 ///         Instant::from_nanos(TICKS.fetch_add(10, Ordering::Relaxed))
 ///     }
 /// }

@@ -215,8 +215,7 @@ fn a_worker_that_is_renewed_gets_its_seat_back() {
     });
 }
 
-/// N7: between a worker's looks at the word one borrower gives the seat back and another one takes it. The worker gave
-/// up after three looks and slept without having asked for its seat: nobody woke it again.
+/// N7: between a worker's looks at the word one borrower gives the seat back and another one takes it.
 #[test]
 fn a_worker_asks_for_its_seat_however_often_that_changes_hands() {
     let name = "a_worker_asks_for_its_seat_however_often_that_changes_hands";

@@ -81,7 +81,7 @@ fn errors() -> Vec<Box<dyn core::error::Error>> {
     ]
 }
 
-/// An error's text had its cause's, and its chain had the cause again: `{:#}` of `anyhow` printed it up to four times.
+/// As `{:#}` of `anyhow` prints it.
 #[test]
 fn a_printed_chain_says_everything_once() {
     for error in errors() {
@@ -97,7 +97,6 @@ fn a_printed_chain_says_everything_once() {
     }
 }
 
-/// `{e}` of these lost what was wrong, and none said of which type the value was.
 #[test]
 fn a_value_that_cannot_be_read_is_named_by_its_type() {
     use crate::wire::payload::{Arguments, Payload, decode_items};

@@ -4,8 +4,8 @@
 //! has not read can be taken back: when the task before takes longer than brief tasks do, and when the worker is lost.
 //!
 //! A task that is out of time, or was cancelled, takes its worker along: what it computes cannot be stopped from
-//! outside in any other way. It takes no other task along, and if its reply was there by then, nobody. The cause is noted before the first signal is sent, so the error says why the worker
-//! ended, not how.
+//! outside in any other way. It takes no other task along; and nobody, if its reply is there by then. The cause is noted
+//! before the first signal is sent, so the error says why the worker ended, not how.
 
 use core::time::Duration;
 use std::os::fd::AsFd as _;

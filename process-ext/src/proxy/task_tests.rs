@@ -84,7 +84,7 @@ fn a_kill_meets_no_task_behind_the_one_that_it_is_for() {
     assert_eq!((proxy.in_flight(), scene.read()), (0, 0));
 }
 
-/// Between the end of the time and the kill the worker had written a reply, and it was thrown away.
+/// The worker writes it between the end of the time and the kill.
 #[test]
 fn a_reply_that_is_there_before_the_kill_counts_and_nobody_is_killed() {
     let (mut proxy, scene) = Scene::new(|_| {}, |worker| worker.reply(1));
@@ -97,7 +97,6 @@ fn a_reply_that_is_there_before_the_kill_counts_and_nobody_is_killed() {
     assert!(proxy.is_alive());
 }
 
-/// It had begun the next task, which failed with the limit of the one before it.
 #[test]
 fn a_worker_that_has_begun_the_next_task_is_not_killed_for_the_one_before() {
     let begin_the_next = |worker: &mut WorkerHalf| {

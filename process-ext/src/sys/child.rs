@@ -302,7 +302,6 @@ mod tests {
         child.reap_by(Instant::now())
     }
 
-    /// Its start has failed, with "no such process", and did not count as one of a worker that died.
     #[test]
     fn a_child_that_was_reaped_before_it_was_held_is_one_that_has_ended() {
         let mut child = Command::new("true").spawn().unwrap();
@@ -313,7 +312,6 @@ mod tests {
         assert_eq!(ends_at_once(adopted), Some(Status::Taken));
     }
 
-    /// It would have been killed in the place of the child.
     #[test]
     fn a_process_that_bears_the_number_of_a_reaped_child_is_not_held() {
         let script = "sleep 60 >/dev/null 2>&1 & echo $!";

@@ -113,7 +113,6 @@ fn a_garbled_header_is_named() {
     }
 }
 
-/// The document refused them, and the decoder let them pass.
 #[test]
 fn flags_and_bodies_where_there_are_none_are_refused() {
     for kind in [Kind::Hello, Kind::Ready, Kind::Result, Kind::Panic, Kind::Task, Kind::Call] {

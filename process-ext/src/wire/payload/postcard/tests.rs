@@ -41,7 +41,7 @@ enum SkipsToo {
     },
 }
 
-/// `{a: None, b: 1, c: 7}` came back as `{a: Some(7), b: …}`, without an error.
+/// Postcard would read `{a: None, b: 1, c: 7}` as `{a: Some(7), b: …}`.
 #[test]
 fn a_skipped_field_is_refused_by_name_wherever_it_is() {
     let skips = |a| Skips { a, b: 1, c: 7 };
@@ -108,7 +108,6 @@ fn what_postcard_says_is_told() {
     assert!(text.contains("end of buffer"), "{text}");
 }
 
-/// The text of an error of a type's own was lost.
 #[test]
 fn what_a_value_says_of_its_refusal_is_told() {
     #[derive(Debug, Deserialize)]
@@ -155,7 +154,7 @@ struct Chain {
     next: Option<Box<Chain>>,
 }
 
-/// A worker's stack let it write a result on which its parent's overflowed.
+/// A worker writes on a larger stack than its parent reads on.
 #[test]
 fn what_is_written_can_be_read_on_the_stack_of_a_thread() {
     fn chain(links: u16) -> Chain {
