@@ -60,7 +60,7 @@ impl Token {
 
     /// Leaves a token; true if somebody must be woken.
     fn leave(&self) -> bool {
-        // ORDERING: Release, P3. Acquire: the sleeper's handle is read next.
+        // ORDERING: Release, P3. Acquire, P4: the sleeper's handle is read next.
         self.0.swap(TOKEN, Ordering::AcqRel) == ASLEEP
     }
 
@@ -73,7 +73,7 @@ impl Token {
     /// Sleeps in the thread's own park until there is a token, which is taken, or the deadline
     /// passes: then false.
     fn sleep(&self, deadline: Deadline) -> bool {
-        // ORDERING: Release: the sleeper's handle. Relaxed on failure: there is a token.
+        // ORDERING: Release, P4. Relaxed on failure: there is a token.
         let fall_asleep =
             self.0.compare_exchange(NO_TOKEN, ASLEEP, Ordering::Release, Ordering::Relaxed);
         if fall_asleep.is_err() {

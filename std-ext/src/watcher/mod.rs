@@ -13,7 +13,8 @@
 //! tasks still run.
 //!
 //! The exiting thread's own locals may be gone by then, so it waits on a condition variable, which
-//! needs none. If it is a worker of the pool (a task called `exit`), that worker is not waited for.
+//! needs none. If it is a worker (a task called `exit`), nobody waits for that worker. A pool that has something to
+//! cancel is closed on a thread of its own: what destructors and callbacks do counts towards the grace.
 //!
 //! # State
 //! `REGISTRY`: null before there is a pool; then the registry of this process, or of one that it was forked
@@ -22,11 +23,17 @@
 //! # Invariants
 //! - **V1** A registry is never changed for one of the same process, and never freed.
 //! - **V2** The end of the program waits for each pool once (`Entry::waited_for`).
+//! - **V4** A pool is in the registry for as long as it has workers, though it may have been dropped: then the entry
+//!   keeps it, and the last worker that leaves has it forgotten.
 //!
 //! # Transitions
 //! | name | change | by | when |
 //! |---|---|---|---|
 //! | `get` | null, or a registry of a parent → a fresh one | who opens a pool or hangs up a bell | it is the first in this process |
+//! | `watch` | an entry more | who opens a pool | |
+//! | `keep` | an entry keeps its pool | who drops the pool | it still has workers |
+//! | `forget` | an entry fewer | who drops the pool, or its last worker | it has none |
+//! | `to_be_drained` | `waited_for` is set | the end of the program | |
 //!
 //! # Edges
 //! - **V3** putting the registry in its place (Release) / `find` (Acquire): what is in it is seen.
@@ -135,7 +142,7 @@ static REGISTRY: AtomicPtr<Registry> = AtomicPtr::new(core::ptr::null_mut());
 impl Registry {
     /// That of this process, if there was a pool.
     fn find() -> Option<&'static Self> {
-        // ORDERING: Acquire: what is in it.
+        // ORDERING: Acquire, V3.
         let registry = REGISTRY.load(Ordering::Acquire);
         // SAFETY: null, or what `get` has leaked.
         let registry: Option<&'static Self> = unsafe { registry.as_ref() };
@@ -156,7 +163,7 @@ impl Registry {
                 bells: Mutex::default(),
             };
             let fresh = Box::into_raw(Box::new(fresh));
-            // ORDERING: Release: what is in it. Relaxed on failure: `find` looks again.
+            // ORDERING: Release, V3. Relaxed on failure: `find` looks again.
             let replaced =
                 REGISTRY.compare_exchange(before, fresh, Ordering::Release, Ordering::Relaxed);
             if replaced.is_err() {
