@@ -2,9 +2,9 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
-use asyncpal::{Handle, Status, TaskError, ThreadPool, is_cancel_requested};
+use asyncpal::{Handle, PoolError, Status, TaskError, ThreadPool, WhenFull, is_cancel_requested};
 
 fn pool_of(workers: usize) -> ThreadPool {
     ThreadPool::builder().max_workers(workers).build().expect("valid")
@@ -214,6 +214,69 @@ fn a_detached_task_runs() {
     assert!(!running.cancel());
 
     assert_eq!([told.recv(), told.recv()], [Ok("detached"), Ok("inner")]);
+}
+
+#[test]
+fn a_task_that_its_pool_cancels_says_why() {
+    let causes = |handles: [Handle<()>; 2]| {
+        handles.map(|handle| {
+            let error = handle.collect().expect_err("it never ran");
+            assert!(error.is_cancelled(), "{error:?}");
+            error.downcast_ref::<PoolError>().cloned()
+        })
+    };
+    let two = |pool: &ThreadPool| [(); 2].map(|()| pool.submit(|| ()).expect("open"));
+
+    let closed = pool_of(1);
+    let running = patient(&closed);
+    let handles = two(&closed);
+    let report = closed.shutdown_timeout(Duration::from_secs(60));
+    assert_eq!((report.cancelled, running.is_completed()), (2, true));
+    assert!(matches!(causes(handles), [Some(PoolError::Closed), Some(PoolError::Closed)]));
+
+    let (fail, failed) = mpsc::channel::<()>();
+    let failed = Mutex::new(failed);
+    let initializer = move || {
+        let _ = failed.lock().expect("no panic").recv();
+        Err::<(), _>("no flour")
+    };
+    let broken = ThreadPool::single().initializer(initializer).build().expect("valid");
+    let handles = two(&broken);
+    drop(fail);
+    let [first, second] = causes(handles).map(|cause| cause.expect("nobody else cancels"));
+    assert!(matches!(&first, PoolError::Broken(_)), "{first:?}");
+    assert_eq!((first.to_string(), second.to_string()), {
+        let text = broken.check().expect_err("broken").to_string();
+        (text.clone(), text)
+    });
+
+    for policy in [WhenFull::DropOldest, WhenFull::DropNewest] {
+        let full = ThreadPool::single().capacity(2).when_full(policy).build().expect("valid");
+        let running = patient(&full);
+        let (kept, dropped) = match (policy, two(&full), two(&full)) {
+            (WhenFull::DropOldest, old, new) => (new, old),
+            (_, old, new) => (old, new),
+        };
+        running.cancel();
+        assert!(kept.into_iter().all(|handle| handle.collect().is_ok()), "{policy:?}");
+        let causes = causes(dropped);
+        assert!(matches!(causes, [Some(PoolError::Full), Some(PoolError::Full)]), "{causes:?}");
+    }
+}
+
+#[test]
+fn a_task_that_somebody_cancels_has_no_other_cause() {
+    let pool = pool_of(1);
+    let running = patient(&pool);
+    let handle = pool.submit(|| ()).expect("open");
+
+    assert!(handle.cancel());
+    pool.shutdown_timeout(Duration::from_secs(60));
+
+    let error = handle.collect().expect_err("cancelled");
+    assert!(matches!(&error, TaskError::Cancelled(cancelled) if cancelled.cause().is_none()));
+    assert_eq!(error.to_string(), "the task was cancelled before it started");
+    running.wait();
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use asyncpal_core::clock::{Instant, ManualClock};
 use asyncpal_core::error::Outcome;
-use asyncpal_core::executor::{Executor, Heap, OpenError, Shared, WorkerKind, work};
+use asyncpal_core::executor::{Executor, Heap, OpenError, Rejection, Shared, WorkerKind, work};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::{Arena, Handle, Job, Registration, Running, oneshot};
 
@@ -78,7 +78,9 @@ impl WorkerKind for Kind {
 
     fn broken(&self, (): ()) {}
 
-    fn repeat(&self, (): &()) {}
+    fn cancellation(&self, _: Rejection<&()>) -> Option<()> {
+        None
+    }
 
     fn departed(&self, _: usize) {}
 }

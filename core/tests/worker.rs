@@ -4,7 +4,7 @@
 use asyncpal_core::clock::{Clock, Instant};
 use asyncpal_core::error::Outcome;
 use asyncpal_core::executor::{
-    Engine, Executor, Heap, OpenError, Shared, WorkerKind, forsake, work,
+    Engine, Executor, Heap, OpenError, Rejection, Shared, WorkerKind, forsake, work,
 };
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::Job;
@@ -141,7 +141,9 @@ impl WorkerKind for Lender {
 
     fn broken(&self, (): ()) {}
 
-    fn repeat(&self, (): &()) {}
+    fn cancellation(&self, _: Rejection<&()>) -> Option<()> {
+        None
+    }
 
     fn departed(&self, _: usize) {}
 }

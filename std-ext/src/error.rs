@@ -92,13 +92,9 @@ impl TaskError {
         Self::Cancelled(Cancelled { cause: Some(Arc::from(cause)) }).into()
     }
 
-    /// The same, for another task.
-    pub(crate) fn repeat(&self) -> Failure {
-        let cause = match self {
-            Self::Cancelled(Cancelled { cause }) => cause.clone(),
-            _ => None,
-        };
-        Self::Cancelled(Cancelled { cause }).into()
+    /// What becomes of tasks that were taken by a pool which would not take them any more.
+    pub(crate) fn turned_down(cause: PoolError) -> Failure {
+        Self::Cancelled(Cancelled { cause: Some(Arc::new(cause)) }).into()
     }
 
     /// The error behind it: what a task returned, what a worker process tells of its panic, what a worker was lost by,
@@ -116,15 +112,6 @@ impl TaskError {
     /// Its [inner error](TaskError::inner), or the first error behind that one, that is an `E`.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         find(self.inner()?)
-    }
-
-    /// The same, for who knows what has become of the pool that the task was submitted to.
-    pub(crate) fn explain(self, check: impl FnOnce() -> Result<(), PoolError>) -> Self {
-        if !matches!(self, Self::Cancelled(Cancelled { cause: None })) {
-            return self;
-        }
-        let cause = check().err().map(|error| Arc::new(error) as _);
-        Self::Cancelled(Cancelled { cause })
     }
 
     /// True if the task was cancelled.
@@ -193,10 +180,8 @@ pub struct Cancelled {
 }
 
 impl Cancelled {
-    /// What made it impossible to run the task, if it is known: why no worker could be spawned; of
-    /// [`run`](crate::Pool::run) also the [`PoolError`] that says what had become of the pool. `None` if somebody
-    /// cancelled it, or the pool did, which was shut down, broke, or dropped it for want of room: there
-    /// [`Pool::check`](crate::Pool::check) tells.
+    /// What made it impossible to run the task: why no worker could be spawned; or the [`PoolError`] that says why the
+    /// pool cancelled it, which was shut down, broke, or dropped it for want of room. `None` if somebody cancelled it.
     pub fn cause(&self) -> Option<&(dyn Error + Send + Sync + 'static)> {
         self.cause.as_deref()
     }

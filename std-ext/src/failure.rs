@@ -8,7 +8,7 @@ use core::ops::Deref;
 
 use asyncpal_core::task::Label;
 
-use crate::error::TaskError;
+use crate::error::{Cancelled, TaskError};
 use crate::observe::{Observer, TaskLabel};
 use crate::sync::program::AtomicUsize;
 use crate::sync::{Arc, Ordering};
@@ -16,9 +16,9 @@ use crate::sync::{Arc, Ordering};
 /// A task's failure as the engine carries it: one word.
 ///
 /// It is made of a [`TaskError`] with `into`. That of a task is reported when it is dropped before
-/// anybody has seen the error.
+/// anybody has seen the error. Tasks that are cancelled for the same reason share one.
 #[derive(Debug)]
-pub struct Failure(Box<Parcel>);
+pub struct Failure(Arc<Parcel>);
 
 #[derive(Debug)]
 struct Parcel {
@@ -49,13 +49,30 @@ impl Failure {
 
     /// That of a task.
     pub(crate) fn come_from(mut self, origin: Origin) -> Self {
-        self.0.origin = Some(origin);
+        if let Some(parcel) = Arc::get_mut(&mut self.0) {
+            parcel.origin = Some(origin);
+        }
         self
+    }
+
+    /// The same, for another task that is cancelled.
+    pub(crate) fn share(&self) -> Self {
+        Self(self.0.clone())
     }
 
     /// The error, collected.
     pub(crate) fn into_error(mut self) -> TaskError {
-        self.0.error.take().expect("only this moves the error out")
+        match Arc::get_mut(&mut self.0) {
+            Some(parcel) => parcel.error.take().expect("only this moves the error out"),
+            None => TaskError::Cancelled(self.cancelled()),
+        }
+    }
+
+    fn cancelled(&self) -> Cancelled {
+        let TaskError::Cancelled(cancelled) = &**self else {
+            unreachable!("{self:?}: others are not shared")
+        };
+        cancelled.clone()
     }
 
     /// The error, for a user to see: as good as collected.
@@ -68,7 +85,7 @@ impl Failure {
 
 impl From<TaskError> for Failure {
     fn from(error: TaskError) -> Self {
-        Self(Box::new(Parcel { error: Some(error), origin: None, seen: AtomicUsize::new(0) }))
+        Self(Arc::new(Parcel { error: Some(error), origin: None, seen: AtomicUsize::new(0) }))
     }
 }
 

@@ -118,7 +118,7 @@ where
 /// use core::time::Duration;
 /// use asyncpal::clock::{Clock, Instant};
 /// use asyncpal::error::Outcome;
-/// use asyncpal::executor::{OpenError, Shared, Static, StaticExecutor, WorkerKind};
+/// use asyncpal::executor::{OpenError, Rejection, Shared, Static, StaticExecutor, WorkerKind};
 /// use asyncpal::park::{Park, Unparked};
 ///
 /// // Acquire and Release in pairs: who is woken or called for sees what came before.
@@ -193,8 +193,8 @@ where
 ///     fn broken(&self, cause: Infallible) {
 ///         match cause {}
 ///     }
-///     fn repeat(&self, cause: &Infallible) -> Infallible {
-///         *cause
+///     fn cancellation(&self, _: Rejection<&Infallible>) -> Option<Infallible> {
+///         None
 ///     }
 ///     fn departed(&self, _: usize) {}
 /// }

@@ -66,7 +66,7 @@ impl fmt::Display for Departure {
 /// ```compile_fail,E0477
 /// # use core::time::Duration;
 /// # use asyncpal_core::clock::{Clock, Instant, ManualClock};
-/// # use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind};
+/// # use asyncpal_core::executor::{Heap, OpenError, Rejection, Shared, WorkerKind};
 /// # use asyncpal_core::park::{Park, Unparked};
 /// # struct Sleepless;
 /// # impl Park for Sleepless {
@@ -92,7 +92,7 @@ impl fmt::Display for Departure {
 /// #     fn keep_alive(&self, _: usize) -> Option<Duration> { None }
 /// #     fn close(&self, _: usize, (): ()) -> Result<(), ()> { Ok(()) }
 /// #     fn broken(&self, (): ()) {}
-/// #     fn repeat(&self, (): &()) {}
+/// #     fn cancellation(&self, _: Rejection<&()>) -> Option<()> { None }
 /// #     fn departed(&self, _: usize) {}
 /// }
 /// ```
@@ -218,8 +218,9 @@ pub trait WorkerKind: Send + Sync + Sized + 'static {
     /// workers may fail at once; the first cause counts.
     fn broken(&self, cause: Self::Failure);
 
-    /// A failure like this one, for every task that it takes along.
-    fn repeat(&self, cause: &Self::Failure) -> Self::Failure;
+    /// What the handle of a task learns that the pool itself cancels, which it does for the reasons for which it takes
+    /// none. `None`: nothing. It must not unwind.
+    fn cancellation(&self, why: Rejection<&Self::Failure>) -> Option<Self::Failure>;
 
     /// A submitted task is not pending any more, or was not taken: called once per submit. Before
     /// anybody can see the end of a task that was cancelled.
@@ -298,6 +299,13 @@ pub enum Rejection<E> {
     Full,
     /// Nobody lives to run it and no worker could be spawned.
     Spawn(E),
+}
+
+impl<E> Rejection<E> {
+    /// Why no worker could be spawned, if it is that.
+    pub fn spawn_failure(self) -> Option<E> {
+        if let Self::Spawn(failure) = self { Some(failure) } else { None }
+    }
 }
 
 impl<J, E: fmt::Debug> fmt::Debug for Rejected<J, E> {

@@ -169,12 +169,16 @@ impl<K: WorkerKind> Engine<K> {
     /// Cancels the oldest pending task; false if none was found.
     fn cancel_oldest(&self) -> bool {
         let mut consumer = self.store.consumer();
-        core::iter::from_fn(|| consumer.pop()).any(|entry| self.cancelled_by(|| entry.cancel(None)))
+        core::iter::from_fn(|| consumer.pop()).any(|entry| {
+            let cause = self.kind.cancellation(Rejection::Full);
+            self.cancelled_by(|| entry.cancel(cause))
+        })
     }
 
-    /// Cancels a task that was popped, because of `cause` if there is one.
+    /// Cancels a task that was popped, because of `cause` if there is one, or else because the pool is not open.
     fn turn_down(&self, entry: Entry<K>, cause: Option<&K::Failure>) {
-        let cause = cause.map(|cause| self.kind.repeat(cause));
+        let why = cause.map(Rejection::Spawn).or_else(|| self.refusal());
+        let cause = why.and_then(|why| self.kind.cancellation(why));
         let cancelled = self.cancelled_by(|| {
             #[cfg(feature = "alloc")]
             if self.kind.keeps_jobs() {

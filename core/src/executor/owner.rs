@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::heap::Heap;
-use super::kind::{Rejected, WorkerKind};
+use super::kind::{Rejected, Rejection, WorkerKind};
 use super::memory::{Consume, Store};
 use super::submit::Submitted;
 use crate::clock::{Clock, Instant};
@@ -157,7 +157,7 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     /// As of [`submit_borrowing`](Self::submit_borrowing).
     pub unsafe fn cancel_borrowing<J: Job<K::Seat, K::Failure>>(&self, job: J) -> Submitted<K, J> {
         let (entry, handle) = Engine::<K>::admit(&self.engine, job, self.engine.task_time())?;
-        entry.cancel(None);
+        entry.cancel(self.engine.kind.cancellation(Rejection::Full));
         Ok(handle)
     }
 

@@ -38,10 +38,9 @@ impl<K: WorkerKind> Engine<K> {
             Ok(()) => this.refusal(),
             Err(cause) => {
                 // C6: others may rely on the worker that could not be spawned.
-                let theirs = this.kind.repeat(&cause);
                 // SAFETY: the task was made with a `J`.
                 let ours = unsafe { handle.withdraw::<J>() };
-                this.drain(Some(&theirs));
+                this.drain(Some(&cause));
                 return match ours {
                     Some(job) => Err(Rejected { job, reason: Rejection::Spawn(cause) }),
                     None => Ok(handle),
@@ -77,7 +76,8 @@ impl<K: WorkerKind> Engine<K> {
         Ok(this.store.make(vacancy, job, home, id, now))
     }
 
-    fn refusal(&self) -> Option<Rejection<K::Failure>> {
+    /// Why no task is taken.
+    pub(super) fn refusal<E>(&self) -> Option<Rejection<E>> {
         match self.lifecycle.phase() {
             Phase::Open => None,
             Phase::Broken => Some(Rejection::Broken),

@@ -8,7 +8,7 @@ use std::thread::{self, Thread};
 use std::time::Instant as StdInstant;
 
 use asyncpal_core::clock::{Clock, Instant};
-use asyncpal_core::executor::{OpenError, Shared, Static, StaticExecutor, WorkerKind};
+use asyncpal_core::executor::{OpenError, Rejection, Shared, Static, StaticExecutor, WorkerKind};
 use asyncpal_core::park::{Park, Unparked};
 
 /// A parker for whichever thread parks first.
@@ -177,8 +177,8 @@ impl<const TASKS: usize, const BYTES: usize, const WORKERS: usize> WorkerKind
 
     fn broken(&self, _: Absent) {}
 
-    fn repeat(&self, cause: &Absent) -> Absent {
-        *cause
+    fn cancellation(&self, why: Rejection<&Absent>) -> Option<Absent> {
+        why.spawn_failure().copied()
     }
 
     fn departed(&self, _: usize) {}

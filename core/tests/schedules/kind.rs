@@ -5,7 +5,7 @@
 
 use super::park::SchedulePark;
 use asyncpal_core::clock::{Clock, Instant};
-use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind, work};
+use asyncpal_core::executor::{Heap, OpenError, Rejection, Shared, WorkerKind, work};
 use asyncpal_core::task::Job;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
@@ -167,8 +167,8 @@ impl WorkerKind for ScheduleKind {
 
     fn broken(&self, _: Cause) {}
 
-    fn repeat(&self, cause: &Cause) -> Cause {
-        *cause
+    fn cancellation(&self, why: Rejection<&Cause>) -> Option<Cause> {
+        why.spawn_failure().copied()
     }
 
     fn departed(&self, _: usize) {

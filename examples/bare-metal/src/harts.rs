@@ -11,7 +11,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 
-use asyncpal::executor::{OpenError, Shared, WorkerKind};
+use asyncpal::executor::{OpenError, Rejection, Shared, WorkerKind};
 use asyncpal::park::Park;
 
 use crate::machine::{HARTS, Mtime};
@@ -150,8 +150,8 @@ impl WorkerKind for Harts {
         match cause {}
     }
 
-    fn repeat(&self, cause: &Failure) -> Failure {
-        match *cause {}
+    fn cancellation(&self, _: Rejection<&Failure>) -> Option<Failure> {
+        None
     }
 
     fn departed(&self, _: usize) {

@@ -9,7 +9,9 @@
 use super::park::ModelPark;
 use super::scenes::Signal;
 use asyncpal_core::clock::{Clock, Instant};
-use asyncpal_core::executor::{Heap, OpenError, Shared, Static, WorkerKind, forsake, work};
+use asyncpal_core::executor::{
+    Heap, OpenError, Rejection, Shared, Static, WorkerKind, forsake, work,
+};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::{Handle, Job, Running};
 use core::marker::PhantomData;
@@ -312,8 +314,8 @@ macro_rules! workers_of {
                 self.record.has_cause.store(1, Relaxed);
             }
 
-            fn repeat(&self, cause: &Cause) -> Cause {
-                *cause
+            fn cancellation(&self, why: Rejection<&Cause>) -> Option<Cause> {
+                why.spawn_failure().copied()
             }
 
             fn departed(&self, _: usize) {}

@@ -79,15 +79,10 @@ impl<K: Kind> Inner<K> {
     pub(super) fn refusal(&self, reason: Rejection<Failure>) -> PoolError {
         match reason {
             Rejection::Closed => PoolError::Closed,
-            Rejection::Broken => self.broken(),
+            Rejection::Broken => self.staff().broken_or_closed(),
             Rejection::Spawn(cause) => PoolError::of_spawn(&cause),
             reason => unreachable!("{reason:?}: the queue grows"),
         }
-    }
-
-    pub(super) fn broken(&self) -> PoolError {
-        // The cause is set before the phase, so it is there for all who saw the phase.
-        self.staff().broken_cause().cloned().map_or(PoolError::Closed, PoolError::Broken)
     }
 
     /// The worker of this pool that this thread is.

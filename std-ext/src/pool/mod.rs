@@ -150,7 +150,11 @@ impl<K: Kind> Pool<K> {
             Err((Probe, reason)) => Err(TaskError::Rejected(reason)),
         };
         twin.shutdown();
-        if twin.is_broken() { Err(TaskError::Rejected(twin.inner.broken())) } else { ran }
+        if twin.is_broken() {
+            Err(TaskError::Rejected(twin.inner.staff().broken_or_closed()))
+        } else {
+            ran
+        }
     }
 
     /// Whether the pool takes tasks.
@@ -164,7 +168,7 @@ impl<K: Kind> Pool<K> {
         }
         match self.inner.phase() {
             Phase::Open => Ok(()),
-            Phase::Broken => Err(self.inner.broken()),
+            Phase::Broken => Err(self.inner.staff().broken_or_closed()),
             Phase::Draining | Phase::Terminated => Err(PoolError::Closed),
         }
     }

@@ -11,10 +11,11 @@ use super::ending::CancelledTask;
 use super::keep_alive::KeepAlive;
 use super::room::Room;
 use super::spawn::Spawner;
-use crate::error::BrokenCause;
+use crate::error::{BrokenCause, PoolError};
+use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::observe::Observer;
-use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock};
+use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock, program};
 
 /// What a pool's staff is hired with.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ pub(crate) struct Staff<K: Kind> {
     pub(super) terms: Terms,
     pub(super) keep_alive: KeepAlive,
     broken: OnceLock<Arc<BrokenCause>>,
+    turned_down: TurnedDown,
     /// If the number of pending tasks has a limit.
     pub(super) room: Option<Room>,
     cancelled: AtomicUsize,
@@ -51,6 +53,14 @@ pub(crate) struct Staff<K: Kind> {
     /// One once running tasks should end.
     stop: AtomicUsize,
     book: Arc<Book>,
+}
+
+/// What the tasks learn that the pool cancels, for each reason.
+#[derive(Debug, Default)]
+struct TurnedDown {
+    closed: program::OnceLock<Failure>,
+    broken: program::OnceLock<Failure>,
+    full: program::OnceLock<Failure>,
 }
 
 impl<K: Kind> Staff<K> {
@@ -62,6 +72,7 @@ impl<K: Kind> Staff<K> {
             terms: plan.terms.clone(),
             keep_alive: KeepAlive::new(plan.idle_timeout),
             broken: OnceLock::new(),
+            turned_down: TurnedDown::default(),
             room: plan.capacity.map(Room::new),
             cancelled: AtomicUsize::new(0),
             kept: Mutex::default(),
@@ -78,6 +89,12 @@ impl<K: Kind> Staff<K> {
     /// What broke the pool, once it is broken.
     pub(super) fn broken_cause(&self) -> Option<&Arc<BrokenCause>> {
         self.broken.get()
+    }
+
+    /// Why it is not open.
+    pub(super) fn broken_or_closed(&self) -> PoolError {
+        // The cause is set before the phase, so it is there for all who saw the phase.
+        self.broken.get().cloned().map_or(PoolError::Closed, PoolError::Broken)
     }
 
     /// How many tasks the pool itself has cancelled.

@@ -218,16 +218,11 @@ impl<K: Kind> Pool<K> {
         let mut job = K::job(call).map_err(|(call, reason)| SubmitError { call, reason })?;
         if K::LENDS {
             job = match self.inner.run_on_idle(job) {
-                Ok(handle) => return self.collect_of(handle.map_err(TaskError::Rejected)?),
+                Ok(handle) => return handle.map_err(TaskError::Rejected)?.collect(),
                 Err(job) => job,
             };
         }
         let submitted = self.inner.submit(job, Patience::Policy(self.inner.plan.when_full));
-        self.collect_of(submitted.map_err(|(_, reason)| TaskError::Rejected(reason))?)
-    }
-
-    /// Collects a task of this pool; if the pool has cancelled it, the error says why.
-    fn collect_of<T>(&self, handle: Handle<T>) -> Result<T, TaskError> {
-        handle.collect().map_err(|error| error.explain(|| self.check()))
+        submitted.map_err(|(_, reason)| TaskError::Rejected(reason))?.collect()
     }
 }

@@ -9,7 +9,7 @@ use core::marker::PhantomData;
 use core::time::Duration;
 
 use asyncpal_core::clock::{Clock, Instant};
-use asyncpal_core::executor::{Heap, OpenError, Shared, Static, WorkerKind, work};
+use asyncpal_core::executor::{Heap, OpenError, Rejection, Shared, Static, WorkerKind, work};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::Slabs;
 
@@ -87,8 +87,8 @@ macro_rules! by_hand {
                 match cause {}
             }
 
-            fn repeat(&self, cause: &Infallible) -> Infallible {
-                match *cause {}
+            fn cancellation(&self, _: Rejection<&Infallible>) -> Option<Infallible> {
+                None
             }
 
             fn departed(&self, _: usize) {}

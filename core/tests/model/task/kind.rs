@@ -3,7 +3,7 @@
 use super::Opening;
 use super::scene::Scene;
 use asyncpal_core::clock::{Clock, Instant};
-use asyncpal_core::executor::{Heap, OpenError, Shared, WorkerKind};
+use asyncpal_core::executor::{Heap, OpenError, Rejection, Shared, WorkerKind};
 use asyncpal_core::park::{Park, Unparked};
 use asyncpal_core::task::Job;
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -143,8 +143,8 @@ impl WorkerKind for Kind {
 
     fn broken(&self, _: Value) {}
 
-    fn repeat(&self, _: &Value) -> Value {
-        self.scene.value()
+    fn cancellation(&self, why: Rejection<&Value>) -> Option<Value> {
+        why.spawn_failure().map(|_| self.scene.value())
     }
 
     fn departed(&self, _: usize) {

@@ -3,10 +3,10 @@
 use core::error::Error;
 use core::time::Duration;
 
-use asyncpal_core::executor::{Departure, Heap, OpenError, Shared, WorkerKind};
+use asyncpal_core::executor::{Departure, Heap, OpenError, Rejection, Shared, WorkerKind};
 use asyncpal_core::task::{KeptJob, Label, Slabs, Withdrawn};
 
-use super::{CancelledTask, Staff};
+use super::{CancelledTask, Staff, TurnedDown};
 use crate::clock::StdClock;
 use crate::contain::contain;
 use crate::error::{BrokenCause, PoolError, TaskError};
@@ -118,8 +118,15 @@ impl<K: Kind> WorkerKind for Staff<K> {
         }
     }
 
-    fn repeat(&self, cause: &Failure) -> Failure {
-        cause.repeat()
+    fn cancellation(&self, why: Rejection<&Failure>) -> Option<Failure> {
+        let TurnedDown { closed, broken, full } = &self.turned_down;
+        let (shared, error) = match why {
+            Rejection::Spawn(cause) => return Some(cause.share()),
+            Rejection::Closed => (closed, PoolError::Closed),
+            Rejection::Broken => (broken, self.broken_or_closed()),
+            _ => (full, PoolError::Full),
+        };
+        Some(shared.get_or_init(|| TaskError::turned_down(error)).share())
     }
 
     fn left_queue(&self) {
