@@ -3,13 +3,16 @@
 
 use core::panic::AssertUnwindSafe;
 use core::pin::pin;
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::task::{Context, Waker};
 use core::time::Duration;
+use std::io;
 use std::panic::{catch_unwind, panic_any};
 use std::sync::{Arc, Once, mpsc};
 use std::task::Wake;
+use std::thread;
 
-use asyncpal::{CompletionFilter, Handle, ThreadPool, WhenFull};
+use asyncpal::{Builder, CompletionFilter, Handle, ThreadPool, Threads, WhenFull, WorkerThread};
 
 const EXPECTED: &str = "as is to be expected";
 
@@ -36,18 +39,28 @@ impl Wake for Alarm {
     }
 }
 
-/// A pool of one worker that is busy until the gate goes.
-fn busy() -> (ThreadPool, mpsc::Sender<()>) {
+/// What is expected is not printed.
+fn be_quiet() {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| {
         let default = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            if info.payload().downcast_ref() != Some(&EXPECTED) {
+            let payload = info.payload();
+            if payload.downcast_ref() != Some(&EXPECTED) && !payload.is::<Bomb>() {
                 default(info);
             }
         }));
     });
-    let pool = ThreadPool::single().capacity(9).when_full(WhenFull::DropOldest);
+}
+
+/// A pool of one worker that is busy until the gate goes.
+fn busy() -> (ThreadPool, mpsc::Sender<()>) {
+    busy_with(ThreadPool::single())
+}
+
+fn busy_with(builder: Builder<Threads>) -> (ThreadPool, mpsc::Sender<()>) {
+    be_quiet();
+    let pool = builder.capacity(9).when_full(WhenFull::DropOldest);
     let pool = pool.build().expect("valid");
     let (gate, closed) = mpsc::channel::<()>();
     let (started, wait) = mpsc::channel();
@@ -109,6 +122,27 @@ fn a_waker_that_panics_takes_no_worker_along() {
 
     drop(gate);
 
+    assert_eq!(handle.collect().expect("no panic"), 3);
+    goes_on(pool);
+}
+
+/// Between two tasks the worker sees to it that the pool grows, and publishes the end of the first before.
+#[test]
+fn a_waker_that_panics_while_a_spawn_is_owed_takes_no_worker_along() {
+    let spawned = AtomicUsize::new(0);
+    let spawner = move |worker: WorkerThread| match spawned.fetch_add(1, SeqCst) {
+        0 => thread::Builder::new().spawn(|| worker.run()),
+        _ => Err(io::ErrorKind::OutOfMemory.into()),
+    };
+    let (pool, gate) = busy_with(ThreadPool::builder().max_workers(2).spawner(spawner));
+    let mut handle = pool.submit(|| 3).expect("open");
+    let waker = Waker::from(Arc::new(Alarm));
+    assert!(pin!(&mut handle).poll(&mut Context::from_waker(&waker)).is_pending());
+    let behind = pool.submit(|| 4).expect("open");
+
+    drop(gate);
+
+    assert!(behind.wait_timeout(Duration::from_secs(60)));
     assert_eq!(handle.collect().expect("no panic"), 3);
     goes_on(pool);
 }
@@ -175,4 +209,43 @@ fn who_cancels_a_task_meets_the_panic_of_its_destructor() {
     assert!(handle.is_cancelled());
     drop(gate);
     goes_on(pool);
+}
+
+#[test]
+fn a_result_whose_destructor_panics_fails_the_task_that_was_submitted_again() {
+    let (pool, gate) = busy_with(ThreadPool::single().keep_cancelled_tasks(true));
+    drop(pool.submit(|| Bomb).expect("open"));
+    thread::scope(|scope| {
+        let ends = scope.spawn(|| pool.shutdown());
+        while !pool.is_closed() || pool.count_pending_tasks() > 0 {
+            thread::yield_now();
+        }
+        drop(gate);
+        ends.join().expect("no panic");
+    });
+    let [task] = <[_; 1]>::try_from(pool.take_cancelled_tasks()).expect("one was pending");
+    let other = ThreadPool::single().build().expect("valid");
+
+    let handle = other.resubmit(task).expect("open");
+
+    assert!(handle.wait_timeout(Duration::from_secs(60)));
+    assert!(handle.collect().expect_err("its destructor panics").is_panic());
+    goes_on(other);
+}
+
+#[test]
+fn a_second_cause_whose_destructor_panics_stops_no_shutdown() {
+    fn spoil() {
+        panic_any(Bomb);
+    }
+    be_quiet();
+    let pool = ThreadPool::builder().max_workers(2).finalizer(spoil);
+    let pool = pool.build().expect("valid");
+    pool.spawn_max_workers().expect("open");
+
+    assert!(pool.shutdown_timeout(Duration::from_secs(60)).is_complete());
+
+    assert!(pool.is_broken());
+    // The first cause goes with the pool.
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(pool)));
 }

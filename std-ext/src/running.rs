@@ -7,6 +7,7 @@ use asyncpal_core::clock::Clock;
 use asyncpal_core::task::{Job, KeptJob, Label, Running, TakeLabel, TakeReceipt};
 
 use crate::clock::StdClock;
+use crate::contain::caught;
 use crate::failure::{Failure, Origin};
 use crate::observe::{Ending, EventKind, Observer, TaskLabel};
 use crate::sync::{Arc, thread_local};
@@ -253,7 +254,7 @@ fn label_of<S, J: Job<S, Failure>>(job: &Tracked<J>) -> Label {
     J::LABEL.map(|label| label(&job.0)).unwrap_or_default()
 }
 
-/// Runs a job. If it has forked, and returns here in the child, too, that one ends: there must not be two of this
+/// Runs a job; it may unwind. If it has forked, and returns here in the child, too, that one ends: there must not be two of this
 /// worker, and nobody hears of the second.
 #[inline]
 fn run_once<S, J>(job: J, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure>
@@ -261,7 +262,7 @@ where
     J: Job<S, Failure>,
 {
     let generation = Generation::current();
-    let result = job.run_as(seat, this);
+    let result = caught(|| job.run_as(seat, this));
     if generation.is_past() {
         leave_copy();
     }

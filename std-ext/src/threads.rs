@@ -201,10 +201,7 @@ impl<C: ThreadCall> Job<ThreadSeat, Failure> for ThreadJob<C> {
     type Output = C::Output;
 
     fn run(self, _seat: &mut ThreadSeat) -> Result<C::Output, Failure> {
-        // A call that unwound is gone, and what it shares with others is theirs to poison: nothing
-        // of ours is half done.
-        catch_unwind(AssertUnwindSafe(|| self.0.invoke()))
-            .unwrap_or_else(|payload| Err(TaskError::Panicked(Panic::new(payload)).into()))
+        self.0.invoke()
     }
 
     fn keep(self) -> Option<KeptJob<ThreadSeat, Failure>> {

@@ -13,6 +13,7 @@ use crate::{cause, eventually, kill, lost, options, own_pid, spin, trials};
 
 trials! {
     a_cancel_kills_the_running_task_and_frees_its_slot
+    a_cancel_kills_a_task_that_was_submitted_again
     a_cancel_kills_one_task_and_leaves_the_others
     a_cancelled_task_runs_on_unless_the_pool_kills
     a_cancel_of_a_task_that_is_over_harms_nobody
@@ -43,6 +44,23 @@ fn a_cancel_kills_the_running_task_and_frees_its_slot() {
     assert!(error.to_string().ends_with("its task was cancelled while it ran"), "{error}");
     println!("the handle failed {took:.2?} after the cancel");
     assert_ne!(pool.run(own_pid).expect("another worker"), first);
+}
+
+fn a_cancel_kills_a_task_that_was_submitted_again() {
+    let first = options().pool().max_workers(1).keep_cancelled_tasks(true);
+    let first = first.build().expect("valid");
+    let running = first.submit_with(nap, (100,)).expect("open");
+    eventually(|| running.is_running());
+    drop(first.submit(spin).expect("open"));
+    first.shutdown();
+    let task = first.take_cancelled_tasks().pop().expect("one was pending");
+
+    let pool = killing_pool(1);
+    let handle = pool.resubmit(task).expect("open");
+    eventually(|| handle.is_running());
+    assert!(!handle.cancel(), "it had started");
+
+    assert_eq!(cause(&handle.collect().expect_err("cancelled")), &LostCause::Cancelled);
 }
 
 fn a_cancel_kills_one_task_and_leaves_the_others() {

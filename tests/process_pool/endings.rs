@@ -1,10 +1,12 @@
 //! The end of a pool, and of the program: that is this one, started again with a marker.
 
+use core::time::Duration;
 use std::env;
 use std::process::{self, Command};
 use std::sync::OnceLock;
 
 use asyncpal::ProcessPool;
+use asyncpal::kind::With;
 
 use crate::{eventually, nap, pool};
 
@@ -13,6 +15,7 @@ pub(crate) const OPEN_AT_EXIT: &str = "ASYNCPAL_TEST_OPEN_AT_EXIT";
 
 crate::trials! {
     shutdown_cancels_what_is_pending_and_finishes_what_runs
+    a_shutdown_with_a_limit_counts_the_task_that_its_caller_runs
     without_init_no_pool_is_built
     a_pool_open_at_the_end_of_main_is_drained
 }
@@ -29,6 +32,22 @@ fn shutdown_cancels_what_is_pending_and_finishes_what_runs() {
     assert!(pending.is_cancelled());
     let error = pool.submit_with(nap, (3,)).expect_err("closed");
     assert_eq!(error.into_inner().arguments, (3,));
+}
+
+fn a_shutdown_with_a_limit_counts_the_task_that_its_caller_runs() {
+    let pool = pool(1);
+    // So that there is an idle worker, whose place the next caller takes.
+    pool.run(With::new(nap, (1,))).expect("open");
+    std::thread::scope(|scope| {
+        let caller = scope.spawn(|| pool.run(With::new(nap, (300,))).expect("it runs on"));
+        eventually(|| pool.stats().running == 1);
+
+        let report = pool.shutdown_timeout(Duration::from_millis(10));
+
+        assert_eq!((report.completed, report.running, report.workers), (0, 1, 1));
+        assert_eq!(caller.join().expect("no panic"), 300);
+    });
+    assert!(pool.shutdown_timeout(Duration::MAX).is_complete());
 }
 
 fn this_program(marker: &str) -> process::Output {

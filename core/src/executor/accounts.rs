@@ -4,7 +4,7 @@
 //! of `loan`, U4 in that of `aside`.
 //!
 //! # State
-//! Two words per slot. `born` is the generation of its worker; `ticks` is
+//! One word per slot, `ticks`:
 //!
 //! | bits | field | meaning |
 //! |---|---|---|
@@ -13,8 +13,8 @@
 //! | 2.. | claims | tasks that workers of this slot ever claimed, modulo `CLAIMS` + 1 |
 //!
 //! # Invariants
-//! X1 and X2 of the engine. A word has one writer at a time, so each change is a load and a store: `born` is written
-//! by the spawner that claimed the slot, `ticks` by the slot's worker, or by who has borrowed its seat (N1).
+//! X1 and X2 of the engine. A word has one writer at a time, so each change is a load and a store: the slot's worker, or
+//! who has borrowed its seat (N1).
 //!
 //! # Transitions
 //! | name | change of `ticks` | by | when |
@@ -26,7 +26,7 @@
 //! | | | borrower | it has taken the seat (N9); it gives back one that is not fit |
 //!
 //! # Edges
-//! **X3**. Who claims a free slot gets both words by C7.
+//! **X3**. Who claims a free slot gets the word by C7.
 //!
 //! # Progress
 //! Wait-free. Who counts reads one word per slot, at different moments: X1 says what that is good for.
@@ -174,9 +174,9 @@ impl<K: WorkerKind> Engine<K> {
         // ORDERING: Relaxed: the edges above make it at least as new as what is subtracted.
         let pending = self.submitted.load(Ordering::Relaxed).wrapping_sub(gone) & CLAIMS;
         // The counters wrap; their difference does not, as long as fewer than an eighth of all words
-        // are pending (2²⁹ on targets with 32-bit words). Claims and withdrawals that came between
-        // the loads make it look negative.
-        (if pending > CLAIMS / 2 { 0 } else { pending }, looking)
+        // are pending (2²⁹ on targets with 32-bit words).
+        debug_assert!(pending <= CLAIMS / 2, "X3: what has gone was submitted before");
+        (pending, looking)
     }
 
     pub(super) fn pending(&self) -> usize {

@@ -13,7 +13,8 @@
 //! - **W1** While somebody lives, spawns that fail are at least `delay(failures)` apart, but for those
 //!   that were under way already: nobody waits for a system call that has just failed.
 //! - **W2** Not due ⇒ owed: who refrains from growing leaves it to the workers that finish, and there
-//!   is one, since he refrains only while somebody lives.
+//!   is one, since he refrains only while somebody lives. (Where words have 32 bits, `until` returns every 37 hours
+//!   after a failure, for the length of its pause: who refrains then is seen to at the next submit.)
 //!
 //! That somebody looks after each task is the census' affair (I2) and does not rest on this word: when
 //! nobody lives, whoever needs a worker tries, whatever it says.

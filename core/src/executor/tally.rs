@@ -85,7 +85,10 @@ impl Tally {
     }
 
     fn spawned(&self) -> usize {
-        self.get(Item::SpawnTried).wrapping_sub(self.get(Item::SpawnFailed))
+        let failed = self.get(Item::SpawnFailed);
+        let spawned = self.get(Item::SpawnTried).wrapping_sub(failed);
+        // The words need not be of the same moment: the first spawn may have failed and not been tried.
+        if spawned > usize::MAX / 2 { 0 } else { spawned }
     }
 }
 

@@ -250,7 +250,7 @@ where
             self.ticks().set_looking();
             if self.engine.growth.is_owed() {
                 // A spawn takes its time: whoever waits for the outcome does not wait for that, too.
-                self.finished = None;
+                self.publish();
                 Engine::<K>::resume_growth(self.engine, self.engine.kind.clock().now());
             }
         } else {

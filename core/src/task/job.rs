@@ -67,18 +67,30 @@ pub type KeptJob<S, E> = alloc::boxed::Box<dyn AnyJob<S, E>>;
 /// A job of any type.
 #[cfg(feature = "alloc")]
 pub trait AnyJob<S, E>: Send {
-    /// Runs, and drops what it returns.
+    /// Runs, as that task or as none, and drops what it returns.
     ///
     /// # Errors
     ///
     /// The job's failure.
-    fn run_boxed(self: alloc::boxed::Box<Self>, seat: &mut S) -> Result<(), E>;
+    fn run_boxed(
+        self: alloc::boxed::Box<Self>,
+        seat: &mut S,
+        this: Option<&Running<'_>>,
+    ) -> Result<(), E>;
 }
 
 #[cfg(feature = "alloc")]
 impl<S, E, J: Job<S, E>> AnyJob<S, E> for J {
-    fn run_boxed(self: alloc::boxed::Box<Self>, seat: &mut S) -> Result<(), E> {
-        (*self).run(seat).map(drop)
+    fn run_boxed(
+        self: alloc::boxed::Box<Self>,
+        seat: &mut S,
+        this: Option<&Running<'_>>,
+    ) -> Result<(), E> {
+        let output = match this {
+            None => (*self).run(seat),
+            Some(this) => (*self).run_as(seat, this),
+        };
+        output.map(drop)
     }
 }
 

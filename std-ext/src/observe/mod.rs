@@ -32,6 +32,7 @@ pub use self::hooks::log_event;
 pub use self::hooks::trace_event;
 pub use self::label::{Labelled, LabelledJob};
 pub use self::stats::Stats;
+pub(crate) use self::stats::ended_and_running;
 use crate::contain::contain;
 use crate::error::TaskError;
 use crate::failure::{ReportHook, UncollectedFailure};

@@ -75,10 +75,10 @@ pub struct Stats {
 impl Stats {
     pub(super) fn new(totals: &Totals, replaced: usize, observer: &Observer) -> Self {
         // ORDERING: Relaxed throughout this function: a snapshot.
-        let [panicked, failed, inlined] = [&observer.panicked, &observer.failed, &observer.inlined]
-            .map(|count| count.load(Ordering::Relaxed));
+        let [panicked, failed] =
+            [&observer.panicked, &observer.failed].map(|count| count.load(Ordering::Relaxed));
         let counts = totals.counts;
-        let ended = counts.ended.wrapping_add(inlined);
+        let (ended, running) = ended_and_running(totals, observer);
         let times = |of: fn(&Times) -> &super::Counting| {
             observer.times.as_ref().map(|times| {
                 let mut histogram = Histogram::EMPTY;
@@ -89,7 +89,7 @@ impl Stats {
         Self {
             submitted: counts.submitted,
             pending: counts.pending,
-            running: counts.running + totals.inlined.saturating_sub(inlined),
+            running,
             completed: ended.saturating_sub(panicked).saturating_sub(failed),
             panicked,
             failed,
@@ -113,6 +113,15 @@ impl Stats {
             running_times: times(|times| &times.running),
         }
     }
+}
+
+/// How many tasks have ended and how many run: those included that no worker's accounts tell of, since who waits for
+/// them or has submitted them runs them.
+pub(crate) fn ended_and_running(totals: &Totals, observer: &Observer) -> (usize, usize) {
+    // ORDERING: Relaxed: a snapshot.
+    let inlined = observer.inlined.load(Ordering::Relaxed);
+    let Totals { counts, inlined: begun, .. } = totals;
+    (counts.ended.wrapping_add(inlined), counts.running + begun.saturating_sub(inlined))
 }
 
 impl<K: Kind> Pool<K> {

@@ -3,15 +3,17 @@
 use core::fmt;
 use core::time::Duration;
 
-use asyncpal_core::task::{Job, KeptJob, Label};
+use asyncpal_core::task::{Job, KeptJob, Label, Running};
 
 use super::Pool;
 use super::admission::Patience;
 use crate::clock::Deadline;
+use crate::contain::caught;
 use crate::error::{SubmitError, TaskError};
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::kind::{Kind, LabelledJob};
+use crate::observe::ended_and_running;
 use crate::threads::{ThreadSeat, Threads};
 
 /// What became of a pool's tasks when it was shut down.
@@ -83,18 +85,21 @@ impl<K: Kind> Pool<K> {
     /// ```
     pub fn shutdown_timeout(&self, timeout: Duration) -> ShutdownReport {
         let deadline = Deadline::after(timeout);
-        let counts = || self.inner.executor.engine().counts();
-        let before = counts();
+        let counts = || {
+            let totals = self.inner.executor.engine().totals();
+            ended_and_running(&totals, &self.inner.staff().terms.observer)
+        };
+        let (ended_before, _) = counts();
         if !self.inner.is_forked() {
             self.inner.executor.close();
             self.inner.staff().ask_to_stop();
             self.inner.give_up_at(deadline);
         }
-        let after = counts();
+        let (ended, running) = counts();
         ShutdownReport {
-            completed: after.ended.wrapping_sub(before.ended),
+            completed: ended.wrapping_sub(ended_before),
             cancelled: self.inner.staff().cancelled(),
-            running: after.running,
+            running,
             workers: self.inner.staff().book().unfinished(),
         }
     }
@@ -169,7 +174,7 @@ impl CancelledTask<Threads> {
     ///
     /// [`TaskError`], if it panics or fails.
     pub fn run(self) -> Result<(), TaskError> {
-        self.job.run_boxed(&mut ThreadSeat::new()).map_err(Failure::into_error)
+        caught(|| self.job.run_boxed(&mut ThreadSeat::new(), None)).map_err(Failure::into_error)
     }
 }
 
@@ -191,7 +196,11 @@ impl<K: Kind> Job<K::Seat, Failure> for Again<K> {
     type Output = ();
 
     fn run(self, seat: &mut K::Seat) -> Result<(), Failure> {
-        self.0.run_boxed(seat)
+        self.0.run_boxed(seat, None)
+    }
+
+    fn run_as(self, seat: &mut K::Seat, this: &Running<'_>) -> Result<(), Failure> {
+        self.0.run_boxed(seat, Some(this))
     }
 
     fn keep(self) -> Option<KeptJob<K::Seat, Failure>> {

@@ -110,12 +110,14 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn broken(&self, cause: Failure) {
-        if let TaskError::Rejected(PoolError::Broken(cause)) = cause.into_error() {
-            // Broken before: the first cause counts.
-            if self.broken.set(cause.clone()).is_ok() {
-                self.terms.observer.tell(EventKind::PoolBroken(&cause));
+        // A cause that comes too late is dropped here, and is the user's.
+        contain(|| {
+            if let TaskError::Rejected(PoolError::Broken(cause)) = cause.into_error() {
+                if self.broken.set(cause.clone()).is_ok() {
+                    self.terms.observer.tell(EventKind::PoolBroken(&cause));
+                }
             }
-        }
+        });
     }
 
     fn cancellation(&self, why: Rejection<&Failure>) -> Option<Failure> {
