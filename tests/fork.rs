@@ -292,13 +292,15 @@ fn scope() {
     let scene = occupied();
     let mut number = 1;
     let in_child = scene.pool.scope(|scope| {
-        drop(scope.submit(|| number += 1).expect("open"));
+        let mut handle = scope.submit(|| number += 1).expect("open");
         let in_parent = fork();
         match in_parent {
-            None => assert!(matches!(
-                scope.submit(|| ()).map_err(|error| error.reason().clone()),
-                Err(PoolError::Forked)
-            )),
+            None => {
+                let refused = scope.submit(|| ()).map_err(|error| error.reason().clone());
+                assert!(matches!(refused, Err(PoolError::Forked)));
+                let lost = handle.collect_timeout(Duration::ZERO);
+                assert!(matches!(lost, Err(TaskError::Forked)), "{lost:?}");
+            }
             Some(child) => {
                 assert_eq!(reap(child), Some(0));
                 drop(ManuallyDrop::into_inner(scene.gate));

@@ -249,3 +249,17 @@ fn a_second_cause_whose_destructor_panics_stops_no_shutdown() {
     // The first cause goes with the pool.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(pool)));
 }
+
+#[test]
+fn a_map_that_is_dropped_cancels_all_its_chunks_whatever_their_items_do() {
+    let (pool, gate) = busy();
+    let bombs = (0..5).map(|_| Bomb);
+    let map = pool.map_all(|bomb: Bomb| bomb.defuse(), bombs, 1);
+    assert_eq!(pool.count_pending_tasks(), 5);
+
+    drop(map);
+
+    assert_eq!(pool.count_pending_tasks(), 0);
+    drop(gate);
+    goes_on(pool);
+}

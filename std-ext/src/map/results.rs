@@ -9,6 +9,7 @@ use asyncpal_core::task::Label;
 
 use super::split::SplitTask;
 use crate::clock::Deadline;
+use crate::contain::contain;
 use crate::error::{PoolError, SubmitError, TaskError};
 use crate::flight::Flight;
 use crate::kind::{Accepts, Chunk};
@@ -181,8 +182,10 @@ impl<T> Drop for Results<T> {
             return;
         }
         for chunk in self.flight.rest() {
-            // What has started runs to its end.
-            let _ = chunk.cancel();
+            // What has started runs to its end. What panics takes no other chunk along.
+            contain(|| {
+                let _ = chunk.cancel();
+            });
         }
     }
 }

@@ -83,7 +83,8 @@ impl<'scope, T> ScopedHandle<'scope, T> {
     ///
     /// As [`Handle::collect_timeout`](crate::Handle::collect_timeout).
     pub fn collect_timeout(&mut self, timeout: Duration) -> Result<T, TaskError> {
-        if self.wait_timeout(timeout) { self.try_collect() } else { Err(TaskError::TimedOut) }
+        self.wait_timeout(timeout);
+        self.try_collect()
     }
 
     /// The result, if the task is over, without waiting.
