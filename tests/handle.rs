@@ -256,4 +256,6 @@ fn a_handle_is_a_future_that_wakes_the_latest_waker() {
     assert_eq!(latest.0.load(Ordering::SeqCst), 1);
     let poll = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
     let Poll::Ready(Ok(4)) = poll else { panic!("{poll:?}") };
+    let again = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(again, Poll::Ready(Err(TaskError::AlreadyCollected))), "{again:?}");
 }

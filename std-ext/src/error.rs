@@ -53,7 +53,7 @@ pub enum TaskError {
     Panicked(Panic),
     /// It returned an error, or was lost with its worker; the error says which.
     Failed(BoxError),
-    /// It was not accepted: the pool is closed or broken, or the call could not be encoded.
+    /// It was not accepted: see [`PoolError`].
     Rejected(PoolError),
     /// It is not over yet; the handle stays usable.
     TimedOut,
@@ -208,7 +208,7 @@ impl Error for Cancelled {
 pub enum PoolError {
     /// It was shut down.
     Closed,
-    /// An initializer or finalizer failed.
+    /// An initializer or finalizer failed, or no worker got ready: see [`BrokenCause`].
     Broken(Arc<BrokenCause>),
     /// As many tasks are pending as its capacity allows.
     Full,

@@ -64,6 +64,8 @@ impl<T> Handle<T> {
     /// # Errors
     ///
     /// [`TaskError`], if the task panicked, failed, was cancelled, or was lost with its worker.
+    /// [`TaskError::AlreadyCollected`] if the result was had before, by one of the methods below;
+    /// [`TaskError::Forked`], at once, in a child that was forked before the task was over.
     pub fn collect(mut self) -> Result<T, TaskError> {
         self.wait();
         self.take()
@@ -74,8 +76,7 @@ impl<T> Handle<T> {
     /// # Errors
     ///
     /// [`TaskError::TimedOut`] if the task is not over by then: the handle stays usable.
-    /// [`TaskError::AlreadyCollected`] if an earlier call returned the result. Otherwise as
-    /// [`collect`](Handle::collect).
+    /// Otherwise as [`collect`](Handle::collect).
     pub fn collect_timeout(&mut self, timeout: Duration) -> Result<T, TaskError> {
         self.wait_timeout(timeout);
         self.try_collect()
@@ -308,10 +309,14 @@ impl<T> Unpin for Handle<T> {}
 /// # Panics
 ///
 /// If it is polled again after it returned the result.
+/// The result, as of [`Handle::collect`]; [`TaskError::AlreadyCollected`] if it was there before.
 impl<T> Future for Handle<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.core.is_taken() {
+            return Poll::Ready(Err(TaskError::AlreadyCollected));
+        }
         if self.is_forked() && !self.is_done() {
             return Poll::Ready(Err(TaskError::Forked));
         }

@@ -179,6 +179,8 @@ impl<K: Kind> Builder<K> {
 
     /// Whether a worker without a task may look for one for a few microseconds before it sleeps.
     /// Never done on a single processor. Default: yes.
+    ///
+    /// Threads that wait for a handle look in the same way, whatever is said here: it is theirs, not the pool's.
     pub fn spin(mut self, spin: bool) -> Self {
         self.spin = spin;
         self
