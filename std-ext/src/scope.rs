@@ -21,8 +21,7 @@
 //!   itself, so it is in one of these places, too. If it is leaked, or part of a cycle, then its
 //!   output is never touched again by anybody: the queue's reference to a task touches no outcome.
 //! - **B4** *with the list* of a scope whose caller is a worker of the pool: a second reference to the
-//!   handle. The caller empties the list after all tickets are back; what is dropped then may
-//!   submit again, so it waits again, until the list stays empty.
+//!   task, under which there is never an output (B6 of `wanted`): what is dropped with the list touches nothing.
 //! - **B5** *in the parent*, if the body has forked and this is the child: the tasks run there, on their
 //!   parent's memory. Here is no thread to run them, and the pool is neither used nor freed; so the
 //!   scope ends at once.
@@ -47,10 +46,11 @@
 mod handle;
 mod held;
 mod ledger;
+mod wanted;
 
 use core::fmt;
 use core::marker::PhantomData;
-use core::mem::ManuallyDrop;
+use core::mem::{ManuallyDrop, needs_drop};
 use core::panic::AssertUnwindSafe;
 use std::collections::VecDeque;
 use std::panic::resume_unwind;
@@ -61,6 +61,7 @@ use self::handle::Reference;
 pub use self::handle::ScopedHandle;
 use self::held::Held;
 use self::ledger::Ledger;
+use self::wanted::Wanted;
 use crate::contain::contain;
 use crate::error::{PoolError, SubmitError};
 use crate::failure::Failure;
@@ -210,7 +211,8 @@ impl<T: Send> Listed for Handle<Held<T>> {
 impl<'scope> Scope<'scope, '_> {
     /// Submits a closure, which may borrow what outlives the scope; so may its result.
     ///
-    /// If the scope's caller is a worker of the pool, the task takes an allocation.
+    /// If the scope's caller is a worker of the pool, the task takes an allocation, and another one if its result has a
+    /// destructor.
     ///
     /// # Errors
     ///
@@ -247,7 +249,7 @@ impl<'scope> Scope<'scope, '_> {
         T: Send + 'scope,
     {
         let submitted = self.submit_job(call, |job| job);
-        submitted.map_err(|(job, reason)| SubmitError { call: job.0.into_inner(), reason })
+        submitted.map_err(|(job, reason)| SubmitError { call: job.held.into_inner(), reason })
     }
 
     /// As [`submit`](Self::submit), with a [label](Labelled).
@@ -267,7 +269,7 @@ impl<'scope> Scope<'scope, '_> {
         let label = label.into();
         let submitted = self.submit_job(call, |job| LabelledJob { label, job });
         submitted.map_err(|(LabelledJob { label, job }, reason)| SubmitError {
-            call: Labelled { label, call: job.0.into_inner() },
+            call: Labelled { label, call: job.held.into_inner() },
             reason,
         })
     }
@@ -284,14 +286,19 @@ impl<'scope> Scope<'scope, '_> {
         // SAFETY: who can name the scope is with its body or with one of its tasks, B1 to B4; and
         // `Pool::scope` keeps the ledger in its place.
         let ticket = unsafe { self.ledger.ticket() };
-        let job = wrap(ScopedJob(Held::new(call, ticket)));
+        let wanted = (self.list.is_some() && needs_drop::<T>()).then(|| Arc::new(Wanted::new()));
+        let job = wrap(ScopedJob { held: Held::new(call, ticket), wanted: wanted.clone() });
         // SAFETY: B2: the ticket is counted for as long as is asked for the job and its output;
         // the handle borrows for `'scope`, B3.
         let handle = unsafe { self.pool.submit_borrowing(job) }?;
-        Ok(ScopedHandle::new(self.enlist(handle), &self.ledger))
+        Ok(ScopedHandle::new(self.enlist(handle, wanted), &self.ledger))
     }
 
-    fn enlist<T: Send + 'scope>(&self, handle: Handle<Held<T>>) -> Reference<T> {
+    fn enlist<T: Send + 'scope>(
+        &self,
+        handle: Handle<Held<T>>,
+        wanted: Option<Arc<Wanted>>,
+    ) -> Reference<T> {
         let Some(list) = &self.list else { return Reference::Sole(handle) };
         let handle = Arc::new(handle);
         let mut listed = lock(list);
@@ -302,10 +309,10 @@ impl<'scope> Scope<'scope, '_> {
         }
         listed.push_back(handle.clone());
         drop(listed);
-        // Not under the lock: an output's destructor may submit.
+        // Not under the lock: a waker may be left with a task.
         drop(done);
         self.ledger.call_for_help();
-        Reference::Listed(handle)
+        Reference::Listed { handle, wanted }
     }
 
     /// Waits until nothing borrows any more.
@@ -313,14 +320,10 @@ impl<'scope> Scope<'scope, '_> {
         if self.generation.is_past() {
             return;
         }
-        loop {
-            self.ledger.wait(|| self.run_one());
-            // B4: alone.
-            let Some(list) = &self.list else { return };
-            let left = core::mem::take(&mut *lock(list));
-            if left.is_empty() {
-                return;
-            }
+        self.ledger.wait(|| self.run_one());
+        if let Some(list) = &self.list {
+            // Its memory, too: nothing drops the list.
+            drop(core::mem::take(&mut *lock(list)));
         }
     }
 
@@ -349,7 +352,11 @@ impl fmt::Debug for Scope<'_, '_> {
 }
 
 /// A closure on its way to a thread.
-struct ScopedJob<F>(Held<F>);
+struct ScopedJob<F> {
+    held: Held<F>,
+    /// If the scope has a list, and the output a destructor.
+    wanted: Option<Arc<Wanted>>,
+}
 
 impl<F, T> Job<ThreadSeat, Failure> for ScopedJob<F>
 where
@@ -361,6 +368,10 @@ where
     const RECEIPT: Option<TakeReceipt<Held<T>>> = Some(Held::take_receipt);
 
     fn run(self, _seat: &mut ThreadSeat) -> Result<Held<T>, Failure> {
-        self.0.call()
+        let mut output = self.held.call()?;
+        if self.wanted.is_some_and(|wanted| !wanted.produce()) {
+            output.let_go();
+        }
+        Ok(output)
     }
 }

@@ -71,26 +71,45 @@ fn an_output_of_a_nested_scope_that_submits_when_it_is_dropped_is_waited_for() {
             self.0.take().expect("once")();
         }
     }
-    let pool = pool(1);
-    let ran = AtomicUsize::new(0);
+    for (workers, tasks) in [(1, 1), (1, 20), (2, 1), (2, 20)] {
+        let pool = pool(workers);
+        let ran = AtomicUsize::new(0);
+
+        pool.scope(|outer| {
+            let nested = outer.submit(|| {
+                pool.scope(|scope| {
+                    for _ in 0..tasks {
+                        let again = || {
+                            drop(scope.submit(|| {
+                                ran.fetch_add(1, Relaxed);
+                            }));
+                        };
+                        drop(scope.submit(move || Submits(Some(again))).expect("open"));
+                    }
+                });
+            });
+            nested.expect("open").collect().expect("no panic");
+        });
+
+        assert_eq!(ran.into_inner(), tasks);
+    }
+}
+
+#[test]
+fn a_detached_task_of_a_workers_scope_keeps_nothing_of_its_output() {
+    let pool = pool(2);
 
     pool.scope(|outer| {
         let nested = outer.submit(|| {
             pool.scope(|scope| {
-                for _ in 0..20 {
-                    let again = || {
-                        drop(scope.submit(|| {
-                            ran.fetch_add(1, Relaxed);
-                        }));
-                    };
-                    drop(scope.submit(move || Submits(Some(again))).expect("open"));
-                }
+                let (output, gone) = mpsc::channel::<()>();
+                drop(scope.submit(move || output).expect("open"));
+                // Another worker runs it.
+                assert!(gone.recv().is_err());
             });
         });
         nested.expect("open").collect().expect("no panic");
     });
-
-    assert_eq!(ran.into_inner(), 20);
 }
 
 #[test]

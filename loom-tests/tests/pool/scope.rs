@@ -257,6 +257,32 @@ fn a_task_that_is_submitted_while_the_worker_waits_for_its_scope_wakes_it() {
     });
 }
 
+/// Calls what it holds when it is dropped.
+struct Last<F: FnOnce()>(Option<F>);
+
+impl<F: FnOnce()> Drop for Last<F> {
+    fn drop(&mut self) {
+        self.0.take().expect("once")();
+    }
+}
+
+/// B6: wherever the output is dropped, a task that is submitted there is one of the scope's.
+#[test]
+fn an_output_that_submits_when_it_is_dropped_keeps_a_workers_scope_open() {
+    let name = "an_output_that_submits_when_it_is_dropped_keeps_a_workers_scope_open";
+    model_bounded(name, Some(0), || {
+        let pool = pool(2);
+        let lent = Lent::new();
+
+        on_a_worker(&pool, |scope| {
+            let again = || drop(scope.submit(|| lent.touch()));
+            drop(scope.submit(move || Last(Some(again))));
+        });
+
+        assert_eq!(lent.count(), 1);
+    });
+}
+
 #[test]
 fn a_failed_collect_says_why() {
     model_bounded("a_failed_collect_says_why", Some(1), || {

@@ -28,6 +28,11 @@ impl Panic {
         Self { message: text.map(Box::from), origin: Origin::Here(Mutex::new(payload)) }
     }
 
+    /// One that says the same, with another payload.
+    pub(crate) fn standing_in(&self, payload: Box<dyn Any + Send>) -> Self {
+        Self { message: self.message.clone(), origin: Origin::Here(Mutex::new(payload)) }
+    }
+
     /// That of a task in a worker process, of which `error` tells. Its text says what the task did: it "panicked".
     #[doc(hidden)]
     pub fn in_worker(message: &str, error: BoxError) -> Self {

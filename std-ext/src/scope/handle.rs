@@ -12,6 +12,7 @@ use asyncpal_core::task::{Durations, Status};
 
 use super::held::Held;
 use super::ledger::Ledger;
+use super::wanted::Wanted;
 use crate::error::TaskError;
 use crate::handle::Handle;
 use crate::sync::Arc;
@@ -31,7 +32,11 @@ pub(super) enum Reference<T> {
     /// Nobody else has it.
     Sole(Handle<Held<T>>),
     /// The list of the scope has it, too.
-    Listed(Arc<Handle<Held<T>>>),
+    Listed {
+        handle: Arc<Handle<Held<T>>>,
+        /// Of an output with a destructor.
+        wanted: Option<Arc<Wanted>>,
+    },
 }
 
 impl<T> Deref for Reference<T> {
@@ -40,7 +45,7 @@ impl<T> Deref for Reference<T> {
     fn deref(&self) -> &Handle<Held<T>> {
         match self {
             Self::Sole(handle) => handle,
-            Self::Listed(handle) => handle,
+            Self::Listed { handle, .. } => handle,
         }
     }
 }
@@ -50,7 +55,7 @@ impl<T> Reference<T> {
     fn with_mut<R>(&mut self, f: impl FnOnce(&mut Handle<Held<T>>) -> R) -> R {
         match self {
             Self::Sole(handle) => f(handle),
-            Self::Listed(handle) => {
+            Self::Listed { handle, .. } => {
                 // SAFETY: a handle is a task's address. The task is kept by the original; the copy is
                 // not dropped. The list asks for its state and claims it, which handles allow
                 // through a shared reference; nobody else takes an outcome or registers a waker.
@@ -149,8 +154,10 @@ impl<'scope, T> ScopedHandle<'scope, T> {
 
 impl<T> Drop for ScopedHandle<'_, T> {
     fn drop(&mut self) {
-        // The list may keep the task for a while, but not what came of it.
-        if matches!(self.task, Reference::Listed(_)) && self.is_done() {
+        let Reference::Listed { wanted: Some(wanted), .. } = &self.task else { return };
+        if wanted.give_up() {
+            // The job has returned: whoever ran it is about to publish that.
+            self.task.wait();
             drop(self.task.with_mut(Handle::try_collect));
         }
     }

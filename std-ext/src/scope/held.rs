@@ -44,13 +44,20 @@ impl<X> Held<X> {
     }
 }
 
-impl<X> Drop for Held<X> {
-    fn drop(&mut self) {
+impl<X> Held<X> {
+    /// Drops the content, and keeps the ticket.
+    pub(super) fn let_go(&mut self) {
         let Some(content) = self.content.take() else { return };
         if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(content))) {
             // SAFETY: the ticket is counted, or as the field says.
             let _ = unsafe { self.ledger.as_ref() }.note(payload);
         }
+    }
+}
+
+impl<X> Drop for Held<X> {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) struct Ledger {
     /// Wakes the caller; there once it has begun to wait.
     caller: Mutex<Option<Waker>>,
     /// In the order of the panics; `None` once collected.
-    panics: Mutex<Vec<Option<Payload>>>,
+    panics: Mutex<Vec<Option<Panic>>>,
     /// Stands for all of it under the checker: whoever touches the ledger reads this.
     memory: UnsafeCell<()>,
 }
@@ -162,7 +162,7 @@ impl Ledger {
         lock(&self.caller)
     }
 
-    fn panics(&self) -> MutexGuard<'_, Vec<Option<Payload>>> {
+    fn panics(&self) -> MutexGuard<'_, Vec<Option<Panic>>> {
         self.memory.with(|_| ());
         lock(&self.panics)
     }
@@ -182,10 +182,12 @@ impl Ledger {
 
     /// Keeps a panic until somebody collects it; the task's failure instead.
     pub(super) fn note(&self, payload: Payload) -> Failure {
+        let panic = Panic::new(payload);
         let mut panics = self.panics();
-        panics.push(Some(payload));
-        let failure =
-            Failure::from(TaskError::Panicked(Panic::new(Box::new(Noted(panics.len() - 1)))));
+        let stand_in = panic.standing_in(Box::new(Noted(panics.len())));
+        panics.push(Some(panic));
+        drop(panics);
+        let failure = Failure::from(TaskError::Panicked(stand_in));
         // The scope resumes what nobody collects: it is seen.
         failure.look();
         failure
@@ -195,8 +197,8 @@ impl Ledger {
     pub(super) fn collect(&self, noted: Panic) -> Panic {
         match noted.into_payload().downcast::<Noted>() {
             Ok(noted) => {
-                let payload = self.panics()[noted.0].take();
-                Panic::new(payload.expect("a task's outcome is taken once"))
+                let panic = self.panics()[noted.0].take();
+                panic.expect("a task's outcome is taken once")
             }
             Err(other) => Panic::new(other),
         }
@@ -204,7 +206,7 @@ impl Ledger {
 
     /// The panics that nobody has collected. Called when nobody else is counted.
     pub(super) fn take_uncollected(&self) -> impl Iterator<Item = Payload> {
-        core::mem::take(&mut *self.panics()).into_iter().flatten()
+        core::mem::take(&mut *self.panics()).into_iter().flatten().map(Panic::into_payload)
     }
 }
 
