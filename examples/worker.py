@@ -2,6 +2,8 @@
 """A worker in Python: serves its functions to a pool, as docs/protocol.md says. Needs no package.
 
     worker_command("python3").arg("examples/worker.py").pool()
+
+A program that has other functions imports `function` and `main`.
 """
 
 import collections
@@ -19,7 +21,7 @@ FUNCTIONS = {}
 
 
 def function(*arguments, returns=()):
-    """Registers a function. Types: "u64" …, "str", "bytes", "str?" (an Option), [type] (a Vec), or a tuple."""
+    """Registers a function. Types: "u64" …, "str", "bytes", "str?" (an Option), [type] (a Vec), a tuple; () is None."""
     def register(call):
         FUNCTIONS[call.__name__] = (arguments, returns, call)
         return call
@@ -78,6 +80,8 @@ def decode(kind, data):
 
 
 def encode(kind, value):
+    if kind == ():
+        return b""  # The value is None: the function returns nothing.
     if isinstance(kind, tuple):
         return b"".join(map(encode, kind, value))
     if isinstance(kind, list):
@@ -90,14 +94,21 @@ def encode(kind, value):
     return struct.pack(NUMBERS[kind], value)
 
 
+def told(text):
+    """As much of the text as UTF-8 can say: a file name, for one, may hold bytes that are no characters."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def failure(error):
     """The body of ERROR: the chain of causes, place, thread, and the traceback."""
     links, cause = [], error
     while cause is not None and len(links) < 16:
-        links.append((type(cause).__name__, str(cause)[:1000]))
+        # Not `str`, which the error's own class may have made fail.
+        message = str(traceback.TracebackException.from_exception(cause, limit=0))
+        links.append((told(type(cause).__name__), told(message[:1000])))
         cause = cause.__cause__ or cause.__context__
     text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return encode(([("str", "str")], "str", "str", "str"), (links, "", "", text[-16000:]))
+    return encode(([("str", "str")], "str", "str", "str"), (links, "", "", told(text[-16000:])))
 
 
 def call(name, arguments, many, limit):
@@ -159,9 +170,13 @@ def serve(requests, replies):
     return send(FIN_ERR, 0, body) if kind == ERROR else send(BYE)
 
 
-if __name__ == "__main__":
-    # From here on nothing that is printed can come between the frames.
+def main():
+    """Serves the functions. From here on nothing that is printed can come between the frames."""
     with os.fdopen(os.dup(0), "rb") as own_in, os.fdopen(os.dup(1), "wb") as own_out:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
         serve(own_in, own_out)
+
+
+if __name__ == "__main__":
+    main()

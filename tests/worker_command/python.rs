@@ -1,7 +1,8 @@
 //! `examples/worker.py`: the protocol, as another language reads it from `docs/protocol.md`.
 
 use core::time::Duration;
-use std::process::Command;
+use std::process::{self, Command};
+use std::{env, fs};
 
 use asyncpal::process::{CommandPool, Named, WorkerCommand, worker_command};
 use asyncpal::{BrokenCause, PoolError};
@@ -36,13 +37,16 @@ trials! {
     a_python_worker_ends_when_its_pool_is_closed
     an_unknown_initializer_breaks_the_pool
     an_unknown_finalizer_breaks_the_pool_at_its_end
+    an_initializer_and_a_finalizer_that_return_nothing_succeed
+    a_message_that_is_not_unicode_is_told_and_the_worker_lives_on
+    an_exception_without_a_readable_message_is_told_and_the_worker_lives_on
 }
 
 fn trial(name: &str, test: fn()) -> Trial {
     Trial::ignorable_test(name, move || {
         if Command::new("python3").arg("--version").output().is_err() {
             let missing = "there is no python3";
-            let demanded = std::env::var("ASYNCPAL_TEST_LAUNCHERS").unwrap_or_default();
+            let demanded = env::var("ASYNCPAL_TEST_LAUNCHERS").unwrap_or_default();
             if demanded.split(',').any(|demanded| demanded == "python") {
                 return Err(Failed::from(missing));
             }
@@ -56,6 +60,13 @@ fn trial(name: &str, test: fn()) -> Trial {
 
 fn command() -> WorkerCommand {
     worker_command("python3").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/worker.py"))
+}
+
+/// A worker with functions of its own, which are in this folder.
+fn command_of_tests() -> WorkerCommand {
+    worker_command("python3")
+        .env("PYTHONPATH", concat!(env!("CARGO_MANIFEST_DIR"), "/examples"))
+        .args(["-B", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/worker_command/functions.py")])
 }
 
 fn pool(command: WorkerCommand) -> CommandPool {
@@ -177,4 +188,44 @@ fn an_unknown_finalizer_breaks_the_pool_at_its_end() {
 
     let Err(PoolError::Broken(cause)) = pool.check() else { panic!("{pool:?}") };
     assert!(matches!(*cause, BrokenCause::Finalizer(_)), "{cause}");
+}
+
+/// `None` is the `()` that is due from them.
+fn an_initializer_and_a_finalizer_that_return_nothing_succeed() {
+    const PREPARED: Named<fn() -> u64> = Named::new("prepared");
+    let left = env::temp_dir().join(format!("asyncpal-finalized-{}", process::id()));
+    let command = command_of_tests().env("LEFT_BEHIND", &left);
+    let pool = command.pool().max_workers(1).initializer(Named::new("prepare"));
+    let pool = pool.finalizer(Named::new("leave")).build().expect("valid");
+
+    assert_eq!(pool.submit(PREPARED).expect("open").collect().expect("no exception"), 1);
+    pool.join();
+
+    assert!(pool.check().is_ok(), "{pool:?}");
+    assert!(fs::remove_file(left).is_ok(), "the finalizer has run");
+}
+
+/// Python's strings may hold what UTF-8 cannot say.
+fn a_message_that_is_not_unicode_is_told_and_the_worker_lives_on() {
+    let error = failure_of(Named::new("fail_with_a_surrogate"));
+
+    assert_eq!((&*error.0, &*error.1), ("ValueError", r"no file \udcff"));
+}
+
+fn an_exception_without_a_readable_message_is_told_and_the_worker_lives_on() {
+    let error = failure_of(Named::new("fail_unreadably"));
+
+    assert_eq!(error.0, "Unreadable");
+}
+
+/// Type and message of what the function raises. Its worker lives on.
+fn failure_of(function: Named<fn()>) -> (String, String) {
+    let pool = pool(command_of_tests());
+
+    let error = pool.submit(function).expect("open").collect().expect_err("it raises");
+
+    let error = remote(&error);
+    assert_eq!(pool.submit_with(SQUARE, (2,)).expect("open").collect().expect("fine"), 4);
+    assert_eq!(children(), [error.worker_pid()], "the same one");
+    (error.type_name().to_owned(), error.message().to_owned())
 }
