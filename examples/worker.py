@@ -15,6 +15,7 @@ import traceback
 HELLO, READY, INIT_ERR, RESULT, ERROR, FIN_ERR, BYE = 1, 2, 3, 4, 5, 7, 8
 CLOSE, START, CALL = 0x83, 0x84, 0x85
 HEAD, MAGIC, VERSION = struct.Struct("<IBB2sQQ"), b"PA", 1
+MIN_LIMIT = 256 << 10  # A body of this size is accepted, however low the limit.
 NUMBERS = {"u8": "<B", "i8": "<b", "u16": "<H", "i16": "<h", "u32": "<I", "i32": "<i", "u64": "<Q",
            "i64": "<q", "f32": "<f", "f64": "<d", "bool": "<?"}
 FUNCTIONS = {}
@@ -69,7 +70,10 @@ def read(kind, data, at):
             raise ValueError("the bytes end inside a value")
         value = data[at:at + length]
         return (value.decode() if kind == "str" else value), at + length
-    return struct.unpack_from(NUMBERS[kind], data, at)[0], at + struct.calcsize(NUMBERS[kind])
+    value = struct.unpack_from(NUMBERS[kind], data, at)[0]
+    if kind == "bool" and data[at] > 1:
+        raise ValueError(f"{data[at]} where 0 or 1 is due")
+    return value, at + struct.calcsize(NUMBERS[kind])
 
 
 def decode(kind, data):
@@ -94,13 +98,11 @@ def encode(kind, value):
     return struct.pack(NUMBERS[kind], value)
 
 
-def told(text):
-    """As much of the text as UTF-8 can say: a file name, for one, may hold bytes that are no characters."""
-    return text.encode(errors="backslashreplace").decode()
-
-
 def failure(error):
     """The body of ERROR: the chain of causes, place, thread, and the traceback."""
+    def told(text):  # A file name, for one, may hold bytes that are no characters.
+        return text.encode(errors="backslashreplace").decode()
+
     links, cause = [], error
     while cause is not None and len(links) < 16:
         # Not `str`, which the error's own class may have made fail.
@@ -128,20 +130,23 @@ def call(name, arguments, many, limit):
         return ERROR, failure(error)
 
 
-def refuse(what):
-    print(f"worker {os.getpid()} stops: {what}", file=sys.stderr)
-    sys.exit(76)
-
-
 def serve(requests, replies):
+    """Raises ValueError or struct.error for what breaks the protocol."""
+    limit = MIN_LIMIT  # Until START says it.
+
     def receive():
         head = requests.read(HEAD.size)
         if not head:
             sys.exit(0)  # The pool is gone.
         length, kind, flags, magic, task, aux = HEAD.unpack(head)
-        if magic != MAGIC or flags != 0:
-            refuse("what arrives is no frame")
-        return kind, task, aux, requests.read(length)
+        if magic != MAGIC or flags != 0 or (kind == CLOSE and length != 0):
+            raise ValueError("what arrives is no frame")
+        if length > max(limit, MIN_LIMIT):
+            raise ValueError(f"a frame of {length} bytes exceeds the limit of {limit} bytes")
+        body = requests.read(length)
+        if len(body) < length:
+            raise ValueError("the input ends inside a frame")
+        return kind, task, aux, body
 
     def send(kind, task=0, body=b""):
         replies.write(HEAD.pack(len(body), kind, 0, MAGIC, task, 0) + body)
@@ -150,7 +155,7 @@ def serve(requests, replies):
     send(HELLO, 0, struct.pack("<IIQ", VERSION, os.getpid(), 0))
     kind, _, _, body = receive()
     if kind != START:
-        refuse(f"START was due, not a frame of kind {kind:#x}")
+        raise ValueError(f"START was due, not a frame of kind {kind:#x}")
     _name, limit, initializer, finalizer = decode(("str", "u64", "str?", "str?"), body)
     if initializer is not None:
         kind, body = call(initializer, b"", False, limit)
@@ -160,12 +165,12 @@ def serve(requests, replies):
     while (frame := receive())[0] == CALL:
         _, task, aux, body = frame
         length, many = aux & 0xFFFF, aux >> 16
-        if many > 1:
-            refuse(f"a call of the unknown form {many}")
+        if many > 1 or length > len(body):
+            raise ValueError("a call of an unknown form, or without its whole name")
         reply, answer = call(body[:length].decode(), body[length:], many, limit)
         send(reply, task, answer)
     if frame[0] != CLOSE:
-        refuse(f"a frame of kind {frame[0]:#x} is out of turn")
+        raise ValueError(f"a frame of kind {frame[0]:#x} is out of turn")
     kind, body = call(finalizer, b"", False, limit) if finalizer is not None else (RESULT, b"")
     return send(FIN_ERR, 0, body) if kind == ERROR else send(BYE)
 
@@ -175,7 +180,11 @@ def main():
     with os.fdopen(os.dup(0), "rb") as own_in, os.fdopen(os.dup(1), "wb") as own_out:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(2, 1)
-        serve(own_in, own_out)
+        try:
+            serve(own_in, own_out)
+        except (ValueError, struct.error) as error:  # Not a function's: those are replies.
+            print(f"worker {os.getpid()} stops: {error}", file=sys.stderr)
+            sys.exit(76)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 //! Pools whose workers are other programs: this test program as a worker, behind a shell or not, and programs that
-//! are no workers. The tests run one at a time: they count the program's children.
+//! are no workers; and words that workers should not understand. The tests run one at a time: they count the program's children.
 
 mod calls;
 mod endings;
 mod given_up;
 mod handshake;
 mod python;
+mod refusals;
 mod worker;
 
 use core::error::Error;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         endings::trials(),
         given_up::trials(),
         python::trials(),
+        refusals::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

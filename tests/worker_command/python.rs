@@ -10,6 +10,8 @@ use libtest_mimic::{Completion, Failed, Trial};
 
 use crate::{children, remote, told};
 
+pub(crate) const WORKER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/worker.py");
+
 type Counts = Vec<(String, u64)>;
 type Bytes = Vec<u8>;
 
@@ -32,6 +34,7 @@ trials! {
     an_exception_arrives_with_its_traceback_and_the_worker_lives_on
     a_name_that_python_does_not_know_is_told
     arguments_of_another_signature_are_an_exception
+    a_bool_or_a_tag_that_is_neither_0_nor_1_is_an_exception
     a_result_over_the_limit_is_an_exception
     what_python_prints_does_not_come_between_the_frames
     a_python_worker_ends_when_its_pool_is_closed
@@ -42,7 +45,7 @@ trials! {
     an_exception_without_a_readable_message_is_told_and_the_worker_lives_on
 }
 
-fn trial(name: &str, test: fn()) -> Trial {
+pub(crate) fn trial(name: &str, test: fn()) -> Trial {
     Trial::ignorable_test(name, move || {
         if Command::new("python3").arg("--version").output().is_err() {
             let missing = "there is no python3";
@@ -59,7 +62,7 @@ fn trial(name: &str, test: fn()) -> Trial {
 }
 
 fn command() -> WorkerCommand {
-    worker_command("python3").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/worker.py"))
+    worker_command("python3").arg(WORKER)
 }
 
 /// A worker with functions of its own, which are in this folder.
@@ -138,6 +141,21 @@ fn arguments_of_another_signature_are_an_exception() {
     assert_eq!(pool.submit_with(SQUARE, (2,)).expect("open").collect().expect("fine"), 4);
 }
 
+fn a_bool_or_a_tag_that_is_neither_0_nor_1_is_an_exception() {
+    const NOT: Named<fn(u8) -> bool> = Named::new("invert");
+    const COUNT: Named<fn(u8) -> u64> = Named::new("count");
+    let pool = pool(command_of_tests());
+
+    assert!(pool.submit_with(NOT, (0,)).expect("open").collect().expect("it is false"));
+    assert_eq!(pool.submit_with(COUNT, (0,)).expect("open").collect().expect("it is none"), 0);
+    for error in [
+        pool.submit_with(NOT, (2,)).expect("open").collect().expect_err("no bool"),
+        pool.submit_with(COUNT, (2,)).expect("open").collect().expect_err("no tag"),
+    ] {
+        assert_eq!(remote(&error).message(), "2 where 0 or 1 is due");
+    }
+}
+
 fn a_result_over_the_limit_is_an_exception() {
     let pool = pool(command().max_frame_bytes(1 << 20));
 
@@ -149,8 +167,7 @@ fn a_result_over_the_limit_is_an_exception() {
 }
 
 fn what_python_prints_does_not_come_between_the_frames() {
-    let worker = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/worker.py");
-    let pool = pool(worker_command("sh").args(["-c", "exec python3 \"$0\" 2>/dev/null", worker]));
+    let pool = pool(worker_command("sh").args(["-c", "exec python3 \"$0\" 2>/dev/null", WORKER]));
 
     let bytes = pool.submit_with(REPEAT, (b"ab".to_vec(), 2)).expect("open").collect();
 
