@@ -19,6 +19,7 @@ crate::trials! {
     a_launcher_that_closes_its_output_and_lives_on_is_given_up
     a_program_that_is_not_there_is_named
     a_worker_of_another_version_is_told_with_it
+    a_worker_of_a_version_with_other_bodies_is_told_with_it
     a_worker_that_claims_two_gigabytes_is_refused
     launchers_that_die_break_the_pool_if_that_is_asked_for
 }
@@ -116,10 +117,19 @@ fn a_program_that_is_not_there_is_named() {
 
 fn a_worker_of_another_version_is_told_with_it() {
     // HELLO: 16 bytes of body, version 77, pid 1, no build.
-    let head = r"\020\0\0\0\001\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-    let body = r"\115\0\0\0\001\0\0\0\0\0\0\0\0\0\0\0";
+    check_that_version_77_is_told(r"\020", r"\115\0\0\0\001\0\0\0\0\0\0\0\0\0\0\0");
+}
 
-    let error = failure(shell(&format!("printf '{head}{body}'; exec sleep 600")));
+/// A body of another length was taken for a broken greeting, and its version was not told.
+fn a_worker_of_a_version_with_other_bodies_is_told_with_it() {
+    check_that_version_77_is_told(r"\004", r"\115\0\0\0");
+    check_that_version_77_is_told(r"\021", r"\115\0\0\0\001\0\0\0\0\0\0\0\0\0\0\0\001");
+}
+
+fn check_that_version_77_is_told(length: &str, body: &str) {
+    let head = r"\0\0\0\001\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+
+    let error = failure(shell(&format!("printf '{length}{head}{body}'; exec sleep 600")));
 
     assert!(told(&error).contains("speaks version 77 of the protocol"), "{}", told(&error));
 }

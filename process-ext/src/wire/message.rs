@@ -41,13 +41,17 @@ impl Hello {
         out
     }
 
-    /// Reads a body.
+    /// Reads a body. Of another version only that is read: what follows it may be anything, and pid and build are
+    /// zero and empty.
     ///
     /// # Errors
     ///
     /// The bytes are no HELLO.
     pub fn decode(mut input: &[u8]) -> Result<Self, DecodeError> {
         let version = take_u32(&mut input)?;
+        if version != PROTOCOL_VERSION {
+            return Ok(Self { version, pid: 0, build: Vec::new() });
+        }
         let pid = take_u32(&mut input)?;
         let build = take_bytes(&mut input)?.to_vec();
         finish(input)?;
@@ -229,6 +233,21 @@ mod tests {
         assert_eq!(Hello::decode(&hello.encode()).unwrap(), hello);
         assert_eq!(Init::decode(&init.encode()).unwrap(), init);
         assert_eq!(Failure::decode(&failure().encode()).unwrap(), failure());
+    }
+
+    /// A later version may say more, or less. It was taken for a broken greeting, and its version was not told.
+    #[test]
+    fn of_another_version_only_that_is_read() {
+        let hello = Hello { version: PROTOCOL_VERSION + 1, pid: 42, build: b"abc".to_vec() };
+        let bytes = [&hello.encode()[..], b"one more field"].concat();
+        let due = Hello { pid: 0, build: Vec::new(), ..hello };
+
+        for end in 4..=bytes.len() {
+            assert_eq!(Hello::decode(&bytes[..end]).unwrap(), due);
+        }
+        for end in 0..4 {
+            assert!(Hello::decode(&bytes[..end]).is_err());
+        }
     }
 
     #[test]
