@@ -21,6 +21,7 @@ faults![
     a_worker_that_exits_with_success_is_lost_all_the_same,
     a_worker_out_of_memory_is_lost,
     an_allocation_that_may_fail_costs_no_worker,
+    a_worker_that_is_stopped_keeps_one_task_and_no_other,
     a_worker_killed_while_it_is_idle_costs_no_task,
     a_worker_killed_before_it_greets_is_named_as_the_cause,
     a_worker_killed_in_its_initializer_is_named_as_the_cause,
@@ -131,6 +132,42 @@ fn an_allocation_that_may_fail_costs_no_worker() {
     let error = task.expect("open").collect().expect_err("so much is not there");
     assert!(matches!(error, TaskError::Failed(_)), "{error:?}");
     assert_eq!(pool.run(own_pid).expect("no panic"), worker);
+}
+
+/// A process that goes on when this is dropped: a pool waits for it.
+struct Stopped(u32);
+
+impl Stopped {
+    fn now(pid: u32) -> Self {
+        signal(pid, libc::SIGSTOP);
+        Self(pid)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        signal(self.0, libc::SIGCONT);
+    }
+}
+
+/// It kept those that were sent to it ahead, too.
+fn a_worker_that_is_stopped_keeps_one_task_and_no_other() {
+    let pool = pool(2);
+    let brief = |n: u64| pool.submit_with(|n: u64| n, (n,)).expect("open");
+    for _ in 0..20 {
+        // So many that the workers have shown that theirs are brief.
+        (0..200).map(brief).collect::<Vec<_>>().into_iter().for_each(|task| drop(task.collect()));
+
+        let stopped = Stopped::now(pool.run(own_pid).expect("no panic"));
+        let tasks: Vec<_> = (0..60).map(brief).collect();
+
+        eventually(|| tasks.iter().filter(|task| !task.is_done()).count() <= 1);
+        drop(stopped);
+        for (n, task) in (0..).zip(tasks) {
+            assert_eq!(task.collect().expect("no worker was lost"), n);
+        }
+    }
+    assert!(works(&pool));
 }
 
 fn a_worker_killed_while_it_is_idle_costs_no_task() {

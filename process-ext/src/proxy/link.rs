@@ -312,8 +312,23 @@ impl<'a> Outgoing<'a> {
         Self { head: [0; HEADER_BYTES], body: &[], sent: HEADER_BYTES }
     }
 
+    /// The frame's length.
+    pub(super) fn bytes(&self) -> usize {
+        HEADER_BYTES + self.body.len()
+    }
+
     pub(super) fn is_sent(&self) -> bool {
-        self.sent == HEADER_BYTES + self.body.len()
+        self.sent == self.bytes()
+    }
+
+    /// It was sent before.
+    pub(super) fn mark_sent(&mut self) {
+        self.sent = self.bytes();
+    }
+
+    /// It was taken back whole.
+    pub(super) fn rewind(&mut self) {
+        self.sent = 0;
     }
 
     /// Writes as much as the pipe takes.

@@ -1,7 +1,8 @@
 //! Tasks of a worker: requests, the reply, and the ways in which the wait for it is given up.
 //!
 //! Small requests may be sent ahead, while the worker is busy with an earlier one. It reads one at a time, and what it
-//! has not read can be taken back: when the task before takes longer than brief tasks do, and when the worker is lost.
+//! has not read can be taken back: when the task before takes longer than brief tasks do, when the worker does not come
+//! to read that one either (it is stopped, say), and when the worker is lost.
 //!
 //! A task that is out of time, or was cancelled, takes its worker along: what it computes cannot be stopped from
 //! outside in any other way. It takes no other task along; and nobody, if its reply is there by then. The cause is noted
@@ -22,6 +23,10 @@ use crate::wire::frame::{Frame, HEADER_BYTES, Header, Kind};
 
 /// How long a task may run before those that were sent behind it are taken back.
 const PATIENCE: Duration = Duration::from_micros(200);
+
+/// Whether a task was read is looked at after twice the time of the look before, up to this: a worker that runs does not
+/// wait so long for a processor, as a rule. Those behind a task that lies unread even then are taken back.
+const MOST_PATIENCE: Duration = Duration::from_millis(10);
 
 /// Who waits for a task.
 pub(crate) trait Caller {
@@ -147,15 +152,15 @@ impl Proxy {
             let (bytes, limit) = (payload.len(), self.max_frame_bytes);
             return Err(CallError::TooLarge { bytes, limit });
         }
-        let mut outgoing = if announced {
-            Outgoing::nothing()
+        let mut outgoing = Outgoing::frame(request.header(task_id), payload)
+            .map_err(|what| CallError::Lost(self.expel(what)))?;
+        if announced {
+            outgoing.mark_sent();
         } else {
             debug_assert_eq!(self.in_flight(), 0, "requests are sent in the order of the tasks");
-            self.flight.push(task_id, HEADER_BYTES + payload.len());
-            Outgoing::frame(request.header(task_id), payload)
-                .map_err(|what| CallError::Lost(self.expel(what)))?
-        };
-        let replied = self.await_reply(&mut outgoing, terms);
+            self.flight.push(task_id, outgoing.bytes());
+        }
+        let replied = self.await_reply(task_id, &mut outgoing, terms);
         // If more than what is behind it is unread, the worker has not taken it in, and cannot have started it.
         let was_begun = replied.is_err() && outgoing.is_sent() && self.is_oldest_read();
         self.flight.pop();
@@ -175,14 +180,16 @@ impl Proxy {
     /// The reply, or why nobody waits for it any longer.
     fn await_reply(
         &mut self,
+        task_id: u64,
         outgoing: &mut Outgoing<'_>,
         terms: Terms<'_>,
     ) -> Result<Result<Frame, LostCause>, WorkerLost> {
         let deadline = terms.limit.map(after);
-        let mut patience = (self.in_flight() > 1).then(|| Instant::now() + PATIENCE);
+        let mut patience = PATIENCE;
+        let mut look = (self.in_flight() > 1).then(|| after(patience));
         loop {
             let wait = Wait {
-                deadline: [deadline, patience].into_iter().flatten().min(),
+                deadline: [deadline, look].into_iter().flatten().min(),
                 bell: terms.bell.map(|bell| bell.as_fd()),
                 may_spin: self.may_spin,
             };
@@ -193,26 +200,32 @@ impl Proxy {
                         return self.last_word(outgoing, caller, LostCause::Cancelled);
                     }
                 }
-                (Ok(Event::TimedOut), Terms { limit, .. }) => {
+                (Ok(Event::TimedOut), Terms { limit, caller, .. }) => {
                     if let (Some(limit), true) = (limit, deadline <= Some(Instant::now())) {
                         let cause = LostCause::TimedOut(limit);
-                        return self.last_word(outgoing, terms.caller, cause);
+                        return self.last_word(outgoing, caller, cause);
                     }
-                    patience = self.lose_patience(terms.caller);
+                    let looks_again = !self.is_oldest_read() && patience < MOST_PATIENCE;
+                    if !looks_again {
+                        self.lose_patience(task_id, outgoing, caller);
+                    }
+                    patience *= 2;
+                    look = looks_again.then(|| after(patience));
                 }
                 (event, _) => return self.heard(event).map(Ok),
             }
         }
     }
 
-    /// What was sent behind the oldest request goes to others, if that one has begun. Until when to wait otherwise.
-    fn lose_patience(&mut self, caller: &dyn Caller) -> Option<Instant> {
-        if !self.is_oldest_read() {
-            return Some(Instant::now() + PATIENCE);
-        }
-        self.run_time.note(PATIENCE);
+    /// What was sent behind the oldest request goes to others. That one is sent anew if it was taken back, too.
+    fn lose_patience(&mut self, task_id: u64, outgoing: &mut Outgoing<'_>, caller: &dyn Caller) {
         self.give_back(caller);
-        None
+        if self.in_flight() > 0 {
+            self.run_time.note(PATIENCE);
+        } else {
+            outgoing.rewind();
+            self.flight.push(task_id, outgoing.bytes());
+        }
     }
 
     /// What was sent behind the oldest request goes to others, unless the worker has read it.

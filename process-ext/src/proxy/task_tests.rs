@@ -1,11 +1,24 @@
 use core::cell::RefCell;
 use std::io::{Read as _, Write as _};
+use std::sync::mpsc;
+use std::thread;
 
 use super::*;
 use crate::proxy::hostile::{WorkerHalf, stand_in};
+use crate::sys::poll::{self, Watch};
 
 fn request() -> Request {
     Request::task(FunctionId::plain::<_, ()>(|| ()).unwrap())
+}
+
+/// A worker that was sent three tasks.
+fn announced() -> (Proxy, WorkerHalf) {
+    let (mut proxy, worker) = stand_in();
+    proxy.kill_grace = Duration::ZERO;
+    for task_id in 1..=3 {
+        assert!(proxy.announce(task_id, request(), &[]));
+    }
+    (proxy, worker)
 }
 
 /// A worker, and who waits for its tasks: by what the proxy asks it knows where the proxy is.
@@ -20,11 +33,7 @@ struct Scene {
 
 impl Scene {
     fn new(before: fn(&mut WorkerHalf), after: fn(&mut WorkerHalf)) -> (Proxy, Self) {
-        let (mut proxy, worker) = stand_in();
-        proxy.kill_grace = Duration::ZERO;
-        for task_id in 1..=3 {
-            assert!(proxy.announce(task_id, request(), &[]));
-        }
+        let (proxy, worker) = announced();
         let scene = Self { worker: worker.into(), before, after, given_back: RefCell::default() };
         (proxy, scene)
     }
@@ -125,4 +134,63 @@ fn a_task_that_was_not_even_read_in_its_time_is_given_back_to_nobody() {
 
     assert_eq!(cause(first), LostCause::Cancelled);
     assert_eq!(*scene.given_back.borrow(), [2]);
+}
+
+/// Tells how many requests are given back, from another thread than the worker's.
+struct Telling(mpsc::Sender<usize>);
+
+impl Caller for Telling {
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+
+    fn give_back(&self, last: usize) {
+        self.0.send(last).unwrap();
+    }
+}
+
+/// Asks for the first of three tasks. The worker reads none until some are given back; then it does this.
+fn ask_the_stopped(go_on: fn(&mut WorkerHalf)) -> (Proxy, Result<Reply, CallError>) {
+    let (mut proxy, mut worker) = announced();
+    let (tell, told) = mpsc::channel();
+    let caller = Telling(tell);
+    let terms = Terms { limit: Some(Duration::from_secs(5)), bell: None, caller: &caller };
+
+    let first = thread::scope(|scope| {
+        let worker = scope.spawn(move || {
+            assert_eq!(told.recv(), Ok(2), "all but the one that is asked for");
+            let requests = &mut [Watch::readable(worker.requests.as_fd())];
+            assert!(poll::wait(requests, Some(after(Duration::from_secs(5)))).unwrap(), "it comes");
+            go_on(&mut worker);
+        });
+        let first = proxy.ask(1, request(), &[], terms);
+        worker.join().unwrap();
+        first
+    });
+
+    assert_eq!(proxy.in_flight(), 0);
+    (proxy, first)
+}
+
+/// They waited behind it for as long as its worker was stopped.
+#[test]
+fn what_lies_behind_a_task_that_is_not_read_is_given_back_and_that_task_is_sent_anew() {
+    let (proxy, first) = ask_the_stopped(|worker| {
+        let mut head = [0; HEADER_BYTES];
+        worker.requests.read_exact(&mut head).unwrap();
+        assert_eq!(head, request().header(1).encode(0).unwrap());
+        assert_eq!(worker.read(), 0, "nothing else");
+        worker.reply(1);
+    });
+
+    assert!(matches!(first, Ok(Reply::Result(_))), "{first:?}");
+    assert!(proxy.is_alive());
+}
+
+#[test]
+fn a_task_that_was_sent_anew_and_is_not_read_either_has_not_started() {
+    let (proxy, first) = ask_the_stopped(|worker| worker.end.raise());
+
+    assert!(matches!(first, Err(CallError::NotStarted(_))), "{first:?}");
+    assert!(!proxy.is_alive());
 }
