@@ -137,6 +137,14 @@ fn a_worker_runs_what_it_submits_to_its_own_full_pool() {
     });
 
     assert_eq!(sum.expect("no panic"), 4950);
+
+    let inside = pool.clone();
+    let last = pool.run(move || {
+        let submit = |n| inside.submit_timeout(move || n, Duration::MAX).expect("open");
+        let [_, last] = [1, 2].map(submit);
+        last.collect().expect("no panic")
+    });
+    assert_eq!(last.expect("no panic"), 2, "without an end a timed submit is one that waits");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use core::convert::identity;
 use core::time::Duration;
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use asyncpal::{Handle, TaskError, ThreadPool, WhenFull};
@@ -148,5 +148,55 @@ fn a_result_that_is_ready_does_not_wait_for_room() {
 
         assert_eq!(next.expect("in time").expect("an item").expect("no panic"), 1);
         assert_eq!(rest, [2, 3]);
+    }
+}
+
+#[test]
+fn a_map_that_waits_for_room_behind_others_gets_its_own_result() {
+    for ordered in [true, false] {
+        let pool = bounded(1, 1, WhenFull::Wait);
+        let [(first, ends_first), (second, ends_second)] = [(); 2].map(|()| mpsc::channel::<()>());
+        let ends = [ends_first, ends_second].map(Mutex::new);
+        let task = move |n: usize| {
+            if let Some(end) = ends.get(n) {
+                let _ = end.lock().expect("no panic").recv();
+            }
+            n
+        };
+        let (call, called) = mpsc::channel();
+        let (wait, waits) = mpsc::channel();
+        let items = (0..4).inspect(move |&n| {
+            if n == 2 {
+                // The worker is busy and the queue full: let another submitter wait before the map does.
+                call.send(()).expect("waited for");
+                thread::sleep(Duration::from_millis(50));
+                wait.send(()).expect("waited for");
+            }
+        });
+        let mut results = if ordered {
+            pool.map(task, items).buffer_size(8)
+        } else {
+            pool.map_unordered(task, items).buffer_size(8)
+        };
+
+        thread::scope(|scope| {
+            let (tell, told) = mpsc::channel();
+            let consumer = scope.spawn(move || {
+                tell.send(results.next()).expect("waited for");
+                values(results)
+            });
+            called.recv().expect("two chunks are submitted");
+            let other = scope.spawn(|| pool.submit(|| 9).expect("open"));
+            waits.recv().expect("the map comes to wait");
+            thread::sleep(Duration::from_millis(50));
+            drop(first);
+
+            let next = told.recv_timeout(Duration::from_secs(20));
+            drop(second);
+
+            assert_eq!(next.expect("in time").expect("an item").expect("no panic"), 0);
+            assert_eq!(sorted(consumer.join().expect("no panic")), [1, 2, 3]);
+            assert_eq!(other.join().expect("no panic").collect().expect("no panic"), 9);
+        });
     }
 }

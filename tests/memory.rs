@@ -5,7 +5,7 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use std::alloc::System;
 use std::sync::{Mutex, PoisonError};
 
-use asyncpal::{ThreadPool, WhenFull};
+use asyncpal::{CompletionFilter, ThreadPool, WhenFull, as_done};
 
 struct Counting;
 
@@ -146,4 +146,29 @@ fn a_label_is_part_of_its_tasks_allocation_and_goes_with_it() {
     // A label that stayed, or that was not given back, is 24 bytes of each of 2000 tasks.
     let after = LIVE_BYTES.load(Ordering::Relaxed);
     assert!(after.abs_diff(before.1) <= 16_384, "{after} bytes, {} before", before.1);
+}
+
+#[test]
+fn waits_that_give_a_handle_back_leave_nothing_with_it() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let pool = ThreadPool::builder().max_workers(1).build().unwrap();
+    let (open, opened) = std::sync::mpsc::channel::<()>();
+    let mut handles = vec![pool.submit(move || opened.recv().unwrap_err()).unwrap()];
+    let mut wait = |rounds| {
+        for _ in 0..rounds {
+            let filter = CompletionFilter::from_iter(handles.drain(..));
+            assert!(filter.try_get().is_none());
+            handles.extend(filter.into_rest());
+            let mut done = as_done(handles.drain(..)).timeout(core::time::Duration::ZERO);
+            assert!(done.next().is_none());
+            handles.extend(done.into_rest());
+        }
+        LIVE_BYTES.load(Ordering::Relaxed)
+    };
+
+    let (at_first, at_last) = (wait(10), wait(1000));
+
+    assert!(at_last < at_first + 4096, "{at_first} bytes after 10 rounds, {at_last} after 1010");
+    drop(open);
+    handles.pop().unwrap().collect().unwrap();
 }

@@ -8,7 +8,7 @@ use core::task::{Context, Waker};
 use core::time::Duration;
 use std::io;
 use std::panic::{catch_unwind, panic_any};
-use std::sync::{Arc, Once, mpsc};
+use std::sync::{Arc, Mutex, Once, mpsc};
 use std::task::Wake;
 use std::thread;
 
@@ -261,5 +261,26 @@ fn a_map_that_is_dropped_cancels_all_its_chunks_whatever_their_items_do() {
 
     assert_eq!(pool.count_pending_tasks(), 0);
     drop(gate);
+    let (again, closed) = mpsc::channel::<()>();
+    let closed = Mutex::new(closed);
+    let results = pool.map_all(
+        move |n| {
+            if n == 1 {
+                let _ = closed.lock().expect("no panic").recv();
+            }
+            Bomb
+        },
+        0..5,
+        1,
+    );
+    while pool.count_pending_tasks() > 3 {
+        thread::yield_now();
+    }
+
+    // The first chunk's result is there, and goes with the map.
+    drop(results);
+
+    assert_eq!(pool.count_pending_tasks(), 0);
+    drop(again);
     goes_on(pool);
 }

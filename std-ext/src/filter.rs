@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 
 use self::board::{Board, Look};
 use crate::clock::Deadline;
-use crate::handle::Handle;
+use crate::handle::{CallbackId, Handle};
 use crate::inline::CurrentWorker;
 use crate::sync::{Arc, Mutex, lock};
 use crate::watcher::Generation;
@@ -100,13 +100,14 @@ impl<T> CompletionFilter<T> {
         self.board.announce();
         let board = self.board.clone();
         // If the task is over this calls back here and now, which N4 allows.
-        if handle.is_forked() && !handle.is_done() {
+        let callback = if handle.is_forked() && !handle.is_done() {
             // It is as good as over: whoever gets it hears why.
             board.report(number);
+            None
         } else {
-            handle.add_callback(move |_| board.report(number));
-        }
-        let member = Member { handle: Some(handle), tried: false, recalled: false };
+            handle.add_callback(move |_| board.report(number))
+        };
+        let member = Member { handle: Some(handle), callback, tried: false, recalled: false };
         members.by_number.insert(number, member);
     }
 
@@ -166,7 +167,13 @@ impl<T> CompletionFilter<T> {
         } else {
             mem::take(&mut lock(&self.members).by_number)
         };
-        members.into_values().filter_map(|member| member.handle)
+        members.into_values().filter_map(|Member { handle, callback, .. }| {
+            // Whoever waits for it again and again would leave one each time.
+            if let (Some(handle), Some(callback)) = (&handle, callback) {
+                handle.remove_callback(callback);
+            }
+            handle
+        })
     }
 
     /// Whether it was made in a process that this one was forked from. Then another thread of that
@@ -258,6 +265,8 @@ struct Members<T> {
 struct Member<T> {
     /// `None` while it is lent.
     handle: Option<Handle<T>>,
+    /// Reports its end, unless it was over when it came.
+    callback: Option<CallbackId>,
     /// It was lent once, so it is pending no more.
     tried: bool,
     /// Its number was taken off the board while it was lent.

@@ -302,14 +302,11 @@ impl<T> Handle<T> {
 
 impl<T> Unpin for Handle<T> {}
 
+/// The result, as of [`Handle::collect`]; [`TaskError::AlreadyCollected`] if it is polled again.
+///
 /// # Cancel safety
 ///
 /// Strict: a dropped `.await` loses nothing while the handle is kept (await `&mut handle`).
-///
-/// # Panics
-///
-/// If it is polled again after it returned the result.
-/// The result, as of [`Handle::collect`]; [`TaskError::AlreadyCollected`] if it was there before.
 impl<T> Future for Handle<T> {
     type Output = Result<T, TaskError>;
 

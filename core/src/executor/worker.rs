@@ -222,8 +222,9 @@ where
     /// Runs a task; false if it was this worker's last.
     fn run(&mut self, mut task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) -> bool {
         self.ticks().claim();
-        self.engine.kind.left_queue();
+        // Whoever is let into the queue may look for the outcome before the queue, and sleep if it is not there.
         self.publish();
+        self.engine.kind.left_queue();
         if core::mem::take(&mut self.relied_upon) {
             self.hand_on();
         }

@@ -183,7 +183,7 @@ impl<T> Drop for Results<T> {
         }
         for chunk in self.flight.rest() {
             // What has started runs to its end. What panics takes no other chunk along.
-            contain(|| {
+            contain(move || {
                 let _ = chunk.cancel();
             });
         }

@@ -45,11 +45,6 @@ pub(crate) struct Wait<'w> {
     pub(crate) or: &'w dyn Fn() -> bool,
 }
 
-/// For who only waits for room.
-fn never() -> bool {
-    false
-}
-
 impl<K: Kind> Inner<K> {
     /// Takes a place for a task.
     fn admit(&self, patience: Patience<'_>) -> Result<Admission<K::Seat>, PoolError> {
@@ -63,20 +58,25 @@ impl<K: Kind> Inner<K> {
         // All workers may be busy for long: this submit is one that would have tried to grow.
         self.executor.resume_growth();
         match patience {
-            Patience::Until(deadline) => Self::wait_for_room(room, deadline, &never),
+            Patience::Until(deadline) => {
+                if deadline.is_never() && self.is_entered() {
+                    return Ok(Self::run_here(room));
+                }
+                Self::wait_for_room(room, deadline, None)
+            }
             Patience::Wait(Wait { deadline, or }) => {
                 let runs_here = self.plan.when_full == WhenFull::RunHere && !deadline.is_past();
                 // A timed wait never runs a task for want of another way, as with `Handle::wait_timeout`.
                 if runs_here || deadline.is_never() && self.is_entered() {
                     return Ok(Self::run_here(room));
                 }
-                Self::wait_for_room(room, deadline, or)
+                Self::wait_for_room(room, deadline, Some(or))
             }
             Patience::Policy(WhenFull::Wait) => {
                 if self.is_entered() {
                     return Ok(Self::run_here(room));
                 }
-                Self::wait_for_room(room, Deadline::NEVER, &never)
+                Self::wait_for_room(room, Deadline::NEVER, None)
             }
             Patience::Policy(WhenFull::Reject) => Err(PoolError::Full),
             Patience::Policy(WhenFull::RunHere) => Ok(Self::run_here(room)),
@@ -207,7 +207,7 @@ impl<K: Kind> Inner<K> {
     fn wait_for_room(
         room: &Room,
         deadline: Deadline,
-        or: &dyn Fn() -> bool,
+        or: Option<&dyn Fn() -> bool>,
     ) -> Result<Admission<K::Seat>, PoolError> {
         if room.take_until(deadline, or) { Ok(Admission::Pending) } else { Err(PoolError::Full) }
     }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `taken` | pending tasks, and those that are about to be: 0 to `capacity`, or more where [`overdraw`](Room::overdraw) was asked for |
 //! | `waiting` | submitters that wait or are about to; changed under `queue` |
+//! | `queue` | how many of them wait for something else, too |
 //!
 //! # Invariants
 //! - **M1** A submitter takes a place before its push; the place is given back once, by whoever ends
@@ -17,7 +18,8 @@
 //! - **M3 ↔ M4** fence in `give_back` / fence in `take_until`: who gives a place back sees the waiter,
 //!   or the waiter sees the place.
 //!
-//! *M2* Each place that is given back wakes one waiter if there is one (M3 ↔ M4). A submitter that
+//! *M2* Each place that is given back wakes one waiter if there is one (M3 ↔ M4), or all of them if one waits for
+//! something else, too: a worker gives a place back after it has published the outcome that this may be. A submitter that
 //! takes the place before the woken one gives one back in its turn. A waiter that gives up, at its
 //! deadline or because it has got something else, tries once more, so the wake that it may have got is not
 //! lost: it takes the place, or there is none.
@@ -36,7 +38,7 @@ pub(super) struct Room {
     capacity: usize,
     taken: AtomicUsize,
     waiting: AtomicUsize,
-    queue: Mutex<()>,
+    queue: Mutex<usize>,
     freed: Condvar,
 }
 
@@ -46,7 +48,7 @@ impl Room {
             capacity,
             taken: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
-            queue: Mutex::new(()),
+            queue: Mutex::new(0),
             freed: Condvar::new(),
         }
     }
@@ -78,11 +80,16 @@ impl Room {
 
     /// Takes a place; if there is none waits for one until the deadline, or until `give_up`, asked whenever a place
     /// was given back, says so. False if there was none.
-    pub(super) fn take_until(&self, deadline: Deadline, give_up: &dyn Fn() -> bool) -> bool {
+    pub(super) fn take_until(
+        &self,
+        deadline: Deadline,
+        give_up: Option<&dyn Fn() -> bool>,
+    ) -> bool {
         if self.try_take() {
             return true;
         }
         let mut queue = lock(&self.queue);
+        *queue += usize::from(give_up.is_some());
         // ORDERING: Relaxed: M4 follows.
         self.waiting.fetch_add(1, Ordering::Relaxed);
         // ORDERING: SeqCst, M4.
@@ -91,7 +98,7 @@ impl Room {
             if self.try_take() {
                 break true;
             }
-            if give_up() {
+            if give_up.is_some_and(|give_up| give_up()) {
                 break false;
             }
             match wait(&self.freed, queue, deadline) {
@@ -104,6 +111,7 @@ impl Room {
         };
         // ORDERING: Relaxed: who sees the waiter still wakes nobody, or another.
         self.waiting.fetch_sub(1, Ordering::Relaxed);
+        *queue -= usize::from(give_up.is_some());
         drop(queue);
         taken
     }
@@ -123,8 +131,12 @@ impl Room {
         // ORDERING: Relaxed: M3 is before.
         if self.waiting.load(Ordering::Relaxed) > 0 {
             // Under the lock: not between a waiter's look and its sleep.
-            let _queue = lock(&self.queue);
-            self.freed.notify_one();
+            let queue = lock(&self.queue);
+            if *queue == 0 {
+                self.freed.notify_one();
+            } else {
+                self.freed.notify_all();
+            }
         }
     }
 }

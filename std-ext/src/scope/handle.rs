@@ -170,10 +170,6 @@ impl<T> Unpin for ScopedHandle<'_, T> {}
 /// # Cancel safety
 ///
 /// Strict: a dropped `.await` loses nothing while the handle is kept (await `&mut handle`).
-///
-/// # Panics
-///
-/// If it is polled again after it returned the result.
 impl<T> Future for ScopedHandle<'_, T> {
     type Output = Result<T, TaskError>;
 
