@@ -94,9 +94,22 @@ impl Token {
 }
 
 /// Whether spinning can pay off at all: not if the other side waits for this processor.
+///
+/// Who comes while another thread counts counts, too. It is no `Once`, as of `register_hooks`: a child that was forked
+/// meanwhile would wait for that thread for ever.
 pub(crate) fn several_processors() -> bool {
-    static SEVERAL: program::OnceLock<bool> = program::OnceLock::new();
-    *SEVERAL.get_or_init(|| thread::available_parallelism().is_ok_and(|n| n.get() > 1))
+    const UNKNOWN: usize = 0;
+    const ONE: usize = 1;
+    const SEVERAL: usize = 2;
+    static PROCESSORS: program::AtomicUsize = program::AtomicUsize::new(UNKNOWN);
+    // ORDERING: Relaxed, both: the number is all there is to read.
+    let mut processors = PROCESSORS.load(Ordering::Relaxed);
+    if processors == UNKNOWN {
+        let several = thread::available_parallelism().is_ok_and(|n| n.get() > 1);
+        processors = if several { SEVERAL } else { ONE };
+        PROCESSORS.store(processors, Ordering::Relaxed);
+    }
+    processors == SEVERAL
 }
 
 /// No worker's serial number: they count from 1.
