@@ -3,10 +3,11 @@
 
 use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use std::panic::catch_unwind;
 use std::thread::{self, yield_now};
 
-use asyncpal::ThreadPool;
+use asyncpal::{PoolError, ThreadPool};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 #[path = "common/allocations.rs"]
@@ -25,6 +26,7 @@ fn main() {
     if let Some(ending) = ending() {
         return match &*ending {
             "build" => build(),
+            "spawn" => spawn(),
             other => panic!("no such ending: {other}"),
         };
     }
@@ -33,7 +35,10 @@ fn main() {
             Program::start(ending).finish()?.check(0, &["forked"])
         })
     };
-    let trials = vec![test("a_child_builds_a_pool_while_its_parent_built_the_first", "build")];
+    let trials = vec![
+        test("a_child_builds_a_pool_while_its_parent_built_the_first", "build"),
+        test("a_child_asks_a_pool_that_was_spawning_a_worker", "spawn"),
+    ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
@@ -86,4 +91,25 @@ fn fork(in_child: &impl Fn()) {
 /// Whether there are several processors is found out by the first pool. It was a lock that nobody gave back.
 fn build() {
     fork_midway(|| drop(ThreadPool::single().build()), || drop(ThreadPool::single().build()));
+}
+
+/// The book of the workers is locked while a thread is spawned. `shutdown_timeout` looked into it.
+fn spawn() {
+    let pool = ThreadPool::single().keep_cancelled_tasks(true).build().expect("valid");
+    let in_child = || {
+        let report = pool.shutdown_timeout(Duration::MAX);
+        assert_eq!((report.completed, report.cancelled), (0, 0));
+        assert_eq!(report.workers, pool.count_workers());
+        assert!(!pool.shutdown() && !pool.join_timeout(Duration::MAX));
+        assert!(!pool.is_closed() && !pool.is_terminated() && !pool.is_broken());
+        assert!(matches!(pool.check(), Err(PoolError::Forked)));
+        assert_eq!(pool.stats().workers, pool.count_free_workers() + pool.count_busy_workers());
+        assert!(pool.count_pending_tasks() <= 1 && format!("{pool:?}").contains("Pool"));
+        assert!(pool.submit(|| ()).is_err() && pool.spawn_max_workers().is_err());
+        pool.set_idle_timeout(pool.idle_timeout());
+        pool.join();
+        assert_eq!(pool.take_cancelled_tasks().len(), 0);
+        drop(ThreadPool::single().build());
+    };
+    fork_midway(|| pool.run(|| ()).expect("no panic"), in_child);
 }

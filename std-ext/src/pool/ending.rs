@@ -100,7 +100,7 @@ impl<K: Kind> Pool<K> {
             completed: ended.wrapping_sub(ended_before),
             cancelled: self.inner.staff().cancelled(),
             running,
-            workers: self.inner.staff().book().unfinished(),
+            workers: self.inner.unfinished_workers(),
         }
     }
 

@@ -72,6 +72,16 @@ impl<K: Kind> Inner<K> {
         self.staff().book().look(Attendance::is_empty)
     }
 
+    /// How many workers are not gone yet.
+    pub(super) fn unfinished_workers(&self) -> usize {
+        // A forked child takes no lock of its parent's: there it is as many as lived then.
+        if self.is_forked() {
+            self.executor.engine().counts().workers
+        } else {
+            self.staff().book().unfinished()
+        }
+    }
+
     pub(super) fn home(&self) -> *const () {
         core::ptr::from_ref(self.executor.engine()).cast()
     }
