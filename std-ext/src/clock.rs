@@ -1,25 +1,46 @@
 //! The operating system's monotonic clock as the core's.
 
+use core::ptr;
 use core::time::Duration;
 use std::time::Instant as StdInstant;
 
 use asyncpal_core::clock::{Clock, Instant};
 
-use crate::sync;
-use crate::sync::program::OnceLock;
+use crate::sync::program::AtomicPtr;
+use crate::sync::{self, Ordering};
 
 /// Nanoseconds since the first look at it in this process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StdClock;
 
-static ORIGIN: OnceLock<StdInstant> = OnceLock::new();
+/// Null, then for good the moment of a first look. No `OnceLock`: a child that was forked while another thread was in it
+/// would wait for ever.
+static ORIGIN: AtomicPtr<StdInstant> = AtomicPtr::new(ptr::null_mut());
+
+fn origin() -> StdInstant {
+    // ORDERING: Acquire: the moment.
+    let mut origin = ORIGIN.load(Ordering::Acquire);
+    if origin.is_null() {
+        let now = Box::into_raw(Box::new(StdInstant::now()));
+        // ORDERING: Release: this thread's moment. Acquire on failure: another one's.
+        match ORIGIN.compare_exchange(origin, now, Ordering::Release, Ordering::Acquire) {
+            Ok(_) => origin = now,
+            Err(theirs) => {
+                // SAFETY: it was made above, and nobody else has seen it.
+                drop(unsafe { Box::from_raw(now) });
+                origin = theirs;
+            }
+        }
+    }
+    // SAFETY: what is in `ORIGIN` came from a box and stays.
+    unsafe { *origin }
+}
 
 /// The present moment by the system's clock.
 #[cfg_attr(asyncpal_loom, expect(dead_code, reason = "a model has a time of its own"))]
 pub(crate) fn system_time() -> Instant {
-    let origin = ORIGIN.get_or_init(StdInstant::now);
     // 584 years.
-    Instant::from_nanos(origin.elapsed().as_nanos() as u64)
+    Instant::from_nanos(origin().elapsed().as_nanos() as u64)
 }
 
 impl Clock for StdClock {
@@ -31,7 +52,7 @@ impl Clock for StdClock {
 impl StdClock {
     /// The same moment by the standard library's clock.
     pub fn to_std(self, moment: Instant) -> StdInstant {
-        *ORIGIN.get_or_init(StdInstant::now) + Duration::from_nanos(moment.as_nanos())
+        origin() + Duration::from_nanos(moment.as_nanos())
     }
 }
 
