@@ -29,6 +29,7 @@ fn main() {
         Trial::test("exit_from_a_worker_waits_for_the_other_workers", || {
             drained("worker-exit-same-pool", 8)
         }),
+        Trial::test("a_worker_that_exits_is_not_waited_for_by_another_pools_task", not_waited_for),
         Trial::test("exit_from_main_and_a_worker_at_once_is_one_exit", both_at_once),
         Trial::test("exit_from_a_thread_of_nobodys_lets_running_tasks_finish", || {
             drained("thread-exit", 9)
@@ -60,6 +61,13 @@ fn both_at_once() -> Result<(), Failed> {
     }
     ended.check(code, &["running task finished"])?;
     ended.check_time(Duration::from_millis(300), Duration::from_secs(20))
+}
+
+/// The exiting worker counted as present again once it had waited for the others of its pool, which took the whole grace.
+fn not_waited_for() -> Result<(), Failed> {
+    let ended = Program::start("worker-exit-watched").finish()?;
+    ended.check(8, &["running task finished"])?;
+    ended.check_time(Duration::ZERO, Duration::from_secs(20))
 }
 
 fn stuck() -> Result<(), Failed> {
@@ -153,6 +161,24 @@ fn child(ending: &str) {
         "worker-exit-same-pool" => {
             let pool = Box::leak(Box::new(ThreadPool::dual().build().expect("valid")));
             occupy(pool);
+            let _ = pool.run(|| exit(8));
+        }
+        "worker-exit-watched" => {
+            // Built after the pool whose worker exits, so it is waited for after that.
+            let other = self::pool();
+            let (started, wait) = mpsc::channel();
+            let shut_down = move || {
+                started.send(()).expect("waited for");
+                while !pool.is_closed() {
+                    sleep(Duration::from_millis(1));
+                }
+                // Until then the exiting worker has waited for the others, and waits for this task.
+                sleep(Duration::from_millis(100));
+                assert!(!pool.shutdown());
+                println!("running task finished");
+            };
+            other.spawn(shut_down).expect("open");
+            wait.recv().expect("started");
             let _ = pool.run(|| exit(8));
         }
         "both" => {

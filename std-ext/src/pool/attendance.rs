@@ -108,7 +108,8 @@ impl Attendance {
         })
     }
 
-    /// This worker's task begins or ceases to wait for others to leave.
+    /// This worker's task begins or ceases to wait for others to leave. One that has called `exit` does so, too, and is
+    /// waited for no more than before.
     pub(super) fn set_waiting(&mut self, serial: u64, waits: bool) {
         self.set_awaits(serial, if waits { Awaits::Others } else { Awaits::Nobody });
     }
@@ -119,7 +120,9 @@ impl Attendance {
     }
 
     fn set_awaits(&mut self, serial: u64, awaits: Awaits) {
-        if let Some(entry) = self.present.iter_mut().find(|entry| entry.serial == serial) {
+        let mut present = self.present.iter_mut();
+        let entry = present.find(|entry| entry.serial == serial && entry.awaits != Awaits::TheEnd);
+        if let Some(entry) = entry {
             entry.awaits = awaits;
         }
     }
@@ -280,5 +283,18 @@ mod tests {
         assert!(!all.has_any(u64::MAX, Some(first)) && all.has_any(u64::MAX, None));
         all.leave(first);
         assert!(!all.has_any(u64::MAX, None) && !all.is_empty());
+    }
+
+    #[test]
+    fn a_worker_that_exits_is_not_waited_for_whatever_it_waits_for() {
+        let mut all = Attendance::default();
+        let serial = all.next_serial();
+        all.enter(serial);
+        all.set_exiting(serial);
+
+        for waits in [true, false] {
+            all.set_waiting(serial, waits);
+            assert!(!all.has_any(u64::MAX, None));
+        }
     }
 }
