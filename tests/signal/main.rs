@@ -8,10 +8,16 @@ use libtest_mimic::{Arguments, Failed, Trial};
 
 mod programs;
 
+#[path = "../common/allocations.rs"]
+mod allocations;
 #[path = "../common/program.rs"]
 mod program;
 
+use allocations::Observed;
 use program::{Ended, Program, ending};
+
+#[global_allocator]
+static ALLOCATOR: Observed = Observed;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const FINISHED: &[&str] = &["running task finished"];
@@ -47,6 +53,7 @@ fn main() {
         a_second_call_is_refused
         a_forked_child_ends_at_once_and_the_parent_goes_on
         a_forked_child_can_attend_to_its_own_signals
+        a_forked_child_that_prepares_to_attend_ends_alone
         a_worker_process_finishes_its_task_after_a_ctrl_c
     };
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -158,6 +165,12 @@ fn a_forked_child_ends_at_once_and_the_parent_goes_on() -> Verdict {
 fn a_forked_child_can_attend_to_its_own_signals() -> Verdict {
     let lines = ["running task finished", "SIGTERM has ended the child", "the pool is open"];
     Program::start("fork-again").finish()?.check(0, &lines)
+}
+
+/// The child's signal came to the parent, which ended in its place.
+fn a_forked_child_that_prepares_to_attend_ends_alone() -> Verdict {
+    let lines = ["SIGTERM has ended the child", "the pool is open"];
+    Program::start("fork-midway").finish()?.check(0, &lines)
 }
 
 fn a_worker_process_finishes_its_task_after_a_ctrl_c() -> Verdict {

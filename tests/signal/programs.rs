@@ -10,6 +10,7 @@ use asyncpal::signal::{SignalError, drain_on_signals};
 use asyncpal::{ProcessPool, ThreadPool, is_cancel_requested};
 use libc::{SIGINT, SIGTERM};
 
+use crate::allocations::at_each_allocation;
 use crate::program::be_mortal;
 use crate::{HOUR, kill};
 
@@ -156,7 +157,12 @@ pub(crate) fn run(ending: &str) {
             assert!(matches!(drain_on_signals(HOUR), Err(SignalError::CalledBefore)));
             println!("called before");
         }
-        "fork" | "fork-again" => fork(ending == "fork-again"),
+        "fork" => fork(|| ()),
+        "fork-again" => fork(|| {
+            drain(HOUR);
+            occupy(self::pool());
+        }),
+        "fork-midway" => fork(|| at_each_allocation(|| raise(SIGTERM), || drain(HOUR))),
         "process" => {
             // SAFETY: setpgid touches no memory.
             assert_eq!(unsafe { libc::setpgid(0, 0) }, 0);
@@ -187,6 +193,11 @@ fn destructor(deadline: Duration) {
     ready();
 }
 
+fn raise(signal: i32) {
+    // SAFETY: raise touches no memory.
+    assert_eq!(unsafe { libc::raise(signal) }, 0);
+}
+
 fn own_handler() {
     extern "C" fn handler(_: i32) {}
     let handler = handler as extern "C" fn(i32) as libc::sighandler_t;
@@ -194,15 +205,14 @@ fn own_handler() {
     unsafe { libc::signal(SIGINT, handler) };
     let error = drain_on_signals(HOUR).expect_err("one of them has a handler");
     assert!(matches!(error, SignalError::HandledElsewhere { signal: SIGINT }), "{error}");
-    // SAFETY: raise touches no memory.
-    unsafe { libc::raise(SIGINT) };
+    raise(SIGINT);
     println!("SIGINT is handled by the program");
     // SAFETY: SIG_DFL is a valid disposition.
     assert_eq!(unsafe { libc::signal(SIGINT, libc::SIG_DFL) }, handler);
     drain(HOUR);
 }
 
-fn fork(again: bool) {
+fn fork(in_child: fn()) {
     drain(HOUR);
     let pool = pool();
     let [mut reader, writer] = pipe();
@@ -210,10 +220,7 @@ fn fork(again: bool) {
     let child = unsafe { libc::fork() };
     if child == 0 {
         be_mortal();
-        if again {
-            drain(HOUR);
-            occupy(self::pool());
-        }
+        in_child();
         drop(writer);
         loop {
             park();

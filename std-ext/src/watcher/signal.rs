@@ -8,7 +8,7 @@
 // # State
 // | name | values |
 // |---|---|
-// | `SERVED` | the id of the process whose signals are served here; 0 for none |
+// | `SERVED` | the id of the process whose signals are served here; negative while it prepares for that; 0 for none |
 // | `SIGNALS` | how many have come to it |
 // | `ENDING` | `NOBODY`, `EXIT`, `SIGNAL`: who came first, and says how the program ends |
 //
@@ -22,6 +22,10 @@
 //
 // If Z2 comes first, who calls `exit` sleeps until the signal's end comes. If Z3 comes first, the exit
 // code is kept, and the thread only sees to it that the deadline is, too.
+//
+// # Edges
+// - **Z5** a process's own `SERVED` (Release) / the handler (Acquire): `WAKE` is that process's. A child inherits the
+//   handler with the parent's `WAKE`, so a signal that comes while the child prepares has its default action.
 
 use core::error::Error;
 use core::fmt;
@@ -179,20 +183,20 @@ mod imp {
     const EXIT: usize = 1;
     const SIGNAL: usize = 2;
 
-    // ORDERING: Relaxed throughout: each word is decided by its own exchange. What the handler needs is
-    // there before `sigaction` puts it in charge; what the thread needs comes through the socket.
+    // ORDERING: Relaxed throughout, but for Z5: each word is decided by its own exchange. What the thread needs comes
+    // through the socket.
 
     pub(super) fn drain_on_signals(deadline: Duration) -> Result<(), SignalError> {
         let this = process_id();
         let before = SERVED.load(Ordering::Relaxed);
-        let claim = || SERVED.compare_exchange(before, this, Ordering::Relaxed, Ordering::Relaxed);
-        if before == this || claim().is_err() {
+        let claim = || SERVED.compare_exchange(before, -this, Ordering::Relaxed, Ordering::Relaxed);
+        if before.abs() == this || claim().is_err() {
             return Err(SignalError::CalledBefore);
         }
-        start(deadline).inspect_err(|_| SERVED.store(0, Ordering::Relaxed))
+        start(this, deadline).inspect_err(|_| SERVED.store(0, Ordering::Relaxed))
     }
 
-    fn start(deadline: Duration) -> Result<(), SignalError> {
+    fn start(this: libc::pid_t, deadline: Duration) -> Result<(), SignalError> {
         for signal in SERVED_SIGNALS {
             if let Disposition::Other = disposition(signal)? {
                 return Err(SignalError::HandledElsewhere { signal });
@@ -205,6 +209,8 @@ mod imp {
             .spawn(move || attend(ours, deadline))
             .map_err(SignalError::System)?;
         WAKE.store(theirs.into_raw_fd(), Ordering::Relaxed);
+        // ORDERING: Release, Z5.
+        SERVED.store(this, Ordering::Release);
         for signal in SERVED_SIGNALS {
             if let Disposition::Default | Disposition::Ours = disposition(signal)? {
                 take_charge(signal)?;
@@ -263,7 +269,8 @@ mod imp {
     /// The handler. It does what a handler may: atomic accesses, `getpid`, `write`, and the end.
     extern "C" fn handle(signal: c_int) {
         // Not the generation: this must be right in a child of `vfork`, too.
-        if SERVED.load(Ordering::Relaxed) != process_id() {
+        // ORDERING: Acquire, Z5.
+        if SERVED.load(Ordering::Acquire) != process_id() {
             end_by(signal);
         }
         if SIGNALS.fetch_add(1, Ordering::Relaxed) > 0 {
