@@ -94,10 +94,20 @@ mod imp {
     pub(crate) mod thread {
         pub(crate) use std::thread::{
             Builder, JoinHandle, Thread, available_parallelism, current, park, park_timeout,
-            yield_now,
         };
 
+        use core::time::Duration;
+
         use crate::clock::Deadline;
+
+        /// Lets others go on, and sleeps so long.
+        pub(crate) fn pause(length: Duration) {
+            if length.is_zero() {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(length);
+            }
+        }
 
         /// Whether the thread is the calling one.
         pub(crate) fn is_this<T>(thread: &JoinHandle<T>) -> bool {

@@ -8,6 +8,7 @@ use asyncpal_core::task::Job;
 
 use super::attendance::Attendance;
 use super::builder::Plan;
+use super::pause::Pauses;
 use super::roster::Staff;
 use super::roster::book::Present;
 use crate::clock::Deadline;
@@ -17,7 +18,6 @@ use crate::inline::CurrentWorker;
 use crate::kind::Kind;
 use crate::running;
 use crate::sync::program::AtomicBool;
-use crate::sync::thread::yield_now;
 use crate::sync::{Arc, Ordering};
 use crate::watcher::{self, Drain, Generation};
 
@@ -112,30 +112,33 @@ impl<K: Kind> Inner<K> {
         }
         let engine = self.executor.engine();
         let mark = engine.mark();
+        let mut pauses = Pauses::new();
         loop {
             // The snapshot comes before the renewal: who is on it was called for before the new generation, so
             // it leaves when it finds no task.
             let present = self.staff().book().snapshot();
             let all_claimed = engine.has_passed(mark);
-            let caller = if all_claimed { None } else { self.caller() };
-            if caller.is_some() && deadline.is_past() {
-                return false;
-            }
-            if caller.is_some() && self.run_oldest() {
-                continue;
+            let is_worker = self.caller().is_some();
+            if is_worker && !all_claimed {
+                if deadline.is_past() {
+                    return false;
+                }
+                if self.run_oldest() {
+                    pauses = Pauses::new();
+                    continue;
+                }
             }
             self.executor.renew_workers();
-            let in_time = match caller {
-                // What this worker may run itself it finds when its submitter has come so far.
-                Some(CurrentWorker { inline: true, .. }) => {
-                    yield_now();
-                    true
+            if all_claimed || !is_worker {
+                let in_time = self.wait_until_left(present, deadline);
+                if all_claimed || !in_time {
+                    return in_time;
                 }
-                Some(_) => self.staff().book().wait_for_change(present, deadline),
-                None => self.wait_until_left(present, deadline),
-            };
-            if !in_time || all_claimed {
-                return in_time;
+            }
+            // What is pending now is on its way into the queue, or its canceller has not done with it; or other workers
+            // must run it. Nobody tells when they have.
+            if !pauses.pause(deadline) {
+                return false;
             }
         }
     }

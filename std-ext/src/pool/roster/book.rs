@@ -9,7 +9,6 @@
 //! | `attendance` | the workers that have not left |
 //! | `threads` | threads that were started and not joined |
 //! | `waiting` | how many wait for a change |
-//! | `changes` | how many there were |
 //! | `when_empty` | what to do when nobody is there any more |
 //!
 //! # Invariants
@@ -52,7 +51,6 @@ struct Roster {
     attendance: Attendance,
     threads: Vec<Enlisted>,
     waiting: usize,
-    changes: usize,
     when_empty: Option<WhenEmpty>,
 }
 
@@ -88,12 +86,11 @@ impl Enlisted {
 #[derive(Clone, Copy, Debug)]
 pub(in crate::pool) struct Present {
     last_serial: u64,
-    changes: usize,
 }
 
 impl Present {
     /// All, also those to come.
-    pub(in crate::pool) const ALL: Self = Self { last_serial: u64::MAX, changes: 0 };
+    pub(in crate::pool) const ALL: Self = Self { last_serial: u64::MAX };
 }
 
 impl Book {
@@ -112,7 +109,6 @@ impl Book {
 
     /// Wakes those who wait for a change, and does what is left to do when nobody is there any more.
     fn changed(&self, mut roster: MutexGuard<'_, Roster>) {
-        roster.changes = roster.changes.wrapping_add(1);
         let somebody_waits = roster.waiting > 0;
         let is_empty = roster.attendance.is_empty();
         let when_empty = if is_empty { roster.when_empty.take() } else { None };
@@ -138,8 +134,7 @@ impl Book {
 
     /// The workers up to now.
     pub(in crate::pool) fn snapshot(&self) -> Present {
-        let roster = lock(&self.roster);
-        Present { last_serial: roster.attendance.last_serial(), changes: roster.changes }
+        Present { last_serial: self.look(Attendance::last_serial) }
     }
 
     /// Waits until those workers have left, but for the calling one and those that wait for it; false if some
@@ -159,11 +154,6 @@ impl Book {
             self.change(|present| present.set_waiting(serial, false));
         }
         all_left
-    }
-
-    /// Waits until anybody has come or left since then; false if nobody has at the deadline.
-    pub(in crate::pool) fn wait_for_change(&self, since: Present, deadline: Deadline) -> bool {
-        self.wait_until(deadline, |roster| roster.changes != since.changes)
     }
 
     fn wait_until(&self, deadline: Deadline, mut is_so: impl FnMut(&Roster) -> bool) -> bool {

@@ -174,6 +174,7 @@ pub(crate) mod thread {
 
     use core::mem::ManuallyDrop;
     use core::num::NonZeroUsize;
+    use core::time::Duration;
     use std::io;
     use std::sync::Arc;
 
@@ -236,7 +237,10 @@ pub(crate) mod thread {
         Ok(NonZeroUsize::MIN)
     }
 
-    pub(crate) use loom::thread::yield_now;
+    /// Lets others go on: what they do may take any time.
+    pub(crate) fn pause(_: Duration) {
+        loom::thread::yield_now();
+    }
 
     #[derive(Debug)]
     pub(crate) struct Builder(loom::thread::Builder);
