@@ -1,5 +1,6 @@
 //! Joins that wait for tasks in unusual hands.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -84,4 +85,34 @@ fn a_task_that_joins_sleeps_while_another_is_being_cancelled() {
     assert!(slow.cancel());
 
     assert!(joining.collect().expect("no panic"));
+}
+
+/// Submits a task that does the same, and so on, until the count is reached.
+fn submit_one_by_one(pool: &Arc<ThreadPool>, ran: &Arc<AtomicUsize>, most: usize) {
+    let (theirs, count) = (pool.clone(), ran.clone());
+    let task = move || {
+        if count.fetch_add(1, Ordering::Relaxed) < most {
+            submit_one_by_one(&theirs, &count, most);
+        }
+    };
+    pool.spawn(task).expect("open");
+}
+
+/// What the only worker ran while it joined was not counted as begun, so later tasks had to be run, too, for ever.
+#[test]
+fn joins_end_though_later_tasks_are_pending_all_the_time() {
+    const MOST: usize = 1_000_000;
+    let pool = Arc::new(ThreadPool::single().build().expect("valid"));
+    let ran = Arc::new(AtomicUsize::new(0));
+    let (theirs, count) = (pool.clone(), ran.clone());
+    let joining = pool.submit(move || {
+        submit_one_by_one(&theirs, &count, MOST);
+        theirs.join();
+        count.load(Ordering::Relaxed)
+    });
+
+    let seen = joining.expect("open").collect().expect("no panic");
+
+    assert!(seen < MOST / 2, "{seen} of {MOST} tasks were run");
+    ran.store(MOST, Ordering::Relaxed);
 }

@@ -112,8 +112,8 @@ impl Ticks {
     }
 }
 
-/// A moment in the order of submits: so many claims and all that was submitted until then has left
-/// the queue.
+/// A moment in the order of submits: so many tasks taken from the queue and all that was submitted until then has left
+/// it.
 #[derive(Clone, Copy, Debug)]
 pub struct Mark(usize);
 
@@ -187,23 +187,28 @@ impl<K: WorkerKind> Engine<K> {
     pub fn mark(&self) -> Mark {
         // ORDERING: Acquire, X3: a withdrawal that is counted is of a task that is counted next.
         let withdrawn = self.withdrawn.load(Ordering::Acquire);
+        // ORDERING: Relaxed: X3 makes it at least as new as what it is part of.
+        let in_turn = self.in_turn.load(Ordering::Relaxed);
         // ORDERING: Relaxed: a number.
-        Mark(self.submitted.load(Ordering::Relaxed).wrapping_sub(withdrawn))
+        let submitted = self.submitted.load(Ordering::Relaxed);
+        Mark(submitted.wrapping_sub(withdrawn).wrapping_add(in_turn))
     }
 
     /// Whether every task that was submitted before the mark has ended, or is in the hands of a
     /// thread that ends or runs it; false if that is not certain.
     ///
-    /// Workers take tasks first in, first out, whereas cancellations and inline claims come in any
-    /// order: so only claims count, and only those withdrawals that were there at the mark.
+    /// Tasks are taken from the queue first in, first out, whereas cancellations and other inline claims come in any
+    /// order: so only what was taken counts, and only those withdrawals that were there at the mark.
     pub fn has_passed(&self, mark: Mark) -> bool {
         if self.pending() == 0 {
             return true;
         }
-        let claims =
-            self.seats().iter().fold(0_usize, |sum, seat| sum.wrapping_add(seat.ticks.read().0));
+        // ORDERING: Acquire, X3, U4: as of a claim.
+        let in_turn = self.in_turn.load(Ordering::Acquire);
+        let taken =
+            self.seats().iter().fold(in_turn, |sum, seat| sum.wrapping_add(seat.ticks.read().0));
         // Read after the claims, U4.
-        claims.wrapping_sub(mark.0) & Ticks::CLAIMS <= Ticks::CLAIMS / 2
+        taken.wrapping_sub(mark.0) & Ticks::CLAIMS <= Ticks::CLAIMS / 2
             && !self.store.aside().is_any()
     }
 

@@ -10,6 +10,7 @@
 //! | `census` | who lives, who is idle |
 //! | `lifecycle` | open, broken, draining, terminated; generation |
 //! | `submitted`, `withdrawn` | tasks ever submitted; those cancelled or claimed by a waiter |
+//! | `in_turn` | those of the withdrawn that a waiter took from the queue, as a worker does |
 //! | `growth` | when and by whom growth is tried again after a spawn has failed |
 //! | `seats[i].post` | whether somebody was called for who has not come yet |
 //! | `seats[i].loan` | who has the worker's seat: it, or a caller that borrows it |
@@ -32,10 +33,12 @@
 //! |---|---|---|---|
 //! | `admit` | `submitted` + 1 | submitter | it is not refused; before its push |
 //! | `withdrawn` | `withdrawn` + 1 | canceller; who runs a task inline, or one that was never queued | the task has left pending |
+//! | `run_oldest` | `in_turn` + 1 | who runs the oldest task | before it is withdrawn |
 //! | `note_pending` | `most_pending` grows, or nothing | submitter | after its push, if the kind measures that |
 //!
 //! # Edges
-//! - **X3** claim (Release) / counting (Acquire): who counts a claim counts its submit.
+//! - **X3** claim (Release) / counting (Acquire): who counts a claim counts its submit; who counts a withdrawal, also
+//!   that it was in turn.
 //! - **X4 ↔ F1** fence in `take_leave` / fence in `after_push`: a submitter sees that the worker is
 //!   busy for good, or the worker sees the task.
 //! - The fence in `turn_away` is L4 of `lifecycle`.
@@ -108,6 +111,7 @@ pub struct Engine<K: WorkerKind> {
     growth: Growth,
     submitted: CachePadded<AtomicUsize>,
     withdrawn: AtomicUsize,
+    in_turn: AtomicUsize,
     most_pending: AtomicUsize,
     seats: Seats<K>,
     kind: K,
@@ -124,6 +128,7 @@ impl<K: WorkerKind> Engine<K> {
                 growth: Growth::new(),
                 submitted: CachePadded::new(AtomicUsize::new(0)),
                 withdrawn: AtomicUsize::new(0),
+                in_turn: AtomicUsize::new(0),
                 most_pending: AtomicUsize::new(0),
                 seats,
                 kind,

@@ -7,7 +7,7 @@ use super::memory::{Consume, Store};
 use super::submit::Submitted;
 use crate::clock::{Clock, Instant};
 use crate::lifecycle::Phase;
-use crate::sync::Arc;
+use crate::sync::{Arc, Ordering};
 use crate::task::{Claimed, Clocked, Finally, Home, Job, Popped};
 
 /// The owner of an engine: submits, joins, closes. Dropping it closes the engine; workers that are
@@ -129,6 +129,8 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
                 self.engine.turn_down(entry, None);
             } else if let Popped::Claimed(task) = entry.claim() {
                 drop(consumer);
+                // ORDERING: Release, X3, U4: as a claim; and what is withdrawn next.
+                self.engine.in_turn.fetch_add(1, Ordering::Release);
                 self.run_out_of_turn(task, seat);
                 return true;
             }

@@ -2,9 +2,9 @@
 //! C8), so the pending tasks are never counted too low.
 
 use crate::OnHeap;
-use crate::kind::{Cause, Script};
+use crate::kind::{Cause, Desk, Script};
 use crate::observed::{Fate, Pool, Refusal, fate};
-use crate::scenes::{beside, end, join};
+use crate::scenes::{beside, end, join, taken};
 use asyncpal_core::executor::{Departure, Totals};
 use asyncpal_core::sync::stall;
 use asyncpal_core::task::Status;
@@ -95,6 +95,32 @@ fn a_pending_task_is_counted_beside_a_cancelled_one() {
         assert!(!engine.has_passed(mark), "nobody claimed the task");
         join(other);
         drop(task);
+        end(pool);
+    });
+}
+
+/// A task is run in its turn by a worker that waits, while a mark is made behind it. If it were seen as withdrawn and not
+/// as taken from the queue, it would pass for the later one when it is.
+#[test]
+fn what_was_taken_before_a_mark_does_not_pass_for_what_is_pending() {
+    model("what_was_taken_before_a_mark_does_not_pass_for_what_is_pending", || {
+        let pool =
+            Arc::new(Pool::<OnHeap>::new(1, Script { starting_workers: 0, ..Script::default() }));
+        let first = pool.submit();
+        let other = beside(&pool, |pool| {
+            assert!(pool.executor.run_oldest(&mut Desk::default()));
+        });
+
+        let second = taken(pool.submit());
+        let engine = pool.executor.engine();
+        let mark = engine.mark();
+
+        assert!(!engine.has_passed(mark), "nobody has taken the second");
+        join(other);
+        assert!(!engine.has_passed(mark));
+        assert!(second.cancel());
+        assert_eq!(fate(first), Fate::Ran);
+        drop(second);
         end(pool);
     });
 }

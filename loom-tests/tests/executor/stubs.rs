@@ -5,12 +5,13 @@
 //! must meet, too many preemptions for it: so one of them is stopped at each step instead.
 
 use crate::OnHeap;
-use crate::kind::{Script, TaskHandle};
+use crate::kind::{Desk, Script, TaskHandle};
 use crate::observed::{Fate, Pool, Refusal, fate};
-use crate::scenes::{beside, end, join, let_others_run, taken};
+use crate::scenes::{Signal, beside, end, join, let_others_run, taken};
 use crate::stop::{Stop, at_every_step};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
+use loom::thread;
 use loom_tests::model_bounded;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -162,6 +163,70 @@ fn a_task_in_a_clearer_s_hands_has_not_passed() {
 
         assert_eq!([inner, join(other)], [Fate::Ran; 2]);
         end(pool).with_fates(&[Fate::Ran; 4]);
+    });
+}
+
+/// U4: the same with later tasks that a worker runs in their turn while it waits, for who knows of neither of the two.
+/// The clearer is stopped at each step.
+#[test]
+fn a_task_in_a_clearer_s_hands_has_not_passed_by_what_was_taken_in_turn() {
+    let name = "a_task_in_a_clearer_s_hands_has_not_passed_by_what_was_taken_in_turn";
+    at_every_step(name, 0, |stop| {
+        let pool = Arc::new(Pool::<OnHeap>::new(1, unattended()));
+        let (inner, earlier) = (pool.submit(), taken(pool.submit()));
+        let mark = pool.executor.engine().mark();
+        let later = [(); 2].map(|()| taken(pool.submit()));
+        let look = Signal::new();
+        let (told, gate) = (look.clone(), stop.gate());
+        let reader = beside(&pool, move |pool| {
+            told.wait();
+            if pool.executor.engine().has_passed(mark) {
+                // Whoever has it runs it whatever the clearer does.
+                assert_eq!(fate(Ok(earlier)), Fate::Ran);
+                return None;
+            }
+            Some(earlier)
+        });
+        let clearer = beside(&pool, move |pool| stop.during(|| pool.join_nested(inner)));
+        let all_taken = Signal::new();
+        let says_so = all_taken.clone();
+        let taker = beside(&pool, move |pool| {
+            let_others_run();
+            while pool.executor.run_oldest(&mut Desk::default()) {}
+            says_so.give();
+        });
+
+        while !all_taken.is_given() {
+            thread::yield_now();
+        }
+        look.give();
+
+        let earlier = join(reader);
+        gate.notify();
+        assert_eq!(join(clearer), Fate::Ran);
+        join(taker);
+        pool.executor.close();
+        drop((earlier, later));
+        end(pool);
+    });
+}
+
+/// What is run in its turn counts, whatever is pending behind it.
+#[test]
+fn a_task_that_was_run_in_its_turn_has_passed() {
+    model_bounded("a_task_that_was_run_in_its_turn_has_passed", None, || {
+        let pool = Pool::<OnHeap>::new(1, unattended());
+        let first = pool.submit();
+        let mark = pool.executor.engine().mark();
+        let later = taken(pool.submit());
+
+        assert!(!pool.executor.engine().has_passed(mark));
+        assert!(pool.executor.run_oldest(&mut Desk::default()));
+        assert!(pool.executor.engine().has_passed(mark));
+
+        assert!(later.cancel());
+        drop(later);
+        pool.end().with_fates(&[fate(first)]);
     });
 }
 

@@ -100,8 +100,11 @@ impl<K: Kind> Pool<K> {
     }
 
     /// Runs everything that was submitted and lets the workers leave; new ones are spawned as
-    /// needed, so the pool stays usable. Called by one of the pool's own workers, it waits for the
-    /// others.
+    /// needed, so the pool stays usable.
+    ///
+    /// A task of the pool that calls it runs other pending tasks meanwhile, one after the other and on its own stack: it
+    /// should hold no lock that they need. Then it waits for those of the other workers that do not wait in this way
+    /// themselves.
     pub fn join(&self) {
         self.inner.join(Deadline::NEVER);
     }
