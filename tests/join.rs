@@ -116,3 +116,25 @@ fn joins_end_though_later_tasks_are_pending_all_the_time() {
     assert!(seen < MOST / 2, "{seen} of {MOST} tasks were run");
     ran.store(MOST, Ordering::Relaxed);
 }
+
+/// The destructor's panic was that of the task that joined, and the task that had ended counted as running for ever.
+#[test]
+fn an_output_that_panics_when_it_is_dropped_is_not_the_joining_tasks_affair() {
+    struct Spoiled;
+    impl Drop for Spoiled {
+        fn drop(&mut self) {
+            panic!("of the output");
+        }
+    }
+    let pool = Arc::new(ThreadPool::single().build().expect("valid"));
+    let theirs = pool.clone();
+
+    let joining = pool.submit(move || {
+        theirs.spawn(|| Spoiled).expect("open");
+        theirs.join();
+    });
+
+    joining.expect("open").collect().expect("it has not panicked");
+    let stats = pool.stats();
+    assert_eq!((stats.run_by_waiters, stats.running, stats.completed), (1, 0, 2));
+}

@@ -146,6 +146,8 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         let clocked = Clocked::new(started);
         let finished = task.run(seat, &clocked);
         finished.ran(started, clocked.ended(|| self.engine.task_time()));
+        // What its callbacks do, and the destructor of an outcome without a handle, is not the caller's affair.
+        self.engine.kind.contain(|| drop(finished));
     }
 
     /// Makes a task of `job` and cancels it here and now: it never comes into the queue.
