@@ -1,7 +1,7 @@
 //! Pools come to an end.
 
 use crate::{Gate, pool};
-use asyncpal::{PoolError, TaskError};
+use asyncpal::{Handle, PoolError, TaskError, ThreadPool};
 use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use loom_tests::model_bounded;
 use std::sync::Arc;
@@ -17,6 +17,20 @@ fn a_join_waits_for_what_was_submitted_and_leaves_the_pool_open() {
         assert!(first.is_done());
         assert_eq!(pool.count_workers(), 0);
         pool.run(|| ()).expect("no panic");
+    });
+}
+
+/// A worker comes, claims the last task and works, while the join looks.
+#[test]
+fn a_join_waits_for_the_task_of_a_successor() {
+    model_bounded("a_join_waits_for_the_task_of_a_successor", Some(1), || {
+        let builder = ThreadPool::single().max_tasks_per_worker(1).idle_timeout(None);
+        let pool = builder.build().expect("the settings are valid");
+        let handles = [1, 2].map(|n| pool.submit(move || n).expect("the pool is open"));
+
+        pool.join();
+
+        assert!(handles.iter().all(Handle::is_done));
     });
 }
 

@@ -114,10 +114,10 @@ impl<K: Kind> Inner<K> {
         let mark = engine.mark();
         let mut pauses = Pauses::new();
         loop {
-            // The snapshot comes before the renewal: who is on it was called for before the new generation, so
-            // it leaves when it finds no task.
-            let present = self.staff().book().snapshot();
             let all_claimed = engine.has_passed(mark);
+            // After that look: whoever has claimed a task is on it. And before the renewal: whoever is on it was called
+            // for before the new generation, so it leaves when it finds no task.
+            let present = self.staff().book().snapshot();
             let is_worker = self.caller().is_some();
             if is_worker && !all_claimed {
                 if deadline.is_past() {
