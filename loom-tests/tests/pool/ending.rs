@@ -23,7 +23,7 @@ fn a_join_waits_for_what_was_submitted_and_leaves_the_pool_open() {
 /// A worker comes, claims the last task and works, while the join looks.
 #[test]
 fn a_join_waits_for_the_task_of_a_successor() {
-    model_bounded("a_join_waits_for_the_task_of_a_successor", Some(1), || {
+    model_bounded("a_join_waits_for_the_task_of_a_successor", Some(2), || {
         let builder = ThreadPool::single().max_tasks_per_worker(1).idle_timeout(None);
         let pool = builder.build().expect("the settings are valid");
         let handles = [1, 2].map(|n| pool.submit(move || n).expect("the pool is open"));
