@@ -13,12 +13,20 @@ use crate::worker_limits::WorkerLimits;
 ///
 /// The child runs no more than its one thread yet: niceness belongs to threads, and is inherited.
 pub(crate) fn impose(pid: u32, limits: &WorkerLimits) -> Result<(), (&'static str, io::Error)> {
-    if let Some(bytes) = limits.address_space {
-        limit(pid, libc::RLIMIT_AS, bytes, bytes).map_err(|error| ("address space", error))?;
-    }
-    if let Some(seconds) = limits.cpu_seconds {
-        let hard = seconds.saturating_add(1);
-        limit(pid, libc::RLIMIT_CPU, seconds, hard).map_err(|error| ("processor time", error))?;
+    let address_space = limits.address_space.map(|bytes| (bytes, bytes));
+    let cpu_seconds = limits.cpu_seconds.map(|seconds| (seconds, seconds.saturating_add(1)));
+    // What type a resource's number has, each C library says otherwise, and not all of them by a name: it is inferred.
+    let resources = [
+        ("address space", libc::RLIMIT_AS, address_space),
+        ("processor time", libc::RLIMIT_CPU, cpu_seconds),
+    ];
+    for (name, resource, limit) in resources {
+        let Some((soft, hard)) = limit else { continue };
+        let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+        let pid = pid as libc::pid_t;
+        // SAFETY: it reads one rlimit64, which lives, and is asked for no old value.
+        check(unsafe { libc::prlimit64(pid, resource, &raw const limit, ptr::null_mut()) })
+            .map_err(|error| (name, error))?;
     }
     if let Some(nice) = limits.nice {
         set_nice(pid, nice).map_err(|error| ("niceness", error))?;
@@ -28,13 +36,6 @@ pub(crate) fn impose(pid: u32, limits: &WorkerLimits) -> Result<(), (&'static st
         std::fs::write(path, score.to_string()).map_err(|error| ("oom_score_adj", error))?;
     }
     Ok(())
-}
-
-fn limit(pid: u32, resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> io::Result<()> {
-    let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
-    let pid = pid as libc::pid_t;
-    // SAFETY: it reads one rlimit64, which lives, and is asked for no old value.
-    check(unsafe { libc::prlimit64(pid, resource, &raw const limit, ptr::null_mut()) }).map(drop)
 }
 
 fn set_nice(pid: u32, nice: i32) -> io::Result<()> {

@@ -96,7 +96,7 @@ fn remaining(deadline: Instant) -> libc::timespec {
     let left = deadline.saturating_duration_since(Instant::now());
     // SAFETY: a timespec is plain integers (and padding on some targets), for which zero is a value.
     let mut timeout: libc::timespec = unsafe { core::mem::zeroed() };
-    timeout.tv_sec = left.as_secs().try_into().unwrap_or(libc::time_t::MAX);
+    timeout.tv_sec = left.as_secs().try_into().unwrap_or(i32::MAX.into());
     timeout.tv_nsec = left.subsec_nanos() as _;
     timeout
 }
