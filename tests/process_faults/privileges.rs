@@ -1,11 +1,15 @@
 //! Programs with privileges that their user does not have, and those that give privileges up. Each is a copy of this
 //! program with a role, which others may run, too. Only root can make such programs: for others there is no test.
 
+use core::ffi::CStr;
 use core::mem::MaybeUninit;
+use core::ptr;
 use core::time::Duration;
+use std::ffi::CString;
 use std::fs::{self, File, Permissions};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
@@ -19,10 +23,12 @@ use asyncpal::process::{LostCause, Named, ProcessOptions, Registry, serve_stdio,
 use crate::clean::{Clean, children};
 use crate::faults;
 use crate::roles::{all_of, say, this_file};
-use crate::tasks::{cause, eventually, own_pid, sleep_long, works};
+use crate::tasks::{cause, eventually, own_pid, pool, sleep_long, works};
 
 faults![
     a_program_with_its_files_privileges_builds_no_pool,
+    a_program_with_its_files_capabilities_builds_no_pool,
+    a_program_called_secure_whose_file_gives_no_privileges_has_workers,
     a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent,
     a_host_that_drops_its_privileges_gets_rid_of_its_workers,
     a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later,
@@ -31,6 +37,12 @@ faults![
 
 /// Somebody who has no privileges.
 const NOBODY: u32 = 65534;
+
+/// The attribute of a file that has them.
+const CAPABILITIES: &CStr = c"security.capability";
+
+/// The first of them, for one.
+const CAP_CHOWN: u32 = 1;
 
 /// How long nobody waits for what may not be done.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -58,6 +70,28 @@ impl Copy {
         let mut command = Command::new(&self.0);
         command.env("ASYNCPAL_TEST_ENDING", role).current_dir("/");
         command
+    }
+
+    /// Gives the file these capabilities, which are in effect from the start.
+    fn empower(&self, capabilities: u32) {
+        // linux/capability.h: VFS_CAP_REVISION_2 with VFS_CAP_FLAGS_EFFECTIVE.
+        let value: [u32; 5] = [0x0200_0001, capabilities, 0, 0, 0].map(u32::to_le);
+        let (path, name) = (self.path(), CAPABILITIES.as_ptr());
+        let bytes = size_of_val(&value);
+        // SAFETY: both strings end with a zero byte, and it reads so many bytes of the value.
+        let set = unsafe { libc::setxattr(path.as_ptr(), name, value.as_ptr().cast(), bytes, 0) };
+        assert_eq!(set, 0, "{}", io::Error::last_os_error());
+    }
+
+    /// Takes it away again.
+    fn disempower(&self) {
+        // SAFETY: both strings end with a zero byte.
+        let removed = unsafe { libc::removexattr(self.path().as_ptr(), CAPABILITIES.as_ptr()) };
+        assert_eq!(removed, 0, "{}", io::Error::last_os_error());
+    }
+
+    fn path(&self) -> CString {
+        CString::new(self.0.as_os_str().as_bytes()).expect("a path")
     }
 
     /// What the role says in the end.
@@ -89,6 +123,42 @@ fn a_program_with_its_files_privileges_builds_no_pool() {
 
     assert!(said.contains("privileges that its user does not have"), "{said}");
     assert_eq!(setuid.said("builds", 0), "built\n", "root has them all the same");
+}
+
+fn a_program_with_its_files_capabilities_builds_no_pool() {
+    let Some(copy) = Copy::new("capable", 0o755) else { return };
+    copy.empower(CAP_CHOWN);
+
+    let said = copy.said("builds", NOBODY);
+
+    assert!(said.contains("privileges that its user does not have"), "{said}");
+}
+
+/// Has workers as soon as nothing but the kernel's word is left of its privileges.
+pub(crate) fn build_when_plain() {
+    let (path, name) = (c"/proc/self/exe", CAPABILITIES);
+    // SAFETY: both strings end with a zero byte; with no room it writes nothing.
+    let length = || unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) };
+    eventually(|| length() < 0);
+    // SAFETY: getauxval has no preconditions.
+    assert_eq!(unsafe { libc::getauxval(libc::AT_SECURE) }, 1);
+    let clean = Clean::before();
+    assert!(works(&pool(2)));
+    clean.check();
+    say("clean");
+}
+
+fn a_program_called_secure_whose_file_gives_no_privileges_has_workers() {
+    let Some(copy) = Copy::new("secure", 0o755) else { return };
+    // The kernel calls a program secure even for none.
+    copy.empower(0);
+    let mut program = copy.plays("builds-when-its-file-is-plain");
+    let host = program.uid(NOBODY).gid(NOBODY).stdout(Stdio::piped()).spawn().expect("it starts");
+
+    copy.disempower();
+
+    let output = host.wait_with_output().expect("it ends");
+    assert_eq!(output.stdout, b"clean\n", "{output:?}");
 }
 
 fn a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent() {
@@ -241,7 +311,7 @@ pub(crate) fn mask_signals() {
     // SAFETY: it writes the set.
     unsafe { libc::sigfillset(all.as_mut_ptr()) };
     // SAFETY: the set was written just now; no old one is asked for.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), core::ptr::null_mut()) };
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), ptr::null_mut()) };
     for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGTERM, libc::SIGCHLD] {
         // SAFETY: SIG_IGN is a valid disposition.
         unsafe { libc::signal(signal, libc::SIG_IGN) };

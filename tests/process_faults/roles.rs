@@ -71,6 +71,7 @@ pub(crate) fn play(role: &str) {
         "lowered-limit" => checked(lowered_limit),
         "without-null" => without_null(),
         "builds" => privileges::build(),
+        "builds-when-its-file-is-plain" => privileges::build_when_plain(),
         "drops-privileges" => privileges::drop_privileges(),
         "serves" => privileges::serve(),
         "drops-privileges-before-a-command" => privileges::drop_privileges_before_a_command(),

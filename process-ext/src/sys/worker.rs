@@ -4,6 +4,7 @@
 
 use core::ffi::CStr;
 use core::ops::Not as _;
+use core::ptr;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
@@ -18,14 +19,28 @@ use crate::error::LaunchError;
 /// Not in the libc crate; the same on every Linux that Rust has a standard library for.
 const F_SETSIG: libc::c_int = 10;
 
-/// Whether this process has privileges that the user who has started it does not have. Who that is cannot be trusted:
-/// he may play the parent, and a parent says which of the program's code is run, with which arguments.
+/// Whether this process may have privileges that the user who has started it does not have. Who that is cannot be
+/// trusted: he may play the parent, and a parent says which of the program's code is run, with which arguments.
+fn may_be_privileged() -> bool {
+    is_secure() || !runs_as_its_user()
+}
+
+/// Whether this program's workers would get privileges that its user does not have, from its file, and so refuse to be
+/// workers.
+///
+/// That the kernel calls this process secure is not enough. It does so, too, when a security module moves a program into
+/// a domain of its own, as SELinux does with a service; the workers stay in that domain, and are not called so.
 pub(crate) fn is_privileged() -> bool {
+    !runs_as_its_user() || is_secure() && file_gives_privileges()
+}
+
+/// What the kernel tells the C library: not to trust who has started this process.
+fn is_secure() -> bool {
     // SAFETY: getauxval has no preconditions.
-    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
-        return true;
-    }
-    // What this process starts would be told the same by the kernel.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+fn runs_as_its_user() -> bool {
     // SAFETY: getuid has no preconditions.
     let user = unsafe { libc::getuid() };
     // SAFETY: as above.
@@ -34,7 +49,16 @@ pub(crate) fn is_privileged() -> bool {
     let as_user = unsafe { libc::geteuid() } == user;
     // SAFETY: as above.
     let as_group = unsafe { libc::getegid() } == group;
-    !(as_user && as_group)
+    as_user && as_group
+}
+
+/// Whether this program's file is setuid or setgid, or has capabilities.
+fn file_gives_privileges() -> bool {
+    let (file, name) = (c"/proc/self/exe", c"security.capability");
+    // SAFETY: both strings end with a zero byte and are static; with no room it writes nothing.
+    let length = unsafe { libc::getxattr(file.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) };
+    let mode = std::fs::metadata("/proc/self/exe").map_or(0, |file| file.mode());
+    length >= 0 || mode & (libc::S_ISUID | libc::S_ISGID) != 0
 }
 
 /// Whether a pool has started this process.
@@ -77,7 +101,7 @@ pub(crate) struct Ends {
 ///
 /// Fails if the three are not pipes: then no pool started this process. Must be called once, at most.
 pub(crate) fn adopt(alone: &Alone) -> io::Result<Ends> {
-    if is_privileged() {
+    if may_be_privileged() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, LaunchError::Privileged));
     }
     for fd in [fds::REQUESTS, fds::REPLIES, fds::LIFELINE] {
