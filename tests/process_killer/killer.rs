@@ -81,10 +81,14 @@ fn is_stopped_in_poll(pid: u32) -> bool {
             Some(_) => thread::yield_now(),
         }
     }
-    // "271 …": which system call. A worker polls for requests and for nothing else. Without permission there is
-    // nothing to see.
+    // "271 …": which system call. A worker polls for requests and for nothing else.
     let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
     call.starts_with(&format!("{} ", libc::SYS_ppoll))
+}
+
+/// Whether the kernel tells which system call a process is in: some are built, or told, not to.
+pub(crate) fn can_look() -> bool {
+    fs::read_to_string("/proc/self/syscall").is_ok()
 }
 
 /// Marsaglia's xorshift64 (2003).

@@ -73,6 +73,10 @@ pub(crate) fn judge(
                         last, task,
                         "worker {pid} replied to task {task}, then started {last}"
                     );
+                    assert!(
+                        !kills.while_waiting.contains(&pid),
+                        "worker {pid} replied to task {task}, then waited for the next one"
+                    );
                     lost += 1;
                 } else if error.is_cancelled() {
                     let cause = error.downcast_ref::<LaunchError>();

@@ -130,6 +130,7 @@ fn run(victims: Victims) -> Pauses {
     if victims == Victims::Ready {
         // They were sent to workers who were about to die, and lay unread: others ran them, but for a few.
         assert!(unstarted * 8 < kills.times, "{unstarted} tasks were lost before their start");
+        assert!(!kills.while_waiting.is_empty() || !killer::can_look(), "nobody had replied");
     }
     // Or else it shows nothing.
     assert!(completed > if victims == Victims::Ready { TASKS / 2 } else { 0 }, "{completed}");
