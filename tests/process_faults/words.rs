@@ -6,8 +6,7 @@ use std::io::Write as _;
 use std::process;
 
 use asyncpal::process::LostCause;
-use asyncpal::process::Payload;
-use asyncpal::process::error::{HandshakeError, LaunchError};
+use asyncpal::process::error::{DecodeError, HandshakeError, LaunchError};
 use asyncpal::process::proxy::{Launch, Proxy};
 use asyncpal::process::wire::frame::{Header, Kind};
 use asyncpal::{ProcessPool, TaskError};
@@ -145,25 +144,24 @@ fn a_claim_of_the_largest_length_is_refused_before_memory_is() {
     assert!(what.contains("4294967295 bytes exceeds the limit"), "{what}");
 }
 
+/// Replies with a list of two bytes which claims to be so long.
+fn claim(count: u64) -> Vec<u8> {
+    let body = [&count.to_le_bytes(), b"ab".as_slice()].concat();
+    reply(&header(Kind::Result, 1, 10));
+    reply(&body);
+    process::exit(0)
+}
+
 fn a_result_that_claims_ten_gigabytes_fails_its_task_alone() {
-    let pool = pool(1);
+    let claimed = |pool: &ProcessPool, count| pool.submit_with(claim, (count,)).expect("open");
+    let pools = [pool(1), pool(1)];
 
-    let task = || {
-        let mut claim = Vec::new();
-        Payload::encode(&10_000_000_000_u64, &mut claim).expect("a number");
-        reply(&header(Kind::Result, 1, claim.len() as u32));
-        reply(&claim);
-        process::exit(0);
-        #[expect(unreachable_code, reason = "it says of which type the result is")]
-        Vec::<u8>::new()
-    };
-    let error = pool.run(task).expect_err("there are no such bytes");
+    let true_claim = claimed(&pools[0], 2).collect();
+    let claim = claimed(&pools[1], 10_000_000_000).collect().expect_err("there are no such bytes");
 
-    assert!(
-        matches!(&error, TaskError::Failed(cause) if !cause.to_string().is_empty()),
-        "{error:?}"
-    );
-    assert!(works(&pool));
+    assert_eq!(true_claim.expect("they are there"), b"ab");
+    assert!(claim.downcast_ref::<DecodeError>().is_some(), "{claim:?}");
+    assert!(pools.iter().all(works));
 }
 
 fn half_a_reply_of_a_worker_that_ends_is_no_reply() {
