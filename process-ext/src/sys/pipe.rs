@@ -7,12 +7,16 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use super::fds;
+use super::worker::page_bytes;
 
 /// What a pipe should hold: transfers of 1 MiB take half as many wake-ups as with the default of 64 KiB.
 const PIPE_BYTES: libc::c_int = 256 * 1024;
 
-/// What a pipe holds unless the user's quota is used up: 16 pages, of which each packet takes one.
-const ROOM_ASIDE: libc::c_int = 64 * 1024;
+/// How many pages a pipe holds unless the user's quota is used up. Each packet takes one, however small it is.
+const PAGES_ASIDE: u64 = 16;
+
+/// As many bytes as so many packets have at most.
+const BYTES_ASIDE: usize = PAGES_ASIDE as usize * 4096;
 
 /// Both ends of a pipe.
 #[derive(Debug)]
@@ -106,8 +110,8 @@ impl Aside {
     pub(crate) fn open() -> io::Result<Self> {
         let pipe = Pipe::open()?;
         // SAFETY: the descriptor is open; F_GETPIPE_SZ touches no memory of ours.
-        let room = check(unsafe { libc::fcntl(pipe.writer.as_raw_fd(), libc::F_GETPIPE_SZ) })?;
-        if room < ROOM_ASIDE {
+        let bytes = check(unsafe { libc::fcntl(pipe.writer.as_raw_fd(), libc::F_GETPIPE_SZ) })?;
+        if !has_room(bytes, page_bytes()) {
             return Err(io::ErrorKind::QuotaExceeded.into());
         }
         Ok(Self(pipe))
@@ -122,13 +126,18 @@ impl Aside {
                 ptr::null_mut(),
                 self.0.writer.as_raw_fd(),
                 ptr::null_mut(),
-                ROOM_ASIDE as usize,
+                BYTES_ASIDE,
                 libc::SPLICE_F_NONBLOCK,
             )
         };
         // A failure is an empty pipe.
         usize::try_from(taken).unwrap_or(0)
     }
+}
+
+/// Whether a pipe of so many bytes takes every packet. One that takes fewer would take the oldest of them.
+fn has_room(pipe_bytes: libc::c_int, page_bytes: u64) -> bool {
+    u64::try_from(pipe_bytes).is_ok_and(|bytes| bytes / page_bytes >= PAGES_ASIDE)
 }
 
 /// How many bytes lie in the pipe unread: after a death, whether a request was ever taken.
@@ -170,4 +179,18 @@ pub(crate) fn read_append(
 /// Turns the C convention of -1 and `errno` into a result.
 pub(super) fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
     if returned == -1 { Err(io::Error::last_os_error()) } else { Ok(returned) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 128 KiB were taken for room enough, where they are two pages of 64 KiB.
+    #[test]
+    fn room_is_counted_in_pages() {
+        assert!(has_room(64 << 10, 4 << 10));
+        assert!(has_room(1 << 20, 64 << 10));
+        assert!(!has_room(8 << 10, 4 << 10));
+        assert!(!has_room(128 << 10, 64 << 10));
+    }
 }
