@@ -75,7 +75,7 @@ impl WorkerCommand {
     }
 
     /// Sets a variable of the command's environment, which otherwise is this program's. A launcher passes on what
-    /// it was told to, only.
+    /// it was told to, only. A command that is given a `PATH` is looked for in that one alone.
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.surroundings.set(key.as_ref(), Some(value.as_ref()));
         self

@@ -25,6 +25,8 @@ crate::trials! {
     environment_and_folder_are_the_commands
     variables_are_removed_and_cleared
     a_command_with_a_path_of_its_own_is_looked_for_there
+    a_command_that_its_own_path_does_not_have_is_not_found
+    a_relative_path_begins_where_the_command_starts
     what_a_command_says_of_itself_goes_where_it_is_sent
     an_idle_pool_has_no_process
 }
@@ -214,6 +216,31 @@ fn a_command_with_a_path_of_its_own_is_looked_for_there() {
     let pool = pool(command.env("PATH", dir));
 
     assert_eq!(pool.submit_with(SQUARE, (3,)).expect("open").collect().expect("no panic"), 9);
+}
+
+/// It was started all the same, if it lay in this program's.
+fn a_command_that_its_own_path_does_not_have_is_not_found() {
+    let command = worker_command("sh").env("PATH", "/dev/null:/nowhere");
+
+    let error = pool(command).submit(PID).expect("open").collect().expect_err("it is nowhere");
+
+    assert!(error.to_string().contains("sh: No such file or directory"), "{error}");
+}
+
+/// An empty entry of a `PATH` means the folder that the command starts in, too.
+fn a_relative_path_begins_where_the_command_starts() {
+    let this = std::env::current_exe().expect("a test program has a path");
+    let dir = this.parent().expect("a folder");
+    let above = dir.parent().expect("another folder");
+    let command = || worker_command(this.file_name().expect("a name")).arg(SERVE);
+
+    for (start, path) in
+        [(dir, "".as_ref()), (dir, ".".as_ref()), (above, dir.file_name().expect("a name"))]
+    {
+        let pool = pool(command().current_dir(start).env("PATH", path));
+
+        assert_eq!(pool.submit_with(SQUARE, (3,)).expect("open").collect().expect("no panic"), 9);
+    }
 }
 
 fn what_a_command_says_of_itself_goes_where_it_is_sent() {

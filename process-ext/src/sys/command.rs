@@ -41,22 +41,29 @@ fn try_spawn(
     let string = |text: &OsStr| CString::new(text.as_bytes());
     let words = [&command.program].into_iter().chain(&command.args);
     let arguments = words.map(|word| string(word)).collect::<Result<Vec<_>, _>>()?;
-    let program =
-        found(command).map_or_else(|| Ok(arguments[0].clone()), |it| string(it.as_ref()))?;
+    let program = string(file_of(command)?.as_ref())?;
     let mut actions = FileActions::new()?;
     actions.duplicate(requests, 0)?;
     actions.duplicate(replies, 1)?;
     start(&program, &arguments, None, actions, &command.surroundings)
 }
 
-/// Where a command that is to have a `PATH` of its own lies: in that one, while the C library looks in this program's.
-fn found(command: &WorkerCommand) -> Option<PathBuf> {
-    let own = command.surroundings.variables.get(OsStr::new("PATH"))?.as_ref()?;
-    if command.program.as_bytes().contains(&b'/') {
-        return None;
-    }
-    let is_program = |file: &PathBuf| {
-        file.metadata().is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+/// The file to run, or a name for which the C library looks in this program's `PATH`. For a command that is to have a
+/// `PATH` of its own it is looked for in that one, and nowhere else.
+fn file_of(command: &WorkerCommand) -> io::Result<PathBuf> {
+    let WorkerCommand { program, surroundings, .. } = command;
+    let own = surroundings.variables.get(OsStr::new("PATH")).and_then(Option::as_ref);
+    let Some(own) = own.filter(|_| !program.as_bytes().contains(&b'/')) else {
+        return Ok(program.into());
     };
-    env::split_paths(own).map(|dir| dir.join(&command.program)).find(is_program)
+    // What is relative begins where the command starts, and so does what is empty.
+    let start = surroundings.current_dir.as_deref().unwrap_or(Path::new(""));
+    let is_program = |file: &PathBuf| {
+        let file = start.join(file).metadata();
+        file.is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
+    };
+    env::split_paths(own)
+        .map(|dir| Path::new(".").join(dir).join(program))
+        .find(is_program)
+        .ok_or_else(|| io::Error::from_raw_os_error(libc::ENOENT))
 }
