@@ -2,7 +2,8 @@
 //!
 //! The workers are this program: its `main` calls `init` first. The hosts that are killed, or whose signals or
 //! descriptors are as they should not be, are this program, too, with a role. After each test there are as many
-//! descriptors as before, no worker and no orphan.
+//! descriptors as before, no worker and no orphan. A test for which something is missing is ignored, or a failure if
+//! `ASYNCPAL_TEST_FAULTS` names that: `root`, `world`, `loader`.
 
 use libtest_mimic::Arguments;
 
@@ -60,21 +61,77 @@ fn trials() -> Vec<libtest_mimic::Trial> {
     Vec::new()
 }
 
-/// Trials named as their functions; after each all is as before.
+/// Trials named as their functions; after each all is as before. One for which something may be missing returns a
+/// `Result`.
 macro_rules! faults {
     ($($test:ident),* $(,)?) => {
         pub(crate) fn trials() -> Vec<libtest_mimic::Trial> {
-            vec![$(libtest_mimic::Trial::test(stringify!($test), || {
+            vec![$(libtest_mimic::Trial::ignorable_test(stringify!($test), || {
                 let clean = $crate::clean::Clean::before();
-                $test();
+                let finding = $test();
                 clean.check();
-                Ok(())
+                $crate::missing::Finding::completion(finding)
             })),*]
         }
     };
 }
 #[cfg(target_os = "linux")]
 pub(crate) use faults;
+
+#[cfg(target_os = "linux")]
+mod missing {
+    //! What tests need and not every machine has.
+
+    use libtest_mimic::{Completion, Failed};
+
+    /// The variable that lists what must be there.
+    const DEMANDED: &str = "ASYNCPAL_TEST_FAULTS";
+
+    /// What is not there.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub(crate) enum Missing {
+        /// Somebody who can make programs with privileges.
+        Root,
+        /// The right to see another `/dev` than others.
+        World,
+        /// A program that the kernel starts this one by.
+        Loader,
+    }
+
+    impl Missing {
+        /// Its name in the list, and how it is told.
+        fn told(self) -> (&'static str, &'static str) {
+            match self {
+                Self::Root => ("root", "it is for root"),
+                Self::World => ("world", "it may not mount anything"),
+                Self::Loader => ("loader", "this program has no loader"),
+            }
+        }
+    }
+
+    /// What a test returns.
+    pub(crate) trait Finding {
+        fn completion(self) -> Result<Completion, Failed>;
+    }
+
+    impl Finding for () {
+        fn completion(self) -> Result<Completion, Failed> {
+            Ok(Completion::Completed)
+        }
+    }
+
+    impl Finding for Result<(), Missing> {
+        fn completion(self) -> Result<Completion, Failed> {
+            let Err(missing) = self else { return Ok(Completion::Completed) };
+            let (name, told) = missing.told();
+            let demanded = std::env::var(DEMANDED).unwrap_or_default();
+            if demanded.split(',').any(|demanded| demanded == name) {
+                return Err(Failed::from(told));
+            }
+            Ok(Completion::ignored_with(told))
+        }
+    }
+}
 
 #[cfg(target_os = "linux")]
 mod tasks {

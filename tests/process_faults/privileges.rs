@@ -1,5 +1,5 @@
 //! Programs with privileges that their user does not have, and those that give privileges up. Each is a copy of this
-//! program with a role, which others may run, too. Only root can make such programs: for others there is no test.
+//! program with a role, which others may run, too. Only root can make such programs.
 
 use core::ffi::CStr;
 use core::mem::MaybeUninit;
@@ -22,6 +22,7 @@ use asyncpal::process::{LostCause, Named, ProcessOptions, Registry, serve_stdio,
 
 use crate::clean::{Clean, children};
 use crate::faults;
+use crate::missing::Missing;
 use crate::roles::{all_of, say, this_file};
 use crate::tasks::{cause, eventually, own_pid, pool, sleep_long, works};
 
@@ -53,17 +54,15 @@ const LIMIT: Duration = Duration::from_millis(100);
 struct Copy(PathBuf);
 
 impl Copy {
-    /// `None` where there is nobody to have privileges.
-    fn new(test: &str, mode: u32) -> Option<Self> {
+    fn new(test: &str, mode: u32) -> Result<Self, Missing> {
         // SAFETY: geteuid has no preconditions.
         if unsafe { libc::geteuid() } != 0 {
-            eprintln!("{test} is for root: skipped");
-            return None;
+            return Err(Missing::Root);
         }
         let copy = std::env::temp_dir().join(format!("asyncpal-{test}-{}", own_pid()));
         fs::copy(this_file(), &copy).expect("there is room");
         fs::set_permissions(&copy, Permissions::from_mode(mode)).expect("it is root's");
-        Some(Self(copy))
+        Ok(Self(copy))
     }
 
     fn plays(&self, role: &str) -> Command {
@@ -116,22 +115,24 @@ pub(crate) fn build() {
     }
 }
 
-fn a_program_with_its_files_privileges_builds_no_pool() {
-    let Some(setuid) = Copy::new("setuid", 0o4755) else { return };
+fn a_program_with_its_files_privileges_builds_no_pool() -> Result<(), Missing> {
+    let setuid = Copy::new("setuid", 0o4755)?;
 
     let said = setuid.said("builds", NOBODY);
 
     assert!(said.contains("privileges that its user does not have"), "{said}");
     assert_eq!(setuid.said("builds", 0), "built\n", "root has them all the same");
+    Ok(())
 }
 
-fn a_program_with_its_files_capabilities_builds_no_pool() {
-    let Some(copy) = Copy::new("capable", 0o755) else { return };
+fn a_program_with_its_files_capabilities_builds_no_pool() -> Result<(), Missing> {
+    let copy = Copy::new("capable", 0o755)?;
     copy.empower(CAP_CHOWN);
 
     let said = copy.said("builds", NOBODY);
 
     assert!(said.contains("privileges that its user does not have"), "{said}");
+    Ok(())
 }
 
 /// Has workers as soon as nothing but the kernel's word is left of its privileges.
@@ -148,8 +149,8 @@ pub(crate) fn build_when_plain() {
     say("clean");
 }
 
-fn a_program_called_secure_whose_file_gives_no_privileges_has_workers() {
-    let Some(copy) = Copy::new("secure", 0o755) else { return };
+fn a_program_called_secure_whose_file_gives_no_privileges_has_workers() -> Result<(), Missing> {
+    let copy = Copy::new("secure", 0o755)?;
     // The kernel calls a program secure even for none.
     copy.empower(0);
     let mut program = copy.plays("builds-when-its-file-is-plain");
@@ -159,10 +160,11 @@ fn a_program_called_secure_whose_file_gives_no_privileges_has_workers() {
 
     let output = host.wait_with_output().expect("it ends");
     assert_eq!(output.stdout, b"clean\n", "{output:?}");
+    Ok(())
 }
 
-fn a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent() {
-    let Some(setuid) = Copy::new("marked", 0o4755) else { return };
+fn a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent() -> Result<(), Missing> {
+    let setuid = Copy::new("marked", 0o4755)?;
     let [requests, replies, lifeline] = [(); 3].map(|()| pipe());
     let ends = [&requests.0, &replies.1, &lifeline.0].map(|end| end.as_raw_fd());
     let mut program = setuid.plays("builds");
@@ -187,6 +189,7 @@ fn a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent() {
     started.wait().expect("it ends");
 
     assert_eq!(said, [], "a worker's first words");
+    Ok(())
 }
 
 fn pipe() -> (OwnedFd, OwnedFd) {
@@ -226,10 +229,11 @@ pub(crate) fn drop_privileges() {
     say("clean");
 }
 
-fn a_host_that_drops_its_privileges_gets_rid_of_its_workers() {
-    let Some(copy) = Copy::new("drops", 0o755) else { return };
+fn a_host_that_drops_its_privileges_gets_rid_of_its_workers() -> Result<(), Missing> {
+    let copy = Copy::new("drops", 0o755)?;
 
     assert_eq!(copy.said("drops-privileges", 0), "clean\n");
+    Ok(())
 }
 
 const PID: Named<fn() -> u32> = Named::new("pid");
@@ -279,10 +283,11 @@ pub(crate) fn drop_privileges_before_a_command() {
     say("clean");
 }
 
-fn a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later() {
-    let Some(copy) = Copy::new("commands", 0o755) else { return };
+fn a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later() -> Result<(), Missing> {
+    let copy = Copy::new("commands", 0o755)?;
 
     assert_eq!(copy.said("drops-privileges-before-a-command", 0), "clean\n");
+    Ok(())
 }
 
 /// Says why no worker starts in root's folder.
@@ -293,8 +298,8 @@ pub(crate) fn enter() {
     say(&all_of(&pool.run(own_pid).expect_err("it may not go there")));
 }
 
-fn a_folder_that_may_not_be_entered_is_named() {
-    let Some(copy) = Copy::new("enters", 0o755) else { return };
+fn a_folder_that_may_not_be_entered_is_named() -> Result<(), Missing> {
+    let copy = Copy::new("enters", 0o755)?;
     let closed = copy.0.with_extension("closed");
     fs::create_dir(&closed).expect("there is room");
     fs::set_permissions(&closed, Permissions::from_mode(0o700)).expect("it is root's");
@@ -303,6 +308,7 @@ fn a_folder_that_may_not_be_entered_is_named() {
 
     let _ = fs::remove_dir(&closed);
     assert!(said.contains(closed.to_str().expect("text")), "{said}");
+    Ok(())
 }
 
 /// A command of a host that blocks and ignores signals has none blocked, and none ignored but what it ignores itself.
