@@ -181,6 +181,7 @@ impl<K: WorkerKind> Engine<K> {
     }
 
     /// Cancels a task that was popped, because of `cause` if there is one, or else because the pool is not open.
+    #[cold]
     fn turn_down(&self, entry: Entry<K>, cause: Option<&K::Failure>) {
         let why = cause.map(Rejection::Spawn).or_else(|| self.refusal());
         let cause = why.and_then(|why| self.kind.cancellation(why));
