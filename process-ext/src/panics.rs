@@ -8,6 +8,8 @@ use core::panic::AssertUnwindSafe;
 use std::backtrace::Backtrace;
 use std::panic;
 
+use asyncpal_std::kind::contain;
+
 use crate::wire::message::Failure;
 
 thread_local! {
@@ -59,7 +61,7 @@ fn describe(payload: Box<dyn Any + Send>) -> Failure {
         ("", String::from("a value that is no text"))
     };
     // A payload may panic when it is dropped; that must not end the worker.
-    let _ = panic::catch_unwind(AssertUnwindSafe(|| drop(payload)));
+    contain(|| drop(payload));
     // Without `SEEN` the panic was resumed, or the task replaced the hook.
     let seen = SEEN.with(|slot| slot.borrow_mut().take());
     let (location, backtrace) = seen.map_or_else(Default::default, |s| (s.location, s.backtrace));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
     Accepts, Chunk, Failure, Fallible, Kind, OpenError, OpenFailure, Setup, TakesHook, With,
+    contain,
 };
 use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError};
 
@@ -159,7 +160,8 @@ impl<C, T> ProcessJob<C, T> {
     }
 
     fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
-        drop(self.call);
+        // The arguments are the user's, and so are their destructors.
+        contain(|| drop(self.call));
         seat.call(&self.outbound, this, self.read)
     }
 }

@@ -228,7 +228,7 @@ impl ProcessSeat {
         (seat == self.serial && self.proxy.has_in_flight(task_id)).then_some(task_id)
     }
 
-    /// Runs a call and reads its result.
+    /// Runs a call and reads its result. That may unwind, where users wrote how; nothing here is half done then.
     pub(crate) fn call<T>(
         &mut self,
         outbound: &Outbound,

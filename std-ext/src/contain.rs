@@ -14,7 +14,7 @@ pub(crate) fn caught<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
 }
 
 /// Calls `step`, for nobody who could take its panic: it ends here. The panic hook has reported it by then.
-pub(crate) fn contain(step: impl FnOnce()) {
+pub fn contain(step: impl FnOnce()) {
     let Err(payload) = catch_unwind(AssertUnwindSafe(step)) else { return };
     // A payload may panic when it is dropped, with another payload.
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {

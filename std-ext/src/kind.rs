@@ -11,6 +11,7 @@ pub use asyncpal_core::executor::OpenError;
 use asyncpal_core::executor::WorkerKind;
 
 pub use crate::clock::StdClock;
+pub use crate::contain::contain;
 pub use crate::error::CrashLoop;
 use crate::error::{BrokenCause, BuildError, PoolError};
 pub use crate::failure::Failure;

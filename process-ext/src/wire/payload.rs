@@ -32,6 +32,9 @@ pub use plain::Plain;
 ///   is the type's: a thread with little of it may have to ask for
 ///   [more](asyncpal_std::Builder::stack_size).
 /// - What writes and reads by hand (`serialize_with`, `into`) has to read what it has written; nobody checks that.
+///
+/// A `Serialize` that panics does so in the submit, or in the task if it is that of a result; a `Deserialize` that panics
+/// fails its task ([`TaskError::Panicked`](asyncpal_std::TaskError::Panicked)), wherever it runs.
 pub trait Payload: sealed::Codec {
     /// Appends the value's bytes.
     ///

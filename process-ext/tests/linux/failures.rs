@@ -3,6 +3,7 @@
 use core::error::Error;
 use core::fmt;
 use core::time::Duration;
+use std::panic::panic_any;
 use std::time::Instant;
 
 use asyncpal_process::error::{
@@ -17,6 +18,7 @@ use super::{Trials, call, encoded, exists, kill_self, launch, trials};
 pub(crate) fn trials() -> Trials {
     trials![
         a_panic_arrives_with_message_location_and_backtrace,
+        a_panic_whose_payload_breaks_when_it_is_dropped_costs_no_worker,
         an_error_arrives_with_its_chain,
         a_killed_task_loses_its_worker_and_leaves_no_zombie,
         an_exit_inside_a_task_is_a_loss,
@@ -70,6 +72,28 @@ fn a_panic_arrives_with_message_location_and_backtrace() {
         assert_eq!((error.worker_pid(), error.worker_name()), (proxy.pid(), "worker"));
         assert_eq!(call(&mut proxy, divide, (6, 2)), 3);
     }
+}
+
+/// A payload that panics when it is dropped, with another one, so many times.
+struct Payload(u32);
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        if let Some(rest) = self.0.checked_sub(1) {
+            panic_any(Payload(rest));
+        }
+    }
+}
+
+fn a_panic_whose_payload_breaks_when_it_is_dropped_costs_no_worker() {
+    let mut proxy = launch();
+    let function = FunctionId::plain::<_, ()>(|| -> () { panic_any(Payload(3)) }).unwrap();
+
+    let reply = proxy.call(1, function, &[]).unwrap();
+
+    let Reply::Panic(error) = reply else { panic!("{reply:?}") };
+    assert_eq!(error.message(), "a value that is no text");
+    assert_eq!(call(&mut proxy, divide, (6, 2)), 3);
 }
 
 #[derive(Debug)]

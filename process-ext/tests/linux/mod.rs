@@ -12,6 +12,8 @@ mod endings;
 mod failures;
 mod measure;
 mod surroundings;
+#[cfg(feature = "serde")]
+mod unwinding;
 
 pub(crate) fn main() -> ExitCode {
     if std::env::var_os(endings::PARENT).is_some() {
@@ -30,6 +32,8 @@ pub(crate) fn main() -> ExitCode {
         failures::trials(),
         measure::trials(),
         surroundings::trials(),
+        #[cfg(feature = "serde")]
+        unwinding::trials(),
     ];
     libtest_mimic::run(&options, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -1,0 +1,119 @@
+//! What users wrote and the parent calls, panicking there: how a result is read, how arguments are dropped.
+
+use core::time::Duration;
+use std::panic::catch_unwind;
+
+use asyncpal_process::ProcessPool;
+use asyncpal_std::{Handle, TaskError, With};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Trials, trials};
+
+pub(crate) fn trials() -> Trials {
+    trials![
+        a_result_whose_reading_panics_fails_its_task_and_no_other,
+        who_runs_a_task_gets_the_panic_of_its_result_as_an_error,
+        arguments_whose_destructor_panics_are_those_of_a_task_like_any_other,
+        who_submits_arguments_gets_the_panic_of_their_writing,
+    ]
+}
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn pool() -> ProcessPool {
+    ProcessPool::builder().max_workers(1).build().unwrap()
+}
+
+fn result<T>(mut handle: Handle<T>) -> Result<T, TaskError> {
+    handle.collect_timeout(LONG)
+}
+
+/// Can be written, and not read.
+#[derive(Debug, Serialize)]
+struct Unreadable;
+
+impl<'de> Deserialize<'de> for Unreadable {
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        panic!("cannot read it")
+    }
+}
+
+fn unreadable() -> Unreadable {
+    Unreadable
+}
+
+fn is_the_panic(error: &TaskError) -> bool {
+    matches!(error, TaskError::Panicked(panic) if panic.message() == Some("cannot read it"))
+}
+
+/// Its thread ended, and every wait for it and for what was behind it lasted for ever.
+fn a_result_whose_reading_panics_fails_its_task_and_no_other() {
+    let pool = pool();
+    let worker = pool.run(std::process::id).unwrap();
+
+    let first = pool.submit(unreadable).unwrap();
+    let behind: Vec<_> = (0..20).map(|n: u8| pool.submit_with(|n: u8| n, (n,)).unwrap()).collect();
+
+    assert!(is_the_panic(&result(first).unwrap_err()));
+    for (n, handle) in (0..).zip(behind) {
+        assert_eq!(result(handle).unwrap(), n);
+    }
+    assert_eq!(pool.run(std::process::id).unwrap(), worker, "its reply was whole");
+    assert!(pool.shutdown_timeout(LONG).is_complete());
+}
+
+fn who_runs_a_task_gets_the_panic_of_its_result_as_an_error() {
+    let pool = pool();
+    let worker = pool.run(std::process::id).unwrap();
+
+    let error = pool.run(unreadable).unwrap_err();
+
+    assert!(is_the_panic(&error), "{error:?}");
+    assert_eq!(pool.run(std::process::id).unwrap(), worker);
+}
+
+/// Its destructor runs where the arguments were sent from.
+#[derive(Serialize, Deserialize)]
+struct Fragile;
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        panic!("it breaks");
+    }
+}
+
+fn arguments_whose_destructor_panics_are_those_of_a_task_like_any_other() {
+    fn put_away(fragile: Fragile) -> u8 {
+        core::mem::forget(fragile);
+        7
+    }
+    let pool = pool();
+    let worker = pool.run(std::process::id).unwrap();
+
+    assert_eq!(result(pool.submit_with(put_away, (Fragile,)).unwrap()).unwrap(), 7);
+    assert_eq!(pool.run(With::new(put_away, (Fragile,))).unwrap(), 7);
+
+    assert_eq!(pool.run(std::process::id).unwrap(), worker);
+    assert!(pool.shutdown_timeout(LONG).is_complete());
+}
+
+/// Can be read, and not written.
+#[derive(Deserialize)]
+struct Unwritable;
+
+impl Serialize for Unwritable {
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        panic!("cannot write it")
+    }
+}
+
+fn who_submits_arguments_gets_the_panic_of_their_writing() {
+    let pool = pool();
+
+    let submitted = catch_unwind(|| pool.submit_with(|_: Unwritable| (), (Unwritable,)).map(drop));
+    let ran = catch_unwind(|| pool.run(With::new(|_: Unwritable| (), (Unwritable,))));
+
+    assert!(submitted.is_err() && ran.is_err());
+    assert_eq!(pool.stats().submitted, 0);
+    assert_eq!(pool.run(|| 7_u8).unwrap(), 7);
+}
