@@ -220,26 +220,24 @@ impl Proxy {
         }
     }
 
-    /// Sends a frame and waits for one; `None` when the deadline has passed.
+    /// Sends a frame and waits for one; `None` when the deadline has passed, or the grace of a worker that opens.
     fn converse(
         &mut self,
         outgoing: &mut Outgoing<'_>,
-        mut deadline: Option<Instant>,
+        deadline: Option<Instant>,
         terms: Terms<'_>,
     ) -> Result<Option<Frame>, WorkerLost> {
         loop {
             let bell = match &self.closing {
                 Closing::Heard(bell) => Some(&**bell),
-                Closing::Unheard | Closing::Rung => terms.bell,
+                Closing::Unheard | Closing::Rung(_) => terms.bell,
             };
-            let wait = Wait { bell: bell.map(|bell| bell.as_fd()), ..Wait::until(deadline) };
+            let until = [deadline, self.closing.end()].into_iter().flatten().min();
+            let wait = Wait { bell: bell.map(|bell| bell.as_fd()), ..Wait::until(until) };
             match self.link.exchange(outgoing, self.child.exit_fd(), wait) {
                 Ok(Event::TimedOut) => return Ok(None),
                 Ok(Event::Rung) if matches!(self.closing, Closing::Heard(_)) => {
-                    let end = after(self.grace);
-                    let is_earlier = deadline.is_none_or(|deadline| end < deadline);
-                    self.closing = if is_earlier { Closing::Rung } else { Closing::Unheard };
-                    deadline = if is_earlier { Some(end) } else { deadline };
+                    self.closing = Closing::Rung(after(self.grace));
                 }
                 Ok(Event::Rung) if terms.is_cancelled() => {
                     return Err(self.give_up(LostCause::Cancelled));

@@ -22,6 +22,9 @@ fn main() {
     if std::env::var_os(starts::SILENT).is_some() {
         sleep(Duration::from_secs(60));
     }
+    if std::env::var_os(starts::SLOW).is_some() {
+        sleep(Duration::from_millis(200));
+    }
     asyncpal::process::init();
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);

@@ -12,12 +12,16 @@ trials! {
     a_process_that_does_not_greet_in_time_is_given_up
     an_initializer_that_takes_too_long_is_given_up
     the_end_of_a_pool_waits_for_its_grace_and_not_for_the_start_of_a_worker
+    a_worker_that_greets_after_the_end_of_its_pool_has_what_is_left_of_the_grace
     arguments_and_results_over_the_limit_fail_their_tasks_alone
     a_limit_that_no_frame_can_have_is_an_error_of_build
 }
 
 /// A worker with this variable says nothing.
 pub(crate) const SILENT: &str = "ASYNCPAL_TEST_SILENT";
+
+/// A worker with this variable takes its time before it greets.
+pub(crate) const SLOW: &str = "ASYNCPAL_TEST_SLOW";
 
 /// Why no worker got ready.
 fn handshake(error: &TaskError) -> &HandshakeError {
@@ -112,4 +116,22 @@ fn the_end_of_a_pool_waits_for_its_grace_and_not_for_the_start_of_a_worker() {
     for task in tasks.into_iter().chain([named]) {
         assert!(task.collect().expect_err("it was pending").is_cancelled());
     }
+}
+
+/// Its greeting was all that had a limit, and its initializer was waited for for ever.
+fn a_worker_that_greets_after_the_end_of_its_pool_has_what_is_left_of_the_grace() {
+    fn endless() {
+        spin();
+    }
+    let options = options().env(SLOW, "").handshake_timeout(millis(60_000));
+    let pool = options.close_grace(millis(500)).pool().max_workers(1).initializer(endless);
+    let pool = pool.build().expect("valid");
+    let task = pool.submit(own_pid).expect("open");
+    eventually(|| crate::children().len() == 1);
+
+    let begun = Instant::now();
+    drop(pool);
+
+    assert!(begun.elapsed() < millis(20_000), "{:?}", begun.elapsed());
+    assert!(task.collect().expect_err("it was pending").is_cancelled());
 }

@@ -16,6 +16,7 @@ crate::trials! {
     a_worker_that_aborts_in_a_task_fails_that_task_and_no_other
     a_launcher_that_is_killed_in_a_task_takes_its_worker_along
     a_worker_that_does_not_end_when_it_is_closed_is_ended
+    a_launcher_that_takes_long_does_not_hold_up_the_end_of_its_pool
     an_idle_worker_ends_when_its_host_is_killed
     a_child_that_the_host_has_forked_keeps_no_idle_worker_alive
 }
@@ -77,6 +78,21 @@ fn a_worker_that_does_not_end_when_it_is_closed_is_ended() {
     // The finalizer sleeps for ten minutes; without the setting it has five seconds.
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     assert!(children().is_empty());
+}
+
+/// Once its worker greeted, it had the whole time of a handshake once more.
+fn a_launcher_that_takes_long_does_not_hold_up_the_end_of_its_pool() {
+    let command = shell("sleep 0.2; exec \"$0\" --serve").close_grace(Duration::from_millis(500));
+    let command = command.handshake_timeout(Duration::from_secs(60));
+    let pool = command.pool().max_workers(1).initializer(SLEEP).build().expect("valid");
+    let task = pool.submit(PID).expect("open");
+    eventually(|| !children().is_empty());
+    let begun = Instant::now();
+
+    pool.shutdown();
+
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(task.collect().expect_err("it was pending").is_cancelled());
 }
 
 fn an_idle_worker_ends_when_its_host_is_killed() {

@@ -4,6 +4,7 @@
 
 use core::time::Duration;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::link::Outgoing;
 use super::{ENDING_WITHIN, Launch, Proxy, Terms, after, lost_early};
@@ -22,8 +23,18 @@ pub(super) enum Closing {
     Unheard,
     /// This bell, when the pool is shut down.
     Heard(Arc<Bell>),
-    /// It was shut down, and the worker's grace is all that is left to it.
-    Rung,
+    /// It was shut down, and by then the worker must be ready.
+    Rung(Instant),
+}
+
+impl Closing {
+    /// Until when the worker may speak at most.
+    pub(super) fn end(&self) -> Option<Instant> {
+        match self {
+            Self::Rung(end) => Some(*end),
+            Self::Unheard | Self::Heard(_) => None,
+        }
+    }
 }
 
 impl Proxy {
@@ -81,11 +92,9 @@ impl Proxy {
     ) -> Result<Frame, LaunchError> {
         match self.converse(outgoing, timeout.map(after), terms) {
             Ok(Some(frame)) => Ok(frame),
-            Ok(None) => Err(LaunchError::Handshake(match self.closing {
-                Closing::Rung => HandshakeError::Dismissed,
-                Closing::Unheard | Closing::Heard(_) => {
-                    HandshakeError::TimedOut(timeout.unwrap_or_default())
-                }
+            Ok(None) => Err(LaunchError::Handshake(match self.closing.end() {
+                Some(end) if end <= Instant::now() => HandshakeError::Dismissed,
+                _ => HandshakeError::TimedOut(timeout.unwrap_or_default()),
             })),
             Err(lost) => Err(lost_early(lost)),
         }
@@ -101,5 +110,63 @@ fn tell_late(error: LaunchError) -> LaunchError {
             LaunchError::Handshake(HandshakeError::InitLate)
         }
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::proxy::hostile::stand_in;
+
+    const GRACE: Duration = Duration::from_millis(50);
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// A worker that opens, whose pool is shut down.
+    fn dismissed(grace: Duration) -> (Proxy, File) {
+        let (mut proxy, worker) = stand_in();
+        let bell = Bell::still().unwrap();
+        bell.sound();
+        proxy.closing = Closing::Heard(bell);
+        proxy.grace = grace;
+        (proxy, worker.replies)
+    }
+
+    fn awaits(proxy: &mut Proxy, timeout: Duration) -> Result<Frame, HandshakeError> {
+        let terms = Terms::FOR_EVER;
+        proxy.await_greeting(&mut Outgoing::nothing(), Some(timeout), terms).map_err(|error| {
+            let LaunchError::Handshake(error) = error else { panic!("{error:?}") };
+            error
+        })
+    }
+
+    /// The next of its words had all its time, and an initializer without end was waited for for ever.
+    #[test]
+    fn a_worker_has_one_grace_for_all_its_words_whenever_its_pool_was_shut_down() {
+        // The bell is heard, and what is waited for has less time than the grace, or more.
+        for (timeout, grace) in [(Duration::ZERO, GRACE), (LONG, Duration::ZERO)] {
+            let (mut proxy, mut replies) = dismissed(grace);
+            assert!(awaits(&mut proxy, timeout).is_err());
+
+            replies.write_all(&Header::new(Kind::Ready).encode(0).unwrap()).unwrap();
+            let begun = Instant::now();
+            let word = awaits(&mut proxy, LONG);
+            let silence = awaits(&mut proxy, LONG);
+
+            assert!(word.is_ok());
+            assert!(matches!(silence, Err(HandshakeError::Dismissed)), "{silence:?}");
+            assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
+        }
+    }
+
+    #[test]
+    fn a_worker_that_is_late_before_the_grace_is_over_is_late() {
+        let (mut proxy, _replies) = dismissed(LONG);
+
+        let late = awaits(&mut proxy, Duration::ZERO);
+
+        assert!(matches!(late, Err(HandshakeError::TimedOut(Duration::ZERO))), "{late:?}");
     }
 }
