@@ -175,15 +175,17 @@ impl Proxy {
                 _ => return Err(CloseError::Lost(self.expel_for(&frame))),
             },
         };
-        match self.child.reap_by(deadline) {
-            Some(Status::Exited(0) | Status::Taken) => finished,
-            Some(status) => {
-                let lost = self.lost.take();
-                let lost = lost.unwrap_or_else(|| self.lose(cause_of(status)));
-                finished.and(Err(CloseError::Lost(lost)))
-            }
-            None => Err(CloseError::TimedOut(self.force_out())),
+        if !self.child.ends_by(deadline) {
+            return Err(CloseError::TimedOut(self.force_out()));
         }
+        if let Some(Status::Exited(0) | Status::Taken) = self.child.ending() {
+            // It has ended as it should, and what its tasks have started may go on.
+            self.child.reap_by(deadline);
+            return finished;
+        }
+        let noted = self.lost.take();
+        let ended = self.end();
+        finished.and(Err(CloseError::Lost(noted.unwrap_or(ended))))
     }
 
     fn start(launch: &Launch) -> std::io::Result<Self> {
@@ -317,13 +319,13 @@ impl Proxy {
         self.lose(cause)
     }
 
-    /// The end of the ladder, for a worker that did not end when it was asked to.
+    /// The end of the ladder, for a worker that did not end when it was asked to. The last rung is for what it has
+    /// launched, too, which may not have heeded the signal that the worker itself has heeded.
     fn force_out(&mut self) -> WorkerLost {
-        let asked = self.child.terminate();
-        match asked.then(|| self.child.reap_by(after(self.grace))).flatten() {
-            Some(status) => self.lose(cause_of(status)),
-            None => self.end(),
+        if self.child.terminate() {
+            self.child.ends_by(after(self.grace));
         }
+        self.end()
     }
 
     fn lose(&mut self, cause: LostCause) -> WorkerLost {

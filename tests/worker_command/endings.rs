@@ -4,9 +4,9 @@ use core::time::Duration;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
-use std::{env, thread};
+use std::{env, fs, process, thread};
 
-use asyncpal::process::LostCause;
+use asyncpal::process::{LostCause, WorkerCommand};
 
 use crate::worker::*;
 use crate::{children, eventually, lives, lost};
@@ -16,6 +16,9 @@ crate::trials! {
     a_worker_that_aborts_in_a_task_fails_that_task_and_no_other
     a_launcher_that_is_killed_in_a_task_takes_its_worker_along
     a_worker_that_does_not_end_when_it_is_closed_is_ended
+    a_worker_that_outlives_its_launcher_is_ended_all_the_same
+    what_a_launcher_has_started_ends_with_a_start_that_fails
+    what_a_launcher_has_started_ends_with_a_worker_that_does_not_end_well
     a_launcher_that_takes_long_does_not_hold_up_the_end_of_its_pool
     an_idle_worker_ends_when_its_host_is_killed
     a_child_that_the_host_has_forked_keeps_no_idle_worker_alive
@@ -78,6 +81,47 @@ fn a_worker_that_does_not_end_when_it_is_closed_is_ended() {
     // The finalizer sleeps for ten minutes; without the setting it has five seconds.
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     assert!(children().is_empty());
+}
+
+/// The launcher heeds SIGTERM. When it was reaped nobody was left to send SIGKILL to.
+fn a_worker_that_outlives_its_launcher_is_ended_all_the_same() {
+    let command = shell("\"$0\" --serve; exit $?").close_grace(Duration::from_millis(100));
+    let pool = command.pool().max_workers(1).finalizer(SLEEP_DEAFLY).build().expect("valid");
+    let worker = pool.submit(PID).expect("open").collect().expect("no panic");
+    assert_ne!(children(), [worker]);
+
+    pool.shutdown();
+
+    eventually(|| !lives(worker));
+}
+
+/// What a shell has started beside the worker that it launches must be gone after that. `ends` is how the shell ends.
+fn takes_along(ends: &str, with: fn(WorkerCommand)) {
+    let numbers = env::temp_dir().join(format!("asyncpal-started-{}", process::id()));
+    let script = format!("sleep 600 >/dev/null 2>&1 & echo $! >>\"$1\"; \"$0\" --serve; {ends}");
+
+    with(shell(&script).arg(&numbers));
+
+    let started = fs::read_to_string(&numbers).expect("it was written");
+    fs::remove_file(numbers).expect("it is there");
+    for started in started.lines() {
+        let started = started.parse().expect("a process");
+        eventually(|| !lives(started));
+    }
+}
+
+fn what_a_launcher_has_started_ends_with_a_start_that_fails() {
+    takes_along("exit $?", |command| {
+        let pool = command.pool().max_workers(1).initializer(FAIL).build().expect("valid");
+        pool.submit(PID).expect("open").collect().expect_err("it fails");
+    });
+}
+
+fn what_a_launcher_has_started_ends_with_a_worker_that_does_not_end_well() {
+    takes_along("exit 3", |command| {
+        let pool = command.pool().max_workers(1).build().expect("valid");
+        pool.submit(PID).expect("open").collect().expect("no panic");
+    });
 }
 
 /// Once its worker greeted, it had the whole time of a handshake once more.

@@ -27,6 +27,7 @@ pub(crate) const PREPARE: Named<fn()> = Named::new("prepare");
 pub(crate) const PREPARED: Named<fn() -> u32> = Named::new("prepared");
 pub(crate) const FAIL: Named<fn()> = Named::new("fail");
 pub(crate) const SLEEP: Named<fn()> = Named::new("sleep");
+pub(crate) const SLEEP_DEAFLY: Named<fn()> = Named::new("sleep_deafly");
 pub(crate) const VARIABLE: Named<fn(String) -> Option<String>> = Named::new("variable");
 pub(crate) const FOLDER: Named<fn() -> String> = Named::new("folder");
 
@@ -74,6 +75,11 @@ pub(crate) fn serve() -> ExitCode {
         .function(PREPARED.name(), || CALLS.load(Ordering::Relaxed))
         .fallible(FAIL.name(), || Err::<(), _>("no flour"))
         .function(SLEEP.name(), || sleep(Duration::from_secs(600)))
+        .function(SLEEP_DEAFLY.name(), || {
+            // SAFETY: SIG_IGN is a valid disposition.
+            unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
+            sleep(Duration::from_secs(600));
+        })
         .function(VARIABLE.name(), |key: String| env::var(key).ok())
         .fallible(FOLDER.name(), || env::current_dir().map(|dir| dir.display().to_string()));
     serve_stdio(&registry)

@@ -76,8 +76,8 @@ impl Proxy {
             Kind::Ready => Ok(()),
             Kind::InitErr => {
                 let error = self.remote_error(frame).map_err(lost_early)?;
-                // It is on its way out; let it flush what the initializer printed.
-                self.child.reap_by(after(ENDING_WITHIN));
+                // It is on its way out; let it flush what the initializer printed. What it leaves is killed with the drop.
+                self.child.ends_by(after(ENDING_WITHIN));
                 Err(LaunchError::Initializer(error))
             }
             _ => Err(lost_early(self.expel_for(frame))),

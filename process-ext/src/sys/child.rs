@@ -150,28 +150,35 @@ impl Child {
         Ok(())
     }
 
+    /// How the child ended, if it has. It stays unreaped, so that what is left of its group can be killed.
+    pub(crate) fn ending(&self) -> Option<Status> {
+        self.status.or_else(|| self.look(libc::WNOWAIT))
+    }
+
     /// Reaps the child if it has ended, and says how it ended; `None` while it runs.
     fn try_reap(&mut self) -> Option<Status> {
         if self.status.is_none() {
-            self.status = wait_now(&self.pidfd, 0).unwrap_or_else(|NotOurs| {
-                Some(status_from_kernel(&self.pidfd).unwrap_or(Status::Taken))
-            });
+            self.status = self.look(0);
         }
         self.status
     }
 
+    fn look(&self, flags: libc::c_int) -> Option<Status> {
+        wait_now(&self.pidfd, flags).unwrap_or_else(|NotOurs| {
+            Some(status_from_kernel(&self.pidfd).unwrap_or(Status::Taken))
+        })
+    }
+
     /// Waits for the child to end, until the deadline, without reaping it.
     pub(crate) fn ends_by(&self, deadline: Instant) -> bool {
+        if self.status.is_some() {
+            return true;
+        }
         loop {
             match poll::wait(&mut [Watch::readable(self.pidfd.as_fd())], Some(deadline)) {
                 Ok(ended) => return ended,
                 // No memory, or no descriptor allowed at all.
-                Err(_)
-                    if self.status.is_some()
-                        || wait_now(&self.pidfd, libc::WNOWAIT) != Ok(None) =>
-                {
-                    return true;
-                }
+                Err(_) if wait_now(&self.pidfd, libc::WNOWAIT) != Ok(None) => return true,
                 Err(_) if deadline <= Instant::now() => return false,
                 Err(_) => sleep(REFUSED_PAUSE),
             }
@@ -180,9 +187,7 @@ impl Child {
 
     /// Waits for the child to end, until the deadline, and reaps it.
     pub(crate) fn reap_by(&mut self, deadline: Instant) -> Option<Status> {
-        if self.status.is_none() {
-            self.ends_by(deadline);
-        }
+        self.ends_by(deadline);
         self.try_reap()
     }
 
