@@ -33,6 +33,7 @@ faults![
     a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent,
     a_host_that_drops_its_privileges_gets_rid_of_its_workers,
     a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later,
+    a_call_that_a_command_may_still_read_is_given_to_no_other,
     a_folder_that_may_not_be_entered_is_named,
 ];
 
@@ -288,6 +289,47 @@ fn a_command_that_its_host_may_not_kill_is_told_as_such_and_reaped_later() -> Re
 
     assert_eq!(copy.said("drops-privileges-before-a-command", 0), "clean\n");
     Ok(())
+}
+
+/// Greets, hears what it is to do, is ready, hangs up, and reads nothing more until it may go.
+const HANGS_UP: &str = r"printf '\020\0\0\0\001\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+    printf '\001\0\0\0\001\0\0\0\0\0\0\0\0\0\0\0'
+    head -c 1 >/dev/null
+    printf '\0\0\0\0\002\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0'
+    exec >&- 2>&-
+    for try in $(seq 2000); do [ -e $1 ] && exit; sleep 0.01; done";
+
+/// A command that has more privileges than its host, and a call in its pipe.
+pub(crate) fn drop_privileges_before_a_call() {
+    let clean = Clean::before();
+    let gate = std::env::temp_dir().join(format!("asyncpal-call-{}", own_pid()));
+    {
+        let command = worker_command("sh").args(["-c", HANGS_UP, "sh"]).arg(&gate);
+        let pool = command.pool().max_workers(1).build().expect("valid");
+        pool.spawn_max_workers().expect("open");
+        eventually(|| pool.stats().idle_workers == 1);
+        become_nobody();
+
+        let error = pool.submit(PID).expect("open").collect().expect_err("it hangs up");
+
+        assert!(matches!(cause(&error), LostCause::KillRefused(_)), "{error:?}");
+        let [worker] = &children()[..] else { panic!("another one was started: {:?}", children()) };
+        File::create(&gate).expect("anybody may");
+        eventually(|| has_ended(worker.pid));
+        // Its start reaps the other one.
+        let serving = worker_command(this_file()).env("ASYNCPAL_TEST_ENDING", "serves").pool();
+        serving.build().expect("valid").submit(PID).expect("open").collect().expect("no panic");
+    }
+    fs::remove_file(gate).expect("it is there");
+    clean.check();
+    say("clean");
+}
+
+/// Whoever was sent it once more would have run it a second time.
+fn a_call_that_a_command_may_still_read_is_given_to_no_other() {
+    let Some(copy) = Copy::new("calls", 0o755) else { return };
+
+    assert_eq!(copy.said("drops-privileges-before-a-call", 0), "clean\n");
 }
 
 /// Says why no worker starts in root's folder.

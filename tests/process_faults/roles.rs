@@ -75,6 +75,7 @@ pub(crate) fn play(role: &str) {
         "drops-privileges" => privileges::drop_privileges(),
         "serves" => privileges::serve(),
         "drops-privileges-before-a-command" => privileges::drop_privileges_before_a_command(),
+        "drops-privileges-before-a-call" => privileges::drop_privileges_before_a_call(),
         "enters" => privileges::enter(),
         "masks-signals" => privileges::mask_signals(),
         other => panic!("no such role: {other}"),

@@ -127,7 +127,7 @@ impl Proxy {
 
     /// Takes back the requests that the worker has not read. It has begun, or will begin, those that stay in flight.
     pub(crate) fn recall(&mut self) {
-        let unread = if self.is_alive() { self.link.withdraw() } else { self.link.unread_bytes() };
+        let unread = if self.is_alive() { self.link.withdraw() } else { self.unread_bytes() };
         self.flight.drop_last(self.flight.unread(unread));
     }
 
@@ -172,9 +172,15 @@ impl Proxy {
         }
     }
 
+    /// How much the worker has not taken in. One that may live on may take in whatever has been sent.
+    fn unread_bytes(&self) -> usize {
+        let may_live_on = |lost: &WorkerLost| matches!(lost.cause(), LostCause::KillRefused(_));
+        if self.lost.as_ref().is_some_and(may_live_on) { 0 } else { self.link.unread_bytes() }
+    }
+
     /// Whether the worker has taken in the whole of the oldest request in flight.
     fn is_oldest_read(&self) -> bool {
-        self.link.unread_bytes() <= self.flight.bytes_behind()
+        self.unread_bytes() <= self.flight.bytes_behind()
     }
 
     /// The reply, or why nobody waits for it any longer.

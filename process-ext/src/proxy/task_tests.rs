@@ -125,6 +125,20 @@ fn a_worker_that_has_begun_the_next_task_is_not_killed_for_the_one_before() {
     }
 }
 
+/// It was sent to another worker, too.
+#[test]
+fn what_a_worker_that_may_live_on_has_not_read_it_may_still_begin() {
+    let (mut proxy, scene) = Scene::new(|_| {}, |_| {});
+
+    let _ = proxy.lose(LostCause::KillRefused("not permitted".into()));
+    proxy.recall();
+
+    assert_eq!(proxy.in_flight(), 3);
+    for task_id in 1..=3 {
+        assert!(matches!(cause(scene.ask(&mut proxy, task_id)), LostCause::KillRefused(_)));
+    }
+}
+
 /// Its turn has come, and the worker has not taken notice of it.
 #[test]
 fn a_task_that_was_not_even_read_in_its_time_is_given_back_to_nobody() {
