@@ -139,10 +139,14 @@ impl ProcessSeat {
             return Err(BrokenCause::of_opening(cause));
         }
         match self.proxy.close() {
-            // A worker that was lost has failed its task already, or was idle.
+            // A worker that was lost has failed its task already, was idle, or had nothing left to do.
             Ok(()) | Err(CloseError::Lost(_)) => Ok(()),
-            // Something hung in it, and it was ended. Without a finalizer nothing that counts was left to do.
-            Err(CloseError::TimedOut(_)) if !self.launch.has_finalizer() => Ok(()),
+            // It has died, or something hung in it. Without a finalizer nothing that counts was left to do.
+            Err(CloseError::CutShort(_) | CloseError::TimedOut(_))
+                if !self.launch.has_finalizer() =>
+            {
+                Ok(())
+            }
             Err(error) => Err(BrokenCause::Finalizer(error.into())),
         }
     }

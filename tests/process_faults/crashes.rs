@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::process;
 
-use asyncpal::process::LostCause;
-use asyncpal::{Handle, ProcessPool, TaskError};
+use asyncpal::process::{LostCause, Processes, WorkerLost};
+use asyncpal::{Builder, Handle, ProcessPool, TaskError};
 
 use crate::clean::children;
 use crate::faults;
@@ -26,6 +26,8 @@ faults![
     a_worker_killed_before_it_greets_is_named_as_the_cause,
     a_worker_killed_in_its_initializer_is_named_as_the_cause,
     a_worker_that_hangs_while_it_exits_is_ended_and_breaks_no_pool,
+    a_worker_that_dies_in_its_finalizer_breaks_its_pool,
+    a_worker_that_dies_before_its_finalizer_breaks_no_pool,
 ];
 
 fn outcome_of(pool: &ProcessPool, task: Handle<()>) -> LostCause {
@@ -221,4 +223,39 @@ fn a_worker_that_hangs_while_it_exits_is_ended_and_breaks_no_pool() {
     eventually(|| pool.count_workers() == 0);
     assert!(!pool.is_broken());
     assert!(works(&pool));
+}
+
+/// Nobody was told of it.
+fn a_worker_that_dies_in_its_finalizer_breaks_its_pool() {
+    fn exit_early() {
+        process::exit(0);
+    }
+    let broken_by = |builder: Builder<Processes>| {
+        let pool = builder.max_workers(1).build().expect("valid");
+        pool.run(own_pid).expect("no panic");
+        pool.join();
+        let error = pool.check().expect_err("it is broken");
+        WorkerLost::of(&error).unwrap_or_else(|| panic!("{error:?}")).cause().clone()
+    };
+
+    let killed = broken_by(ProcessPool::builder().finalizer(kill_self));
+    let left = broken_by(ProcessPool::builder().finalizer(exit_early));
+
+    assert_eq!([killed, left], [LostCause::Signal(libc::SIGKILL), LostCause::Exited(0)]);
+}
+
+fn a_worker_that_dies_before_its_finalizer_breaks_no_pool() {
+    let pool = ProcessPool::builder().max_workers(1).finalizer(kill_self);
+    let pool = pool.build().expect("valid");
+    for _ in 0..4 {
+        let worker = pool.run(own_pid).expect("no panic");
+
+        signal(worker, libc::SIGKILL);
+
+        eventually(|| children().is_empty());
+        assert!(pool.check().is_ok());
+    }
+    let error = pool.run(kill_self).expect_err("its worker is gone");
+    assert_eq!(cause(&error), &LostCause::Signal(libc::SIGKILL));
+    assert!(pool.check().is_ok());
 }

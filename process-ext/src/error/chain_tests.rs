@@ -61,6 +61,7 @@ fn errors() -> Vec<Box<dyn core::error::Error>> {
         Box::new(TaskError::Rejected(PoolError::Spawn(Arc::new(BuildError::System(io().into()))))),
         Box::new(broken(BrokenCause::Initializer(remote().into()))),
         Box::new(broken(BrokenCause::Finalizer(CloseError::Finalizer(remote()).into()))),
+        Box::new(broken(BrokenCause::Finalizer(CloseError::CutShort(lost()).into()))),
         Box::new(broken(BrokenCause::Finalizer(CloseError::TimedOut(lost()).into()))),
         Box::new(broken(BrokenCause::of_opening(Box::new(crash_loop())))),
         Box::new(crash_loop()),
@@ -123,6 +124,7 @@ fn a_loss_is_found_behind_the_errors_of_a_pool() {
         TaskError::Failed(start().into()),
         TaskError::Failed(TaskError::Failed(lost().into()).into()),
         broken(BrokenCause::of_opening(Box::new(crash_loop))),
+        broken(BrokenCause::Finalizer(CloseError::CutShort(lost()).into())),
         broken(BrokenCause::Finalizer(CloseError::TimedOut(lost()).into())),
     ] {
         assert_eq!(WorkerLost::of(&error), Some(&lost()), "{error:?}");

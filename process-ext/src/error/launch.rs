@@ -195,8 +195,10 @@ impl Error for CallError {
 pub enum CloseError {
     /// The finalizer returned an error or panicked.
     Finalizer(RemoteError),
-    /// The worker was lost, before it was closed or while it was closing.
+    /// The worker was lost before it took notice of the close, or when its finalizer had ended.
     Lost(WorkerLost),
+    /// The worker was lost while it was closing: its finalizer, if it has one, may not have run to its end.
+    CutShort(WorkerLost),
     /// The worker did not end within the grace period, and was killed.
     TimedOut(WorkerLost),
 }
@@ -205,7 +207,8 @@ impl fmt::Display for CloseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Finalizer(error) => write!(f, "a worker's finalizer failed: {error}"),
-            Self::Lost(lost) => write!(f, "the worker was lost before it was closed: {lost}"),
+            Self::Lost(lost) => write!(f, "the worker was lost: {lost}"),
+            Self::CutShort(lost) => write!(f, "the worker was lost while it was closing: {lost}"),
             Self::TimedOut(lost) => {
                 write!(f, "the worker did not end within the grace period: {lost}")
             }
@@ -217,7 +220,7 @@ impl Error for CloseError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Finalizer(error) => error.source(),
-            Self::Lost(lost) | Self::TimedOut(lost) => lost.source(),
+            Self::Lost(lost) | Self::CutShort(lost) | Self::TimedOut(lost) => lost.source(),
         }
     }
 }

@@ -61,7 +61,9 @@ impl WorkerLost {
         }
         if let Some(error) = error.downcast_ref() {
             return match error {
-                CloseError::Lost(lost) | CloseError::TimedOut(lost) => Some(lost),
+                CloseError::Lost(lost)
+                | CloseError::CutShort(lost)
+                | CloseError::TimedOut(lost) => Some(lost),
                 CloseError::Finalizer(_) => None,
             };
         }

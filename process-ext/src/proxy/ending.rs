@@ -2,11 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+use std::time::Instant;
+
 use super::link::Outgoing;
 use super::{Proxy, Terms, after};
-use crate::error::{CloseError, WorkerLost};
+use crate::error::{CloseError, RemoteError, WorkerLost};
 use crate::sys::child::Status;
-use crate::wire::frame::{Header, Kind};
+use crate::wire::frame::{Frame, Header, Kind};
 
 impl Proxy {
     /// Asks the worker to end, and makes it end: CLOSE, then SIGTERM, then SIGKILL, with a grace period after each.
@@ -19,31 +21,47 @@ impl Proxy {
             return Err(CloseError::Lost(lost));
         }
         let deadline = after(self.grace);
-        let farewell = Outgoing::frame(Header::new(Kind::Close), &[])
-            .map_err(|what| self.expel(what))
-            .and_then(|mut close| self.converse(&mut close, Some(deadline), Terms::FOR_EVER))
-            .map_err(CloseError::Lost)?;
-        let finished = match farewell {
-            None => Ok(()),
-            Some(frame) => match frame.header.kind {
-                Kind::Bye => Ok(()),
-                Kind::FinErr => {
-                    Err(CloseError::Finalizer(self.remote_error(&frame).map_err(CloseError::Lost)?))
-                }
-                _ => return Err(CloseError::Lost(self.expel_for(&frame))),
-            },
-        };
+        let farewell = self.say_goodbye(deadline)?;
         if !self.child.ends_by(deadline) {
             return Err(CloseError::TimedOut(self.force_out()));
         }
         if let Some(Status::Exited(0) | Status::Taken) = self.child.ending() {
             // It has ended as it should, and what its tasks have started may go on.
             self.child.reap_by(deadline);
-            return finished;
+            return farewell.unwrap_or(Ok(())).map_err(CloseError::Finalizer);
         }
         let noted = self.lost.take();
         let ended = self.end();
-        finished.and(Err(CloseError::Lost(noted.unwrap_or(ended))))
+        let lost = noted.unwrap_or(ended);
+        Err(match farewell {
+            Some(Err(error)) => CloseError::Finalizer(error),
+            Some(Ok(())) => CloseError::Lost(lost),
+            None => CloseError::CutShort(lost),
+        })
+    }
+
+    /// CLOSE, and how the finalizer has ended; `None` if nothing was heard of that by the deadline.
+    fn say_goodbye(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Option<Result<(), RemoteError>>, CloseError> {
+        let mut close = Outgoing::frame(Header::new(Kind::Close), &[])
+            .map_err(|what| CloseError::Lost(self.expel(what)))?;
+        let farewell = self.converse(&mut close, Some(deadline), Terms::FOR_EVER);
+        let farewell = farewell.and_then(|frame| frame.map(|it| self.farewell(&it)).transpose());
+        farewell.map_err(|lost| {
+            // What it has not taken in it has not begun to do.
+            let was_begun = close.is_sent() && self.unread_bytes() == 0;
+            if was_begun { CloseError::CutShort(lost) } else { CloseError::Lost(lost) }
+        })
+    }
+
+    fn farewell(&mut self, frame: &Frame) -> Result<Result<(), RemoteError>, WorkerLost> {
+        match frame.header.kind {
+            Kind::Bye => Ok(Ok(())),
+            Kind::FinErr => self.remote_error(frame).map(Err),
+            _ => Err(self.expel_for(frame)),
+        }
     }
 
     /// The end of the ladder, for a worker that did not end when it was asked to. The last rung is for what it has

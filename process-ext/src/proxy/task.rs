@@ -173,7 +173,7 @@ impl Proxy {
     }
 
     /// How much the worker has not taken in. One that may live on may take in whatever has been sent.
-    fn unread_bytes(&self) -> usize {
+    pub(super) fn unread_bytes(&self) -> usize {
         let may_live_on = |lost: &WorkerLost| matches!(lost.cause(), LostCause::KillRefused(_));
         if self.lost.as_ref().is_some_and(may_live_on) { 0 } else { self.link.unread_bytes() }
     }

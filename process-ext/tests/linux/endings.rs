@@ -24,7 +24,9 @@ pub(crate) fn trials() -> Trials {
         a_finalizer_that_fails_is_told,
         a_finalizer_that_hangs_is_terminated,
         a_worker_that_ignores_sigterm_is_killed,
-        a_finalizer_that_dies_is_a_loss,
+        a_finalizer_that_dies_is_cut_short,
+        a_worker_that_died_before_it_was_closed_is_a_loss,
+        a_worker_that_ends_badly_when_its_finalizer_has_ended_is_a_loss,
         a_busy_worker_dies_with_its_parent,
         a_child_that_the_parent_has_forked_keeps_no_worker_alive,
     ]
@@ -120,10 +122,42 @@ fn a_worker_that_ignores_sigterm_is_killed() {
     assert_eq!(ended_by(error), LostCause::Signal(libc::SIGKILL));
 }
 
-fn a_finalizer_that_dies_is_a_loss() {
+fn a_finalizer_that_dies_is_cut_short() {
     let error = close_with(FunctionId::plain::<_, ()>(kill_self).unwrap(), LONG);
 
+    let CloseError::CutShort(lost) = error else { panic!("{error:?}") };
+    assert_eq!(lost.cause(), &LostCause::Signal(libc::SIGKILL));
+}
+
+fn a_worker_that_died_before_it_was_closed_is_a_loss() {
+    let launch = Launch {
+        finalizer: Some(FunctionId::plain::<_, ()>(hang).unwrap()),
+        ..Launch::new("worker")
+    };
+    let proxy = Proxy::launch(&launch).unwrap();
+    // SAFETY: kill touches no memory; the worker is unreaped.
+    unsafe { libc::kill(proxy.pid().try_into().unwrap(), libc::SIGKILL) };
+    while !has_ended(proxy.pid()) {}
+
+    let error = proxy.close().unwrap_err();
+
     assert!(matches!(error, CloseError::Lost(_)), "{error:?}");
+}
+
+fn a_worker_that_ends_badly_when_its_finalizer_has_ended_is_a_loss() {
+    extern "C" fn leave() {
+        // SAFETY: _exit has no preconditions.
+        unsafe { libc::_exit(9) };
+    }
+    let finalizer = || {
+        // SAFETY: the handler may be called at any exit.
+        unsafe { libc::atexit(leave) };
+    };
+
+    let error = close_with(FunctionId::plain::<_, ()>(finalizer).unwrap(), LONG);
+
+    let CloseError::Lost(lost) = error else { panic!("{error:?}") };
+    assert_eq!(lost.cause(), &LostCause::Exited(9));
 }
 
 fn spin() {

@@ -145,7 +145,7 @@ impl<K: Kind> Builder<K> {
     }
 
     /// Called by each worker after its last task. If it panics or returns an error the pool
-    /// breaks.
+    /// breaks; so it does if a process dies in it, or must be ended since it takes too long.
     pub fn finalizer<F>(mut self, finalizer: F) -> Self
     where
         K: TakesHook<F>,
