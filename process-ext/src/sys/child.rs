@@ -74,8 +74,7 @@ impl Child {
                 let runs = unsafe { libc::waitpid(pid, ptr::null_mut(), libc::WNOHANG) } == 0;
                 // SAFETY: kill touches no memory.
                 if runs && unsafe { libc::kill(pid, libc::SIGKILL) } == 0 {
-                    // SAFETY: as above.
-                    unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
+                    bury(pid);
                 }
                 Err(error)
             }
@@ -223,6 +222,14 @@ impl Drop for Child {
     }
 }
 
+/// Waits for the end of a child that nothing holds, and reaps it, whatever signals this thread gets meanwhile.
+fn bury(pid: libc::pid_t) {
+    // SAFETY: waitpid accepts a null status.
+    while check(unsafe { libc::waitpid(pid, ptr::null_mut(), 0) })
+        .is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
+    {}
+}
+
 /// Where somebody is at it already, or was when this process was forked from another, it has been done.
 fn bury_those_left() {
     if let Ok(mut left) = LEFT.try_lock() {
@@ -329,5 +336,35 @@ mod tests {
         // SAFETY: kill touches no memory.
         let was_there = unsafe { libc::kill(stranger, libc::SIGKILL) } == 0;
         assert!(was_there, "nobody has killed it");
+    }
+
+    extern "C" fn notice(_: libc::c_int) {}
+
+    /// A thread that was sent a signal meanwhile left a zombie.
+    #[test]
+    fn a_child_that_nothing_holds_is_reaped_whatever_signals_come() {
+        let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+        // SAFETY: zero is a value of it: no flags, so that calls are interrupted, and no signal blocked.
+        unsafe { action.assume_init_mut() }.sa_sigaction = notice as *const () as usize;
+        // SAFETY: the handler does nothing; nobody else here uses this signal.
+        unsafe { libc::sigaction(libc::SIGUSR1, action.as_ptr(), ptr::null_mut()) };
+        // SAFETY: gettid has no preconditions.
+        let thread = unsafe { libc::gettid() };
+        let mut child = Command::new("sleep").arg("0.2").spawn().unwrap();
+
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    // SAFETY: it touches no memory.
+                    unsafe {
+                        libc::syscall(libc::SYS_tgkill, std::process::id(), thread, libc::SIGUSR1)
+                    };
+                    sleep(Duration::from_millis(2));
+                }
+            });
+            bury(child.id() as libc::pid_t);
+        });
+
+        assert!(child.wait().is_err(), "it was reaped");
     }
 }
