@@ -10,7 +10,7 @@ use asyncpal_std::kind::{
 };
 use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError};
 
-use crate::error::{DecodeError, EncodeError};
+use crate::error::{DecodeError, EncodeError, LaunchError};
 use crate::launch::check_max_frame_bytes;
 use crate::named::{Named, Signature};
 use crate::parker::ProcessParker;
@@ -27,6 +27,8 @@ use crate::worker_command::WorkerCommand;
 /// [`worker_command`](crate::worker_command()), starts a command for each worker that it needs, and needs no
 /// [`init`](crate::init). A worker that dies, a launcher that hangs or prints something of its own, fails the task
 /// that it was to run, and no other.
+///
+/// It needs Linux 5.4 or later where it is built; what it launches may run on anything.
 ///
 /// Like any pool it grows to its [`max_workers`](asyncpal_std::Builder::max_workers) (by default as many as this
 /// machine has processors), and has no process while it is idle for long.
@@ -65,9 +67,7 @@ impl Kind for Commands {
     }
 
     fn new(setup: Setup<Self>) -> Result<Self, BuildError> {
-        if !Proxy::SUPPORTED {
-            return Err(BuildError::Unsupported);
-        }
+        Proxy::check_system().map_err(LaunchError::into_build_error)?;
         let Setup { options: command, initializer, finalizer, .. } = setup;
         check_max_frame_bytes(command.max_frame_bytes)?;
         let starts = Arc::new(Starts::new(command.crash_loop));

@@ -25,7 +25,8 @@ use crate::wire::payload::{Arguments, Payload, decode_items, encode_items};
 /// [`Payload`]s and travel as bytes. A worker that dies fails the task that it was running, and no
 /// other.
 ///
-/// [`init`](crate::init) must be the first line of `main`.
+/// [`init`](crate::init) must be the first line of `main`. It needs Linux 5.4 or later, and a filter of system calls
+/// (seccomp) must not deny what workers are held by: `build` looks.
 ///
 /// # Examples
 ///
@@ -70,11 +71,7 @@ impl Kind for Processes {
     }
 
     fn new(setup: Setup<Self>) -> Result<Self, BuildError> {
-        Proxy::precheck().map_err(|error| match error {
-            LaunchError::InitMissing => BuildError::InitMissing,
-            LaunchError::Unsupported => BuildError::Unsupported,
-            error => BuildError::System(error.into()),
-        })?;
+        Proxy::precheck().map_err(LaunchError::into_build_error)?;
         let Setup { initializer, finalizer, spin, options, .. } = setup;
         options.check()?;
         let starts = Arc::new(Starts::new(options.max_failed_starts()));

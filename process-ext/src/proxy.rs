@@ -28,7 +28,7 @@ use crate::supervisor::run_time::RunTime;
 use crate::sys::child::{Child, Status, Survives};
 use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
-use crate::sys::{object, worker};
+use crate::sys::{kernel, object, worker};
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
 use crate::wire::message::Failure;
 use crate::worker_main::init_has_run;
@@ -65,8 +65,14 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Whether there can be workers on this system.
-    pub(crate) const SUPPORTED: bool = true;
+    /// Whether there can be workers of whatever program on this system: `Err` says why not.
+    ///
+    /// # Errors
+    ///
+    /// [`LaunchError::Kernel`].
+    pub(crate) fn check_system() -> Result<(), LaunchError> {
+        kernel::check().map_err(|(call, error)| LaunchError::Kernel { call, error })
+    }
 
     /// Starts a worker and waits until it is ready.
     ///
@@ -125,7 +131,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// [`LaunchError::InitMissing`], [`LaunchError::Privileged`], [`LaunchError::Proc`],
+    /// [`LaunchError::InitMissing`], [`LaunchError::Privileged`], [`LaunchError::Kernel`], [`LaunchError::Proc`],
     /// [`LaunchError::NotThisProgram`].
     pub fn precheck() -> Result<(), LaunchError> {
         if !init_has_run() {
@@ -134,6 +140,7 @@ impl Proxy {
         if worker::is_privileged() {
             return Err(LaunchError::Privileged);
         }
+        Self::check_system()?;
         std::fs::metadata("/proc/self/exe").map_err(LaunchError::Proc)?;
         object::other_executable()
             .map_or(Ok(()), |other| Err(LaunchError::NotThisProgram(other.to_owned())))

@@ -38,8 +38,10 @@ impl Terms<'_> {
 pub enum Proxy {}
 
 impl Proxy {
-    /// Whether there can be workers on this system.
-    pub(crate) const SUPPORTED: bool = false;
+    /// As [`precheck`](Self::precheck).
+    pub(crate) fn check_system() -> Result<(), LaunchError> {
+        Self::precheck()
+    }
 
     /// Says that there are no process workers here.
     ///

@@ -16,6 +16,8 @@ mod families;
 #[cfg(target_os = "linux")]
 mod hosts;
 #[cfg(target_os = "linux")]
+mod kernels;
+#[cfg(target_os = "linux")]
 mod pipes;
 #[cfg(target_os = "linux")]
 mod privileges;
@@ -49,6 +51,7 @@ fn trials() -> Vec<libtest_mimic::Trial> {
         crashes::trials(),
         families::trials(),
         hosts::trials(),
+        kernels::trials(),
         pipes::trials(),
         privileges::trials(),
         words::trials(),

@@ -14,10 +14,10 @@ use asyncpal::process::{LaunchError, LostCause};
 use asyncpal::{Handle, ProcessPool, TaskError};
 
 use crate::clean::{Clean, children};
-use crate::privileges;
 use crate::tasks::{
     busy_worker, cause, eventually, kill_self, own_pid, pool, show_busy, signal, spin, works,
 };
+use crate::{kernels, privileges};
 
 pub(crate) fn play(role: &str) {
     match role {
@@ -78,7 +78,10 @@ pub(crate) fn play(role: &str) {
         "drops-privileges-before-a-call" => privileges::drop_privileges_before_a_call(),
         "enters" => privileges::enter(),
         "masks-signals" => privileges::mask_signals(),
-        other => panic!("no such role: {other}"),
+        other => match other.strip_prefix(kernels::LACKS) {
+            Some(call) => kernels::build_without(call),
+            None => panic!("no such role: {other}"),
+        },
     }
 }
 

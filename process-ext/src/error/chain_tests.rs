@@ -69,6 +69,7 @@ fn errors() -> Vec<Box<dyn core::error::Error>> {
         Box::new(BuildError::System(LaunchError::Spawn(io()).into())),
         Box::new(BuildError::Hook(LAYERS.into())),
         Box::new(LaunchError::Proc(io())),
+        Box::new(LaunchError::Kernel { call: "waitid", error: io() }),
         Box::new(LaunchError::Limit { what: "nice", error: io() }),
         Box::new(LaunchError::Handshake(HandshakeError::Lost(lost()))),
         Box::new(CallError::Lost(lost())),

@@ -6,6 +6,8 @@ use core::time::Duration;
 use std::io;
 use std::path::PathBuf;
 
+use asyncpal_std::BuildError;
+
 use super::{RemoteError, WorkerLost};
 
 /// A worker could not be started.
@@ -21,6 +23,13 @@ pub enum LaunchError {
     Privileged,
     /// `/proc/self/exe` is another program than this one: a loader, say, that was asked to run it.
     NotThisProgram(PathBuf),
+    /// Linux is older than 5.4, or a filter (seccomp) denies this program a call that workers are held by.
+    Kernel {
+        /// Which one.
+        call: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
     /// The operating system refused the process or its pipes.
     Spawn(io::Error),
     /// A limit that every worker is to have could not be set.
@@ -83,6 +92,10 @@ impl fmt::Display for LaunchError {
                 workers would be that",
                 found.display()
             ),
+            Self::Kernel { call, error } => write!(
+                f,
+                "process workers need Linux 5.4 or later, where no filter (seccomp) denies `{call}`: {error}"
+            ),
             Self::Spawn(error) => write!(f, "a worker process could not be started: {error}"),
             Self::Limit { what, error } => {
                 write!(f, "a worker's limit could not be set, {what}: {error}")
@@ -101,10 +114,22 @@ impl fmt::Display for LaunchError {
 }
 
 impl LaunchError {
+    /// What it means for a pool that is being built.
+    pub(crate) fn into_build_error(self) -> BuildError {
+        match self {
+            Self::InitMissing => BuildError::InitMissing,
+            Self::Unsupported => BuildError::Unsupported,
+            error => BuildError::System(error.into()),
+        }
+    }
+
     /// What the operating system said, if it is to blame.
     pub fn system(&self) -> Option<&io::Error> {
         match self {
-            Self::Proc(error) | Self::Spawn(error) | Self::Limit { error, .. } => Some(error),
+            Self::Proc(error)
+            | Self::Spawn(error)
+            | Self::Kernel { error, .. }
+            | Self::Limit { error, .. } => Some(error),
             _ => None,
         }
     }
@@ -113,7 +138,10 @@ impl LaunchError {
 impl Error for LaunchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Proc(error) | Self::Spawn(error) | Self::Limit { error, .. } => error.source(),
+            Self::Proc(error)
+            | Self::Spawn(error)
+            | Self::Kernel { error, .. }
+            | Self::Limit { error, .. } => error.source(),
             Self::Handshake(error) => error.source(),
             Self::Initializer(error) => error.source(),
             Self::InitMissing

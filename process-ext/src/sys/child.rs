@@ -121,8 +121,8 @@ impl Child {
     /// Sends a signal to the child and to the rest of its process group. `Err` if the child may not be sent one.
     fn signal_group(&self, signal: i32) -> io::Result<()> {
         // The child itself first: it may have left its group.
-        let sent_to_child = self.pidfd_signal(signal, 0);
-        let sent = self.pidfd_signal(signal, libc::PIDFD_SIGNAL_PROCESS_GROUP);
+        let sent_to_child = send_signal(&self.pidfd, signal, 0);
+        let sent = send_signal(&self.pidfd, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP);
         let unknown = sent.is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL));
         if unknown && self.holds_its_number() {
             // Before Linux 6.9.
@@ -139,14 +139,6 @@ impl Child {
     /// Whether the child is unreaped, so that its number, and its group's, cannot belong to others.
     fn holds_its_number(&self) -> bool {
         self.status.is_none() && wait_now(&self.pidfd, libc::WNOWAIT) != Err(NotOurs)
-    }
-
-    fn pidfd_signal(&self, signal: i32, flags: libc::c_uint) -> io::Result<()> {
-        let (fd, info) = (self.pidfd.as_raw_fd(), ptr::null::<libc::siginfo_t>());
-        // SAFETY: the descriptor is open; a null siginfo asks the kernel to fill it as kill does.
-        let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, flags) };
-        check(sent as libc::c_int)?;
-        Ok(())
     }
 
     /// How the child ended, if it has. It stays unreaped, so that what is left of its group can be killed.
@@ -237,12 +229,21 @@ fn bury_those_left() {
     }
 }
 
-fn open_pidfd(pid: libc::pid_t) -> io::Result<OwnedFd> {
+pub(super) fn open_pidfd(pid: libc::pid_t) -> io::Result<OwnedFd> {
     // SAFETY: pidfd_open takes two ints and touches no memory of ours. The kernel makes it close-on-exec.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
     let fd = check(fd as RawFd)?;
     // SAFETY: pidfd_open has just returned this descriptor, and nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Signal 0 is none, but may be refused as any other.
+pub(super) fn send_signal(pidfd: &OwnedFd, signal: i32, flags: libc::c_uint) -> io::Result<()> {
+    let (fd, info) = (pidfd.as_raw_fd(), ptr::null::<libc::siginfo_t>());
+    // SAFETY: the descriptor is open; a null siginfo asks the kernel to fill it as kill does.
+    let sent = unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, flags) };
+    check(sent as libc::c_int)?;
+    Ok(())
 }
 
 /// Whether it is that of a process which was born after a child had ended, and bears the child's number.
@@ -259,13 +260,16 @@ fn is_strangers(pidfd: &OwnedFd) -> bool {
 struct NotOurs;
 
 fn wait_now(pidfd: &OwnedFd, flags: libc::c_int) -> Result<Option<Status>, NotOurs> {
+    wait_for(pidfd, flags).map_err(|_| NotOurs)
+}
+
+/// How a child has ended; `None` while it runs.
+pub(super) fn wait_for(pidfd: &OwnedFd, flags: libc::c_int) -> io::Result<Option<Status>> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let id = pidfd.as_raw_fd() as libc::id_t;
     let flags = libc::WEXITED | libc::WNOHANG | flags;
     // SAFETY: waitid writes one siginfo_t to the place given.
-    if unsafe { libc::waitid(libc::P_PIDFD, id, info.as_mut_ptr(), flags) } == -1 {
-        return Err(NotOurs);
-    }
+    check(unsafe { libc::waitid(libc::P_PIDFD, id, info.as_mut_ptr(), flags) })?;
     // SAFETY: it was zeroed, which is a value of this type, and perhaps overwritten by waitid.
     let info = unsafe { info.assume_init() };
     // SAFETY: waitid fills the child fields, or leaves them zero.

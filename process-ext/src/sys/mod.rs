@@ -8,6 +8,8 @@ pub(crate) mod constructor;
 #[cfg(target_os = "linux")]
 pub(crate) mod eventfd;
 #[cfg(target_os = "linux")]
+pub(crate) mod kernel;
+#[cfg(target_os = "linux")]
 pub(crate) mod lifeline;
 #[cfg(target_os = "linux")]
 pub(crate) mod limits;
