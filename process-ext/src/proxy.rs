@@ -111,10 +111,17 @@ impl Proxy {
         }
         proxy.closing = Closing::Unheard;
         if let Some(most) = launch.max_rss_bytes {
-            let memory = Memory::of(proxy.pid()).map_err(LaunchError::Proc)?;
-            proxy.memory = Some((memory, most));
+            proxy.limit_memory(most)?;
         }
         Ok(proxy)
+    }
+
+    /// Says how many bytes it may keep in memory.
+    fn limit_memory(&mut self, most: u64) -> Result<(), LaunchError> {
+        let memory = Memory::of(self.pid())
+            .map_err(|error| LaunchError::Limit { what: "resident memory", error })?;
+        self.memory = Some((memory, most));
+        Ok(())
     }
 
     /// The worker's process id.
@@ -324,5 +331,15 @@ mod tests {
         let error = Proxy::launch(&Launch::new("worker")).unwrap_err();
 
         assert!(matches!(error, LaunchError::InitMissing));
+    }
+
+    /// It was told as if the program's own executable could not be found.
+    #[test]
+    fn a_worker_whose_memory_cannot_be_looked_at_is_told_as_a_limit_that_could_not_be_set() {
+        let (mut proxy, _worker) = hostile::stand_in();
+
+        let error = proxy.limit_memory(1 << 20).unwrap_err();
+
+        assert!(matches!(error, LaunchError::Limit { what: "resident memory", .. }), "{error:?}");
     }
 }

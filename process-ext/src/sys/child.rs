@@ -89,12 +89,14 @@ impl Child {
         Ok(Self { pid, pidfd, status: Some(Status::Taken), lifeline: None })
     }
 
-    /// No child, but something that looks like one which has ended once the descriptor is raised.
+    /// No child, but something that looks like one which has ended once the descriptor is raised. No process has its
+    /// number.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn stand_in() -> io::Result<(Self, EventFd)> {
         let end = EventFd::new()?;
         let pidfd = Arc::new(end.as_fd().try_clone_to_owned()?);
-        Ok((Self { pid: 1, pidfd, status: Some(Status::Exited(0)), lifeline: None }, end))
+        let pid = libc::pid_t::MAX;
+        Ok((Self { pid, pidfd, status: Some(Status::Exited(0)), lifeline: None }, end))
     }
 
     /// From now on the child lives no longer than this. It is the other end of what the child was given.
