@@ -13,17 +13,43 @@ exec </dev/null
 target=$(realpath -m "${CARGO_TARGET_DIR:-target}")
 readonly target
 
+# The status of a program that can show nothing on this machine.
+readonly SKIPPED=77
+
 done_steps=()
+skipped=0
 current=
 
 # step NAME COMMAND…: runs a command; the first that fails ends the script.
 step() {
-    current=$1
-    shift
+    begin_step "$1"
+    "${@:2}"
+    end_step
+}
+
+# step_or_skip NAME PROGRAM [ARGUMENT…]: a step that may be skipped. No function: what fails in it would not end it.
+step_or_skip() {
+    local status=0
+    begin_step "$1"
+    "${@:2}" || status=$?
+    case $status in
+        0) end_step ;;
+        "$SKIPPED")
+            end_step ': skipped'
+            skipped=$((skipped + 1))
+            ;;
+        *) return "$status" ;;
+    esac
+}
+
+begin_step() {
+    current=$1 started=$SECONDS
     printf '\n=== %s\n' "$current"
-    local started=$SECONDS
-    "$@"
-    done_steps+=("$(printf '%5d s  %s' $((SECONDS - started)) "$current")")
+}
+
+# end_step [REMARK]
+end_step() {
+    done_steps+=("$(printf '%5d s  %s' $((SECONDS - started)) "$current${1:-}")")
     current=
 }
 
@@ -37,7 +63,7 @@ report() {
         failed=1
         printf 'FAILED: %s (status %d)\n' "${current:-outside a step}" "$status"
     fi
-    printf '%d passed, %d failed\n' "${#done_steps[@]}" "$failed"
+    printf '%d passed, %d failed, %d skipped\n' $((${#done_steps[@]} - skipped)) "$failed" "$skipped"
 }
 
 fail() {

@@ -20,13 +20,17 @@ type Result<T> = core::result::Result<T, Box<dyn Error>>;
 const HELP: &str = "\
 Counts the instructions of the hot paths and compares them with benches/instructions/baseline.txt.
 
-    cargo instructions            fails if one takes more than it may
+    cargo instructions            fails if one takes more than it may; with status 77 where
+                                  compiler, target or libc are not the baseline's
     cargo instructions --write    makes what is counted now the baseline
 ";
 
+/// The status where nothing is compared: by convention that of a test that was skipped.
+const SKIPPED: u8 = 77;
+
 fn main() -> ExitCode {
     match run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             eprintln!("cargo instructions: {error}");
             ExitCode::FAILURE
@@ -34,13 +38,13 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<()> {
+fn run() -> Result<ExitCode> {
     let writes = match &env::args().skip(1).collect::<Vec<_>>()[..] {
         [] => false,
         [option] if option == "--write" => true,
         [option] if option == "--help" => {
             print!("{HELP}");
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         others => return Err(format!("unknown arguments {others:?}; see --help").into()),
     };
@@ -51,7 +55,7 @@ fn run() -> Result<()> {
     if writes {
         fs::write(&path, now.to_string())?;
         print!("{now}");
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
 
     let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -59,9 +63,10 @@ fn run() -> Result<()> {
     if baseline.surroundings != now.surroundings {
         print!("{now}\nNothing is compared, as the baseline is of\n{}", baseline.surroundings);
         println!("`cargo instructions --write`, on sources that are known to be good.");
-        return Ok(());
+        return Ok(ExitCode::from(SKIPPED));
     }
-    judge(&baseline.counts, &now.counts)
+    judge(&baseline.counts, &now.counts)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints the table; an error if a function takes more than it may.
