@@ -10,6 +10,8 @@ pub(crate) struct Suite {
     /// What chooses it on the command line.
     pub(crate) name: &'static str,
     pub(crate) title: &'static str,
+    /// What to know before the tables are read: a paragraph, or nothing.
+    pub(crate) note: &'static str,
     pub(crate) jobs: &'static [Job],
     /// Everybody, in the order in which they take turns.
     pub(crate) contenders: fn() -> Vec<Contender>,

@@ -76,7 +76,12 @@ impl Document {
         }
         for section in &self.sections {
             match section {
-                Section::Suite(suite) => page += &format!("\n## {}\n", suite.title),
+                Section::Suite(suite) => {
+                    page += &format!("\n## {}\n", suite.title);
+                    if !suite.note.is_empty() {
+                        page += &format!("\n{}", suite.note);
+                    }
+                }
                 Section::Job(job, rows) => {
                     let (heading, table) = (table::heading(job), table::markdown(job, rows));
                     page += &format!("\n### {heading}\n\n{table}");

@@ -80,12 +80,13 @@ const fn fixed(at_most: f64) -> Bound {
 pub(crate) const SHOWN_ELSEWHERE: &str = "\
 What needs no peer is shown by tests and checks:
 
-| what | target | shown by |
-| --- | --- | --- |
-| an idle thread pool: wake-ups of its workers, workers after the idle timeout | 0, 0 | `cargo test --test idle` |
-| an idle process pool: processes after the idle timeout | 0 | `cargo test --all-features --test process_pool idle_processes` |
-| heap during a million nested submits and waits on one worker | flat | `cargo test --test memory nested` |
-| the same in a pool of fixed size, without an allocator | flat | `cargo test --package asyncpal-core --test fixed nested` |
-| a worker killed in a task: its handle names the signal, no other task is lost | always | `cargo test --all-features --test process_pool killed` |
-| crates that a dependent builds with default features, besides asyncpal's own | at most 4 | `.ci/dependent` |
+| what | target | | shown by |
+| --- | --- | --- | --- |
+| an idle thread pool: wake-ups of its workers, workers after the idle timeout | 0, 0 | met | `cargo test --test idle` |
+| an idle process pool: processes after the idle timeout | 0 | met | `cargo test --all-features --test process_pool idle_processes` |
+| heap during a million nested submits and waits on one worker | flat | met | `cargo test --test memory nested` |
+| the same in a pool of fixed size, without an allocator | flat | met | `cargo test --package asyncpal-core --test fixed nested` |
+| a worker killed in a task: its handle names the signal, no other task is lost | always | met | `cargo test --all-features --test process_pool killed` |
+| crates that a dependent builds with default features, besides asyncpal's own | at most 4 | met | `.ci/dependent` |
+| what a pool adds to a program over what a thread does: release; `opt-level = \"z\"` and LTO | at most 32 KiB, 20 KiB | **missed** | `.ci/dependent`; [core/DESIGN.md](../core/DESIGN.md), decision 51, has the reasons |
 ";

@@ -12,8 +12,13 @@ mod queue;
 use crate::comparison::{self, Axis, Column, Job, Plot, Scale, Suite};
 use jobs::queue::Ends;
 
-pub(crate) const SUITE: Suite =
-    Suite { name: "threads", title: "Thread pools", jobs: &JOBS, contenders: contenders::all };
+pub(crate) const SUITE: Suite = Suite {
+    name: "threads",
+    title: "Thread pools",
+    note: "",
+    jobs: &JOBS,
+    contenders: contenders::all,
+};
 
 /// The name of asyncpal without a look at the clock for each task.
 pub(crate) const UNTIMED: &str = "ours, untimed";
