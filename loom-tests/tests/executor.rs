@@ -14,6 +14,7 @@
 //!   that gives back what is behind it may wait for it (`ahead`).
 //! - **N1** to **N10**: a seat is in one thread's hands; callers that borrow one, submitters, and what a
 //!   worker was about to do leave no task behind (`loan`).
+//! - **N12**: a worker that has its seat back is not idle, and answers whoever has called it meanwhile (`home`).
 //! - **C6**: whatever spawn or initializer fails, every submit is settled; growth that was held back
 //!   is resumed by workers that finish a task, and not tried before it is due (`failure`).
 //! - The fence of the lifecycle: a submit against `close` is settled; the queue is empty when the
@@ -38,6 +39,8 @@ mod ending;
 mod failure;
 #[path = "executor/growth.rs"]
 mod growth;
+#[path = "executor/home.rs"]
+mod home;
 #[path = "executor/kind.rs"]
 mod kind;
 #[path = "executor/loan.rs"]

@@ -14,8 +14,9 @@
 //! # Invariants
 //! - **I1** `idle ⊆ live`.
 //! - **I2** Once every submitter has returned, a non-empty queue has a live worker that is not idle.
-//! - **I3** An idle bit is cleared once: by the claimer, which then owes a wake, or by its worker.
-//!   Wakes are tokens; a worker tolerates one that comes late.
+//! - **I3** An idle bit is cleared once: by the claimer (C1), which then owes a wake, or by who has the worker's
+//!   seat: that worker, or a borrower. After a claim nobody sets it before the worker has answered (C14; N12 of
+//!   `loan`). Wakes are tokens; a worker tolerates one that comes late.
 //! - **I4** A slot is claimed by one spawner at a time and is free again when its worker is gone
 //!   for good, finalizer and all.
 //! - **I5** Whoever finds `called` set after its push may rely on it: a worker clears it, looks at the queue
@@ -27,17 +28,18 @@
 //! |---|---|---|---|
 //! | C1 `after_push`, `call` | clear the lowest idle bit and set `called`, or set the lowest free live bit, or nothing | submitter; who sees to it that somebody looks | after its push; at any time |
 //! | C2 `go_idle` | set own idle bit | worker | it found the queue empty; it looks once more afterwards |
-//! | C3, C5 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something (C3); its keep-alive elapsed (C5) |
+//! | C3, C5 `leave_idle` | clear own idle bit, or nothing if claimed | worker | that look found something (C3); it has slept and was not woken by a claimer (C5) |
 //! | C6, C9 `leave` | clear own live bit | spawner that failed; worker that is gone | it looks at the queue once more afterwards |
-//! | C11 `claim_idle` | clear the lowest idle bit, or nothing | borrower of a seat | the queue is empty |
-//! | C12 `go_idle` | set that bit again | borrower | its task is over; it looks at the queue afterwards |
+//! | C11 `leave_idle` | clear a worker's idle bit, or nothing if claimed | borrower | it has that worker's seat (N5 of `loan`) |
+//! | C12 `go_idle` | set that bit again | borrower | its task is over, and the seat still its own; it looks at the queue afterwards |
 //! | C13 `look_out` | set `called` | worker that is awake, and looks for a while | somebody else is idle |
 //! | C14 `answer` | clear `called` | worker that was called, or has looked out | it looks at the queue afterwards |
 //! | C10 `hire` | set the lowest free live bit, or nothing | anybody | a worker is wanted, whatever is in the queue |
 //!
 //! A woken worker (C4) has nothing to clear but the call (C14): the claimer has cleared its bit. A worker that retires clears
 //! its idle bit first (C5) and its live bit only when its finalizer has ended (C9); in between it
-//! is awake, and looks at the queue once more like every awake worker.
+//! is awake, and looks at the queue once more like every awake worker. One that lends its seat cannot tell a claim
+//! from a borrower by its bit before it has the seat back: it does C5 after every sleep.
 //!
 //! # Edges
 //! - **F1 ↔ F2** fence in `after_push` or `call` / fence in `go_idle`: the submitter sees the sleeper, or the
@@ -85,11 +87,11 @@ pub enum AfterPush {
     Leave,
 }
 
-/// What a worker must do after it cleared its idle bit, or found it cleared.
+/// What became of an idle bit that was to be cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Leaving {
-    /// It was still idle and is not any more.
+    /// The worker was still idle and is not any more.
     Left,
     /// Somebody claimed it: a wake is owed to it, and a task is likely to be there.
     Claimed,
@@ -207,18 +209,9 @@ impl<B: AsRef<[Bank]>> Census<B> {
         None
     }
 
-    /// C11: the lowest idle worker, in order to borrow its seat; `None` if nobody is idle.
-    pub fn claim_idle(&self) -> Option<usize> {
-        for (base, bank, mut word) in self.words() {
-            while let Some((slot, without)) = word.claim_idle() {
-                // ORDERING: Relaxed: I3 needs only atomicity; the loan carries the seat.
-                match exchange(bank, word, without, Ordering::Relaxed) {
-                    Ok(()) => return Some(base + slot),
-                    Err(now) => word = now,
-                }
-            }
-        }
-        None
+    /// The idle workers, the lowest first: a snapshot of each bank.
+    pub fn idle_slots(&self) -> impl Iterator<Item = usize> {
+        self.words().flat_map(|(base, _, word)| word.idle_slots().map(move |slot| base + slot))
     }
 
     /// C2, C12. The caller looks at the queue once more afterwards.
@@ -251,11 +244,11 @@ impl<B: AsRef<[Bank]>> Census<B> {
         fence(Ordering::SeqCst);
     }
 
-    /// C3, C5: after a keep-alive `Left` means that the worker may retire.
+    /// C3, C5, C11: after a keep-alive `Left` means that the worker may retire, to a borrower that it may go on.
     pub fn leave_idle(&self, slot: usize) -> Leaving {
         let (bank, slot) = self.bank(slot);
         let bit = Word::idle_bit(slot);
-        // ORDERING: Relaxed: I3 needs only atomicity.
+        // ORDERING: Relaxed: I3 needs only atomicity; the loan carries the seat.
         let before = bank.fetch_and(!bit, Ordering::Relaxed);
         if before & bit == 0 { Leaving::Claimed } else { Leaving::Left }
     }

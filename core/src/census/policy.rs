@@ -1,5 +1,7 @@
 //! What a word says: pure arithmetic on one bank.
 
+use core::iter;
+
 /// Workers per bank: two bits for each, and one for all.
 pub(super) const BANK: usize = usize::BITS as usize / 2 - 1;
 
@@ -35,14 +37,18 @@ impl Word {
 
     /// The lowest idle worker, and the word after it is called.
     pub(super) fn call_idle(self) -> Option<(usize, Self)> {
-        let (slot, claimed) = self.claim_idle()?;
-        Some((slot, Self(claimed.0 | Self::CALLED)))
+        let slot = lowest(self.idle())?;
+        Some((slot, Self(self.0 & !Self::idle_bit(slot) | Self::CALLED)))
     }
 
-    /// The lowest idle worker, and the word without its idle bit.
-    pub(super) fn claim_idle(self) -> Option<(usize, Self)> {
-        let slot = lowest(self.idle())?;
-        Some((slot, Self(self.0 & !Self::idle_bit(slot))))
+    /// The idle workers, the lowest first.
+    pub(super) fn idle_slots(self) -> impl Iterator<Item = usize> {
+        let mut idle = self.idle();
+        iter::from_fn(move || {
+            let slot = lowest(idle)?;
+            idle &= idle - 1;
+            Some(slot)
+        })
     }
 
     /// The lowest free slot among the first `slots`, and the word with its live bit.
@@ -77,9 +83,10 @@ mod tests {
     }
 
     #[test]
-    fn the_lowest_idle_worker_is_claimed() {
-        assert_eq!(word(0b1111, 0b1010).claim_idle(), Some((1, word(0b1111, 0b1000))));
-        assert_eq!(word(0b1111, 0).claim_idle(), None);
+    fn idle_workers_are_named_from_the_lowest_upwards() {
+        assert!(word(LIVE, 0b1010).idle_slots().eq([1, 3]));
+        assert!(word(LIVE, 0).idle_slots().eq([]));
+        assert!(word(LIVE, LIVE).idle_slots().eq(0..BANK));
     }
 
     #[test]
@@ -87,6 +94,8 @@ mod tests {
         let (slot, called) = word(LIVE, LIVE).call_idle().expect("all are idle");
 
         assert_eq!((slot, called.is_called()), (0, true));
+        assert_eq!(word(0b1111, 0b1010).call_idle().map(|(slot, _)| slot), Some(1));
+        assert_eq!(word(0b1111, 0).call_idle(), None);
         assert_eq!((called.live(), called.idle()), (LIVE, LIVE & !1));
         assert!(!word(LIVE, LIVE).is_called());
     }

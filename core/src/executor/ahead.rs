@@ -138,11 +138,7 @@ impl<K: WorkerKind> Hands<'_, K> {
     /// After something was put back.
     pub(super) fn call(&self) {
         self.settle();
-        Engine::<K>::call_or_settle(self.engine);
-        if !self.engine.lifecycle.is_open() {
-            // The fence F1 is behind: the closer saw the entry, or this thread sees the phase.
-            self.engine.drain(None);
-        }
+        Engine::<K>::call_for_returned(self.engine);
     }
 }
 

@@ -1,5 +1,5 @@
 //! Callers that run a task on the seat of an idle worker: the other side of [`loan`](super::loan), where the
-//! names N1 to N11 stand.
+//! names N1 to N12 stand.
 
 #[cfg(doc)]
 use super::kind::Rejected;
@@ -7,9 +7,10 @@ use super::kind::WorkerKind;
 use super::loan::{HOME, LENT, Loan, OFFERED};
 use super::submit::Submitted;
 use super::{Engine, Executor, Heap};
+use crate::census::Leaving;
 use crate::park::Park;
 use crate::sync::{Ordering, fence};
-use crate::task::{Clocked, Home as _, Job, Popped};
+use crate::task::{Job, Popped};
 
 /// The borrower's transitions.
 impl Loan {
@@ -50,22 +51,21 @@ struct Borrowed<'e, K: WorkerKind<Memory = Heap>> {
 }
 
 impl<'e, K: WorkerKind<Memory = Heap>> Borrowed<'e, K> {
-    /// C11, N5: the seat of the lowest idle worker, if nothing is pending.
+    /// N5, C11: the seat of the lowest idle worker that has offered it, if nothing is pending.
     fn of(executor: &'e Executor<K>) -> Option<Self> {
         let engine = executor.shared();
         if engine.pending() > 0 {
             return None;
         }
-        let slot = engine.census.claim_idle()?;
-        let Some(seat) = engine.seats()[slot].loan.take() else {
-            // N2: the worker has just stopped sleeping, or somebody else is about to give it back.
-            engine.kind.parker(slot).unpark();
-            return None;
-        };
+        let offered = |slot: usize| Some((slot, engine.seats()[slot].loan.take()?));
+        let (slot, seat) = engine.census.idle_slots().find_map(offered)?;
         // From here on it is given back in every case.
         let mut borrowed = Self { executor, slot, seat, fit: false };
-        let ticks = &engine.seats()[slot].ticks;
-        ticks.set_leaving();
+        // C11, N12.
+        if engine.census.leave_idle(slot) == Leaving::Claimed {
+            return None;
+        }
+        engine.seats()[slot].ticks.set_leaving();
         // ORDERING: SeqCst, N9.
         fence(Ordering::SeqCst);
         borrowed.fit = engine.pending() == 0;
@@ -85,12 +85,10 @@ impl<K: WorkerKind<Memory = Heap>> Drop for Borrowed<'_, K> {
         let seat = &engine.seats()[self.slot];
         if self.fit {
             seat.ticks.set_looking();
-            // C12. Before N6: a worker that has its seat back clears its own bit.
+            // C12.
             engine.census.go_idle(self.slot);
-        } else {
-            // Nobody counts on it before it has looked for itself.
-            seat.ticks.set_leaving();
         }
+        // N2: or else it looks for itself. If it counts as busy, it does so until then.
         let is_wanted = seat.loan.give_back();
         if is_wanted || !self.fit {
             engine.kind.parker(self.slot).unpark();
@@ -123,16 +121,10 @@ impl<K: WorkerKind<Memory = Heap, Seat: Send>> Executor<K> {
         let engine = self.shared();
         let (entry, handle) = Engine::<K>::admit(engine, job, engine.task_time())?;
         let Popped::Claimed(task) = entry.claim() else { return Ok(handle) };
-        // N10.
-        engine.store.note_unqueued();
-        engine.withdrawn();
         // Unless it returns: nobody knows in what state it has left the seat.
         borrowed.fit = false;
-        let started = engine.task_time();
-        let clocked = Clocked::new(started);
-        let finished = task.run(borrowed.seat(), &clocked);
-        finished.ran(started, clocked.ended(|| engine.task_time()));
-        drop(finished);
+        // N10.
+        self.run_out_of_turn(task, borrowed.seat());
         let tasks = engine.seats()[borrowed.slot].loan.count_task();
         borrowed.fit = engine.kind.may_go_on(borrowed.seat(), tasks);
         Ok(handle)

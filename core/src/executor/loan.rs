@@ -10,14 +10,14 @@
 //! | value | meaning |
 //! |---|---|
 //! | `HOME` | the seat is the worker's; or there is none |
-//! | `OFFERED` | the worker sleeps, or is about to; who has cleared its idle bit may borrow |
+//! | `OFFERED` | the worker sleeps, or is about to; who takes the seat and finds the worker unclaimed may borrow it |
 //! | `LENT` | a borrower has it |
 //! | `WANTED` | the same, and the worker waits for it |
 //!
 //! # Invariants
-//! - **N1** The seat, the slot's accounts and its tally are touched by one thread: the worker while the
-//!   word says `HOME`, the borrower while it says `LENT` or `WANTED`, nobody while it says `OFFERED`.
-//! - **N2** Who clears an idle bit in order to borrow gives the bit back, or owes the worker a wake.
+//! - **N1** The seat, the slot's accounts and, but for claims (C1), its idle bit are touched by one thread: the worker
+//!   while the word says `HOME`, the borrower while it says `LENT` or `WANTED`, nobody while it says `OFFERED`.
+//! - **N2** A borrower that has cleared the idle bit sets it again, or owes the worker a wake.
 //! - **N3** A borrower counts as busy (X2) before it counts the pending tasks (X1), and borrows only if there
 //!   are none: so it goes before no task, and who submits meanwhile sees that this worker is taken.
 //! - **N10** A borrower's task counts as withdrawn (X1), not as a claim: it never came into the queue, and must
@@ -25,17 +25,22 @@
 //! - **N11** The seat lies on the worker's stack. Every other reference to it is made of the address in `seat`, that
 //!   of a `&mut` which the worker's `Offer` borrows: so none lives beside the worker's own. The offer ends with N7,
 //!   even if the kind panics and the stack unwinds: then, too, the worker waits for its borrower.
+//! - **N12** A claim of the worker (C1) stands until the worker answers it: a borrower sets the idle bit only if it has
+//!   cleared it itself, and the worker, once it has the seat back, clears the bit or finds that it was claimed. So while
+//!   a call is unanswered no task runs on the seat; a worker that is awake is not idle; and while a borrower's task
+//!   runs, the worker is not idle either.
 //!
 //! # Transitions
 //! | name | change | by | when |
 //! |---|---|---|---|
-//! | N4 `offer` | home → offered | worker | before it announces itself idle |
-//! | N5 `take` | offered → lent | borrower | it has cleared the idle bit (C11 of the census) |
-//! | N6 `give_back` | lent → offered, wanted → home | borrower | its task is over; the idle bit is set before (C12) |
-//! | N7 `reclaim` | offered → home, lent → wanted | worker | it stops sleeping, or its stack unwinds |
+//! | N4 `offer` | home → offered | worker | it has announced itself idle (C2 of the census), and found nothing |
+//! | N5 `take` | offered → lent | borrower | it has seen the worker idle; it clears the idle bit next (C11) |
+//! | N6 `give_back` | lent → offered, wanted → home | borrower | the worker was claimed; or its task is over, and the bit is set again (C12) |
+//! | N7 `reclaim` | offered → home, lent → wanted | worker | it stops sleeping, and clears its idle bit next (C5); or its stack unwinds |
 //!
 //! # Edges
-//! - **N8** N4, N6 (Release) / N5, N7 (Acquire): the seat, and what was done to it.
+//! - **N8** N4, N6 (Release) / N5, N7 (Acquire): the seat, and what was done to it; who clears the idle bit finds it
+//!   as it was set, or claimed since.
 //! - **N9 ↔ F1** fence in `borrow` / fence in `after_push`: the borrower counts the task, or the submitter
 //!   sees that the worker is busy.
 //! - F2 ↔ F1 once more, before N6: the borrower counts the task that was submitted meanwhile and calls for
@@ -165,10 +170,7 @@ impl<'w, K: WorkerKind + 'w> Offer<'w, K> {
         if !K::LENDS {
             return tasks;
         }
-        if self.wait() {
-            // The borrower has announced it idle.
-            let _ = self.engine.census.leave_idle(self.slot);
-        }
+        self.wait();
         self.engine.seats()[self.slot].ticks.set_looking();
         let tasks = self.loan().tasks();
         // It is back.
@@ -176,14 +178,11 @@ impl<'w, K: WorkerKind + 'w> Offer<'w, K> {
         tasks
     }
 
-    /// N7, and waits for it; true if a borrower had it.
-    fn wait(&self) -> bool {
-        let mut waited = false;
+    /// N7, and waits for it.
+    fn wait(&self) {
         while !self.loan().reclaim() {
             let _ = self.engine.kind.parker(self.slot).park(None);
-            waited = true;
         }
-        waited
     }
 }
 

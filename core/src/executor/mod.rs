@@ -280,11 +280,7 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
         unsafe { K::Memory::retain(this) };
         // SAFETY: retained above.
         let shared = unsafe { K::Memory::retained(this) };
-        Self::call_or_settle(&shared);
-        if !engine.lifecycle.is_open() {
-            // The fence F1 is behind: the closer saw the entry, or this thread sees the phase.
-            engine.drain(None);
-        }
+        Self::call_for_returned(&shared);
     }
 
     fn asks_to_stop(&self) -> bool {

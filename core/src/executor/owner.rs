@@ -139,7 +139,7 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     }
 
     /// Runs a task that no worker has claimed, and that is not in the queue.
-    fn run_out_of_turn(&self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) {
+    pub(super) fn run_out_of_turn(&self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) {
         self.engine.store.note_unqueued();
         self.engine.withdrawn();
         let started = self.engine.task_time();

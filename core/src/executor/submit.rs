@@ -177,6 +177,15 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
+    /// The same for entries that have come back: somebody looks at them, or the pool is not open and they are settled.
+    pub(super) fn call_for_returned(this: &Shared<K>) {
+        Self::call_or_settle(this);
+        if !this.lifecycle.is_open() {
+            // The fence F1 is behind: the closer saw the entries, or this thread sees the phase.
+            this.drain(None);
+        }
+    }
+
     /// Tries to grow again if that is due after a failure: what is done by a worker that starts or has
     /// finished a task, and by a submitter that waits for room.
     #[cold]

@@ -51,21 +51,16 @@ where
 
     /// C2: announces the worker idle, looks once more, and sleeps.
     pub(super) fn rest(&mut self, seat: &mut K::Seat) -> Next<K> {
-        let offer = Offer::new(self.engine, self.slot, seat, self.tasks);
         self.engine.census.go_idle(self.slot);
         // F2 is behind: a submitter has seen this worker idle, or this look finds its task.
-        if K::LENDS {
-            if !self.consumer.is_empty() {
-                // Without the seat nothing can be run, so nothing is popped.
-                self.leave_idle();
-                self.reclaim(offer);
-                return Next::Look;
+        if let Some(task) = self.pop() {
+            // C3. The wake of a claimer comes later, as a stale token.
+            if self.engine.census.leave_idle(self.slot) == Leaving::Claimed {
+                self.called();
             }
-        } else if let Some(task) = self.pop() {
-            // The wake itself comes later, as a stale token.
-            self.leave_idle();
             return Next::Run(task);
         }
+        let offer = Offer::new(self.engine, self.slot, seat, self.tasks);
         self.sleep(offer).map_or(Next::Look, Next::Leave)
     }
 
@@ -73,43 +68,32 @@ where
     fn sleep(&mut self, offer: Offer<'_, K>) -> Option<Departure> {
         let Engine { kind, census, lifecycle, .. } = &**self.engine;
         let mut idle_since = kind.clock().now();
-        loop {
+        let why = loop {
             let deadline = kind.keep_alive(self.slot).and_then(|time| idle_since.after(time));
             self.tally().count(Item::Slept);
-            let why = match kind.parker(self.slot).park(deadline) {
-                // C4.
-                Unparked::Woken if !census.is_idle(self.slot) => break,
+            match kind.parker(self.slot).park(deadline) {
+                // C4, or a stale token while its seat is lent.
+                Unparked::Woken if !census.is_idle(self.slot) => break None,
                 // A stale token, or a new keep-alive.
-                Unparked::Woken if !lifecycle.wants_rid_of(self.born) => continue,
-                Unparked::Woken => Departure::Dismissed,
-                Unparked::TimedOut => Departure::Idle,
-                Unparked::SeatLost => Departure::SeatLost,
-            };
-            // C5.
-            match census.leave_idle(self.slot) {
-                Leaving::Left => {
-                    let was_borrowed = self.reclaim(offer);
-                    // Then its time begins anew.
-                    let stays = was_borrowed && why == Departure::Idle;
-                    return (!stays && self.take_leave()).then_some(why);
-                }
-                Leaving::Claimed if why == Departure::Idle && offer.is_lent() => {
-                    idle_since = kind.clock().now();
-                }
-                Leaving::Claimed => break,
+                Unparked::Woken if !lifecycle.wants_rid_of(self.born) => {}
+                Unparked::Woken => break Some(Departure::Dismissed),
+                // Its time begins anew.
+                Unparked::TimedOut if offer.is_lent() => idle_since = kind.clock().now(),
+                Unparked::TimedOut => break Some(Departure::Idle),
+                Unparked::SeatLost => break Some(Departure::SeatLost),
             }
-        }
+        };
         self.slept_long = kind.clock().now().since(idle_since) > LONG_SLEEP;
-        self.reclaim(offer);
-        self.called();
-        None
-    }
-
-    /// C3. The wake of a claimer comes later, as a stale token.
-    fn leave_idle(&mut self) {
-        if self.engine.census.leave_idle(self.slot) == Leaving::Claimed {
+        let was_borrowed = self.reclaim(offer);
+        let was_claimed = !K::LENDS && why.is_none();
+        // C5, N12.
+        if was_claimed || census.leave_idle(self.slot) == Leaving::Claimed {
             self.called();
+            return None;
         }
+        // Then its time begins anew.
+        let stays = was_borrowed && why == Some(Departure::Idle);
+        why.filter(|_| !stays && self.take_leave())
     }
 
     fn called(&mut self) {
