@@ -143,8 +143,7 @@ where
             flow: Flow::new(),
             offers: Offers::new(),
             slept_long: false,
-            // Whoever has called for it may have been relied upon for all that is pending.
-            relied_upon: true,
+            relied_upon: false,
         }
     }
 
