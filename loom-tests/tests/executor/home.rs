@@ -38,7 +38,8 @@ fn the_first_time(act: impl Fn() + Send + Sync + 'static) -> Option<Box<dyn Fn()
 }
 
 /// A worker is renewed while its seat is lent, and wakes. It left with its idle bit set if the borrower ended before
-/// it asked for its seat: then the next submit woke nobody.
+/// it asked for its seat: then the next submit woke nobody. So it would if the borrower gave the seat back before the
+/// bit.
 #[test]
 fn a_worker_that_has_left_is_not_idle() {
     let pairs = (0..4).flat_map(|worker| GIVES_BACK.map(move |borrower| (worker, borrower)));
@@ -59,8 +60,8 @@ fn a_worker_that_has_left_is_not_idle() {
                 let_others_run();
                 thread::spawn(move || {
                     for gate in gates {
-                        gate.notify();
                         let_others_run();
+                        gate.notify();
                     }
                 });
                 stall::arm(borrower_stop, giving_back);
@@ -217,4 +218,55 @@ fn the_seat_of_a_worker_that_was_called_is_not_lent() {
             assert_eq!(fates[1..], [Fate::Ran; 2]);
         });
     }
+}
+
+/// Somebody else wakes a worker just when its seat comes back: what the borrower has done there, the worker knows by
+/// the loan alone, not by the borrower's wake.
+fn worker_that_another_wakes(name: &str, is_wanted: bool, tasks_per_worker: usize) {
+    model_bounded(name, Some(1), move || {
+        let script = Script { tasks_per_worker, ..Script::default() };
+        let pool = Arc::new(Pool::<Lending>::new(1, script));
+        assert_eq!(pool.executor.spawn_workers(1), (1, None));
+        let_others_run();
+        let is_lent = Signal::new();
+        let waker = beside(&pool, {
+            let is_lent = is_lent.clone();
+            move |pool| {
+                is_lent.wait();
+                pool.executor.rouse_workers();
+            }
+        });
+        let_others_run();
+
+        let wakes = Arc::clone(&pool);
+        let (ran, _) = pool.run(Some(Box::new(move || {
+            if is_wanted {
+                wakes.executor.rouse_workers();
+                let_others_run();
+            }
+            is_lent.give();
+        })));
+
+        join(waker);
+        end(pool).with_fates(&[ran]);
+        assert_eq!(ran, Fate::Ran);
+    });
+}
+
+#[test]
+fn a_worker_that_another_wakes_has_a_seat_that_it_waited_for() {
+    let name = "a_worker_that_another_wakes_has_a_seat_that_it_waited_for";
+    worker_that_another_wakes(name, true, usize::MAX);
+}
+
+#[test]
+fn a_worker_that_another_wakes_has_a_spent_seat_that_it_waited_for() {
+    let name = "a_worker_that_another_wakes_has_a_spent_seat_that_it_waited_for";
+    worker_that_another_wakes(name, true, 1);
+}
+
+#[test]
+fn a_worker_that_another_wakes_has_a_spent_seat_that_was_given_back() {
+    let name = "a_worker_that_another_wakes_has_a_spent_seat_that_was_given_back";
+    worker_that_another_wakes(name, false, 1);
 }
