@@ -68,7 +68,8 @@ impl Record {
     }
 }
 
-pub struct ScheduleKind {
+/// Workers, which may lend their seats.
+pub struct ScheduleKind<const LENDS: bool> {
     parkers: Vec<SchedulePark>,
     /// By slot: whether a worker has opened it and not closed it.
     occupied: Vec<AtomicBool>,
@@ -76,7 +77,7 @@ pub struct ScheduleKind {
     record: Arc<Record>,
 }
 
-impl ScheduleKind {
+impl<const LENDS: bool> ScheduleKind<LENDS> {
     pub fn new(max_workers: usize, chances: Chances, record: &Arc<Record>) -> Self {
         let parkers = (0..max_workers).map(|_| SchedulePark::new()).collect();
         let occupied = (0..max_workers).map(|_| AtomicBool::new(false)).collect();
@@ -84,7 +85,7 @@ impl ScheduleKind {
     }
 }
 
-impl ScheduleKind {
+impl<const LENDS: bool> ScheduleKind<LENDS> {
     fn open_or_fail(&self) -> Result<(), OpenError<Cause>> {
         if chance(self.chances.no_worker) {
             return Err(OpenError::Spawn(Cause::Open));
@@ -96,21 +97,27 @@ impl ScheduleKind {
     }
 }
 
-impl Clock for ScheduleKind {
+impl<const LENDS: bool> Clock for ScheduleKind<LENDS> {
     fn now(&self) -> Instant {
+        if LENDS {
+            // Whoever reads it may be late.
+            thread::yield_now();
+        }
         // A canceller asks for the time: that is where it touches its engine.
         assert!(!self.record.engine_gone.load(Relaxed), "a task outlived its engine");
         Instant::from_nanos(0)
     }
 }
 
-impl Drop for ScheduleKind {
+impl<const LENDS: bool> Drop for ScheduleKind<LENDS> {
     fn drop(&mut self) {
         self.record.engine_gone.store(true, Relaxed);
     }
 }
 
-impl WorkerKind for ScheduleKind {
+impl<const LENDS: bool> WorkerKind for ScheduleKind<LENDS> {
+    const LENDS: bool = LENDS;
+
     type Memory = Heap;
     type Park = SchedulePark;
     type Clock = Self;
@@ -148,6 +155,10 @@ impl WorkerKind for ScheduleKind {
 
     fn may_go_on(&self, (): &(), _: usize) -> bool {
         !chance(self.chances.recycled)
+    }
+
+    fn lend(&self, (): &(), _: &SchedulePark) -> bool {
+        !chance(10)
     }
 
     fn keep_alive(&self, _slot: usize) -> Option<Duration> {

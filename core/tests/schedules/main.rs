@@ -1,8 +1,8 @@
 //! Whole pools of many threads under shuttle's randomised schedules.
 //!
 //! The production worker loop and submit run on shuttle's threads: six workers, four submitters,
-//! with cancels, detached tasks, tasks that wait for tasks, renewals, a close, failing spawns,
-//! failing initializers and idle timeouts as random choices. It is loom's part to try every order of
+//! with cancels, detached tasks, tasks that wait for tasks, callers that borrow seats, renewals, a close, failing
+//! spawns, failing initializers and idle timeouts as random choices. It is loom's part to try every order of
 //! a few steps and every weak ordering; this is to try some orders of very many steps.
 //!
 //! # Claims

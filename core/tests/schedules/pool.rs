@@ -20,17 +20,17 @@ type TaskHandle = Handle<Arc<AtomicUsize>, Cause>;
 
 /// How an execution goes.
 #[derive(Clone, Copy)]
-struct Setting {
-    workers: usize,
-    submitters: usize,
-    tasks: usize,
-    chances: Chances,
+pub struct Setting {
+    pub workers: usize,
+    pub submitters: usize,
+    pub tasks: usize,
+    pub chances: Chances,
     /// Somebody closes the pool, after less than so many steps.
-    closes: Option<usize>,
-    renewals: usize,
+    pub closes: Option<usize>,
+    pub renewals: usize,
 }
 
-const MANY: Setting =
+pub const MANY: Setting =
     Setting { workers: 6, submitters: 4, tasks: 4, chances: CALM, closes: None, renewals: 0 };
 
 /// A task, as its submitter knows it.
@@ -48,8 +48,9 @@ enum Fate {
     Unknown,
 }
 
-struct Pool {
-    executor: Executor<ScheduleKind>,
+/// A pool, of which a caller may borrow an idle worker's seat if its workers lend them.
+pub struct Pool<const LENDS: bool> {
+    executor: Executor<ScheduleKind<LENDS>>,
     record: Arc<Record>,
     tickets: Mutex<Vec<Ticket>>,
     /// What anybody may cancel.
@@ -62,8 +63,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Pool {
-    fn new(setting: Setting) -> Self {
+impl<const LENDS: bool> Pool<LENDS> {
+    pub fn new(setting: Setting) -> Self {
         let record = Arc::new(Record::default());
         let kind = ScheduleKind::new(setting.workers, setting.chances, &record);
         Self {
@@ -82,8 +83,12 @@ impl Pool {
         self.record.jobs.fetch_add(1, Relaxed);
         let runs = Arc::new(AtomicUsize::new(0));
         let errand = Errand { record: Arc::clone(&self.record), runs: Arc::clone(&runs), work };
-        let submitted = self.executor.submit(errand).map_err(|rejected| rejected.reason);
-        (runs, submitted)
+        let ran = match LENDS && chance(60) {
+            true => self.executor.run_on_idle(errand),
+            false => Err(errand),
+        };
+        let submitted = ran.unwrap_or_else(|errand| self.executor.submit(errand));
+        (runs, submitted.map_err(|rejected| rejected.reason))
     }
 
     /// Submits a task and does something with its handle.
@@ -158,6 +163,14 @@ impl Pool {
         lock(&self.tickets).push(Ticket { runs, fate });
     }
 
+    /// Waits for a task that is taken and runs.
+    pub fn run_to_its_end(&self, work: Work) {
+        let (runs, submitted) = self.submit(Some(work));
+        let fate = poll(submitted.expect("the pool is open, and spawns succeed"));
+        assert_eq!(fate, Fate::Ran);
+        lock(&self.tickets).push(Ticket { runs, fate });
+    }
+
     /// Cancels some of what is there to be cancelled.
     fn cancel_some(&self) {
         for _ in 0..4 {
@@ -170,7 +183,7 @@ impl Pool {
     }
 
     /// The pool is left alone until nobody lives.
-    fn wait_until_all_retire(&self) {
+    pub fn wait_until_all_retire(&self) {
         self.record.all_retire.store(true, Relaxed);
         self.executor.rouse_workers();
         self.record.join_workers();
@@ -180,7 +193,7 @@ impl Pool {
     }
 
     /// The owner goes; what it leaves is checked.
-    fn end(self: Arc<Self>, breaks: bool) {
+    pub fn end(self: Arc<Self>, breaks: bool) {
         self.executor.close();
         self.record.join_workers();
         let this = Arc::into_inner(self).expect("tasks and callers are gone");
@@ -210,7 +223,7 @@ impl Pool {
 /// Each of two callers submits a task that waits for the task that it submits next. There are
 /// more slots than tasks that wait: nobody is in the way of anybody.
 fn play_with_tasks_that_wait(chances: Chances) {
-    let pool = Arc::new(Pool::new(Setting { workers: 3, chances, ..MANY }));
+    let pool = Arc::new(Pool::<false>::new(Setting { workers: 3, chances, ..MANY }));
     let callers = [(); 2].map(|()| {
         let pool = Arc::clone(&pool);
         thread::spawn(move || {
@@ -261,8 +274,12 @@ fn wait(handle: &TaskHandle) {
 }
 
 fn play(setting: Setting) {
-    let pool = Arc::new(Pool::new(setting));
-    let beside = |f: fn(&Arc<Pool>, Setting)| {
+    play_on::<false>(setting);
+}
+
+pub fn play_on<const LENDS: bool>(setting: Setting) {
+    let pool = Arc::new(Pool::<LENDS>::new(setting));
+    let beside = |f: fn(&Arc<Pool<LENDS>>, Setting)| {
         let pool = Arc::clone(&pool);
         thread::spawn(move || f(&pool, setting))
     };

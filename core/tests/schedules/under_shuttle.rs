@@ -6,6 +6,8 @@ mod checker;
 mod explore;
 #[path = "kind.rs"]
 mod kind;
+#[path = "lending.rs"]
+mod lending;
 #[path = "park.rs"]
 mod park;
 #[path = "pool.rs"]
