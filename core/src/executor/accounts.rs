@@ -23,7 +23,7 @@
 //! | `set_looking` | neither flag | worker | a task is over, mostly before its end is published; its last look found a task; it has its seat back; it is about to be gone (C9) |
 //! | | | borrower | it gives back a seat that is fit (N6) |
 //! | `set_leaving` | `LEAVES` alone | worker | before its last look (X4); it has run its last task |
-//! | | | borrower | it has taken the seat (N9); it gives back one that is not fit |
+//! | | | borrower | it has taken the seat (N9) |
 //!
 //! # Edges
 //! **X3**. Who claims a free slot gets the word by C7.

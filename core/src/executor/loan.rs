@@ -51,7 +51,7 @@
 //! A worker that wants its seat sleeps until the borrower's task is over.
 //!
 //! # Modelled by
-//! `loom-tests/tests/executor/loan.rs`
+//! `loom-tests/tests/executor/loan.rs`, `loom-tests/tests/executor/home.rs`
 #![forbid(unsafe_code)]
 
 use core::marker::PhantomData;

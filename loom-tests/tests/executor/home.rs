@@ -8,7 +8,7 @@ use asyncpal_core::sync::stall;
 use core::ops::Range;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
-use loom::thread;
+use loom::thread::{self, JoinHandle};
 use loom_tests::model_bounded;
 use std::sync::Arc;
 
@@ -146,6 +146,24 @@ fn a_call_between_a_borrower_s_last_steps_is_answered() {
     }
 }
 
+/// A borrower that stops after so many steps, until it is notified, and whose task waits for a signal.
+fn stopped_borrower(
+    pool: &Arc<Pool<Lending>>,
+    stop: usize,
+    awaited_ran: Signal,
+) -> (JoinHandle<Fate>, loom::sync::Arc<Notify>) {
+    let gate = loom::sync::Arc::new(Notify::new());
+    let stops_at = gate.clone();
+    let borrower = beside(pool, move |pool| {
+        stall::arm(stop, stops_at);
+        let (fate, _) = pool.run(Some(Box::new(move || awaited_ran.wait())));
+        stall::disarm();
+        fate
+    });
+    let_others_run();
+    (borrower, gate)
+}
+
 /// A borrower is about to take a seat when its worker's keep-alive elapses, and the worker lies down anew. The
 /// borrower's task waits for another one, for which there is room for a worker: but the one whose seat is lent was
 /// called.
@@ -160,17 +178,7 @@ fn a_worker_whose_seat_is_lent_is_not_idle() {
             let pool = Arc::new(Pool::<Lending>::new(2, script));
             assert_eq!(pool.executor.spawn_workers(1), (1, None));
             let_others_run();
-            let gate = loom::sync::Arc::new(Notify::new());
-            let borrower = beside(&pool, {
-                let (gate, awaited_ran) = (gate.clone(), awaited_ran.clone());
-                move |pool| {
-                    stall::arm(stop, gate);
-                    let (fate, _) = pool.run(Some(Box::new(move || awaited_ran.wait())));
-                    stall::disarm();
-                    fate
-                }
-            });
-            let_others_run();
+            let (borrower, gate) = stopped_borrower(&pool, stop, awaited_ran.clone());
             goes_to_sleep.give();
             let_others_run();
             gate.notify();
@@ -195,17 +203,7 @@ fn the_seat_of_a_worker_that_was_called_is_not_lent() {
             let pool = Arc::new(Pool::<Lending>::new(2, Script::default()));
             assert_eq!(pool.executor.spawn_workers(2), (2, None));
             let_others_run();
-            let gate = loom::sync::Arc::new(Notify::new());
-            let borrower = beside(&pool, {
-                let (gate, awaited_ran) = (gate.clone(), awaited_ran.clone());
-                move |pool| {
-                    stall::arm(stop, gate);
-                    let (fate, _) = pool.run(Some(Box::new(move || awaited_ran.wait())));
-                    stall::disarm();
-                    fate
-                }
-            });
-            let_others_run();
+            let (borrower, gate) = stopped_borrower(&pool, stop, awaited_ran.clone());
             let cancelled = taken(pool.submit());
             let _ = cancelled.cancel();
             gate.notify();
