@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, Barrier};
+use std::thread;
 
 use asyncpal::{BrokenCause, BuildError, PoolError, TaskError, ThreadPool};
 
@@ -137,4 +138,27 @@ fn a_test_lets_the_error_of_a_hook_out_and_does_not_break_the_pool() {
     assert!(matches!(&*first, BrokenCause::Initializer(error) if error.to_string() == "no flour"));
     assert!(matches!(&*second, BrokenCause::Finalizer(error) if error.to_string() == "no soap"));
     assert!(initializer.check().is_ok() && finalizer.check().is_ok());
+}
+
+/// Whoever finds that somebody sleeps and was called relies on him, and he on whom he calls: also on a new worker.
+#[test]
+fn a_burst_whose_last_task_the_others_wait_for_has_as_many_workers() {
+    const TASKS: usize = 6;
+    for _ in 0..500 {
+        let pool = ThreadPool::builder().max_workers(TASKS).build().expect("valid");
+        pool.spawn_workers(2).expect("open");
+        while pool.stats().idle_workers < 2 {
+            thread::yield_now();
+        }
+        let all = Arc::new(Barrier::new(TASKS));
+
+        let handles: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let all = all.clone();
+                pool.submit(move || all.wait().is_leader()).expect("open")
+            })
+            .collect();
+
+        assert!(handles.iter().all(|handle| handle.wait_timeout(Duration::from_secs(20))));
+    }
 }

@@ -21,7 +21,7 @@
 //!   for good, finalizer and all.
 //! - **I5** Whoever finds `called` set after its push may rely on it: a worker clears it, looks at the queue
 //!   afterwards, and when that look finds a task and there is another, calls for somebody before it runs the
-//!   first. So one wake is under way at a time, and whom it wakes sees to the next.
+//!   first. So one wake is under way at a time, and whom it wakes, or who is spawned instead, sees to the next.
 //!
 //! # Transitions
 //! | name | change | by | when |

@@ -143,7 +143,8 @@ where
             flow: Flow::new(),
             offers: Offers::new(),
             slept_long: false,
-            relied_upon: false,
+            // Whoever has called for it may have been relied upon for all that is pending.
+            relied_upon: true,
         }
     }
 

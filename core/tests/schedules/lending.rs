@@ -10,23 +10,28 @@ use std::sync::Arc;
 
 const SCHEDULES: usize = 1000;
 
-/// A caller has a task run, here or there, that waits for the task that it submits meanwhile; another caller's tasks
-/// wait for nobody. There is a slot more than tasks that wait.
-fn play_with_a_task_that_waits(chances: Chances) {
-    let pool = Arc::new(Pool::<true>::new(Setting { workers: 2, chances, ..MANY }));
-    let other = Arc::clone(&pool);
-    let other = thread::spawn(move || (0..6).for_each(|_| other.run_to_its_end(Box::new(|()| ()))));
-    for _ in 0..3 {
-        let later = Arc::new(SchedulePark::new());
-        let earlier = Arc::clone(&later);
-        let waits = thread::spawn({
-            let pool = Arc::clone(&pool);
-            move || pool.run_to_its_end(Box::new(move |()| earlier.wait()))
-        });
-        pool.run_to_its_end(Box::new(move |()| later.unpark()));
-        waits.join().expect("no caller panics");
+/// Each of two callers has a task run, here or there, that waits for the task that the caller submits meanwhile.
+/// There are more slots than tasks that wait.
+fn play_with_borrowers_that_wait(chances: Chances) {
+    let pool = Arc::new(Pool::<true>::new(Setting { workers: 3, chances, ..MANY }));
+    let callers = [(); 2].map(|()| {
+        let pool = Arc::clone(&pool);
+        thread::spawn(move || {
+            for _ in 0..3 {
+                let later = Arc::new(SchedulePark::new());
+                let earlier = Arc::clone(&later);
+                let waits = thread::spawn({
+                    let pool = Arc::clone(&pool);
+                    move || pool.run_to_its_end(Box::new(move |()| earlier.wait()))
+                });
+                pool.run_to_its_end(Box::new(move |()| later.unpark()));
+                waits.join().expect("no caller panics");
+            }
+        })
+    });
+    for caller in callers {
+        caller.join().expect("no caller panics");
     }
-    other.join().expect("no caller panics");
     pool.wait_until_all_retire();
     pool.end(false);
 }
@@ -46,8 +51,8 @@ fn every_task_of_a_pool_that_lends_is_settled() {
 
 #[test]
 fn a_borrower_s_task_is_not_in_the_way_of_another() {
-    explore(2 * SCHEDULES, || play_with_a_task_that_waits(CALM));
+    explore(2 * SCHEDULES, || play_with_borrowers_that_wait(CALM));
     explore(2 * SCHEDULES, || {
-        play_with_a_task_that_waits(Chances { keep_alive: 60, recycled: 20, ..CALM });
+        play_with_borrowers_that_wait(Chances { keep_alive: 60, recycled: 20, ..CALM });
     });
 }

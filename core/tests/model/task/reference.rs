@@ -99,6 +99,8 @@ pub enum Submit {
 #[derive(Debug)]
 struct Worker {
     tasks_left: usize,
+    /// It has not run a task.
+    is_new: bool,
 }
 
 /// What the pool should be like.
@@ -267,6 +269,7 @@ impl Reference {
     /// A task begins to run; `inline` if a waiter claimed it, else the next in the queue.
     pub fn begin(&mut self, task: usize, inline: bool) {
         assert!(self.is_claimable(task), "only a pending task runs");
+        let mut calls_the_next = false;
         if !inline {
             while self.queue.front().is_some_and(|&stub| !self.is_claimable(stub)) {
                 self.queue.pop_front();
@@ -274,6 +277,7 @@ impl Reference {
             assert_eq!(self.queue.pop_front(), Some(task), "first in, first out");
             let worker = self.working.last_mut().expect("a worker works");
             worker.tasks_left = worker.tasks_left.checked_sub(1).expect("a worker was told to go");
+            calls_the_next = core::mem::take(&mut worker.is_new);
         }
         let now = self.now;
         let task = &mut self.tasks[task];
@@ -282,6 +286,9 @@ impl Reference {
         task.started = now;
         if inline {
             self.clear_stubs();
+        }
+        if calls_the_next && !self.queue.is_empty() {
+            assert!(self.call_for_worker(0), "the caller lives");
         }
     }
 
@@ -322,7 +329,7 @@ impl Reference {
         self.waiting -= 1;
         match opening {
             Opening::Fine => {
-                self.working.push(Worker { tasks_left: tasks });
+                self.working.push(Worker { tasks_left: tasks, is_new: true });
                 self.growth.started();
                 self.resumes_growth();
             }
