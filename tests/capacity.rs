@@ -7,20 +7,26 @@ use std::thread;
 
 use asyncpal::{BuildError, Builder, Handle, PoolError, ThreadPool, Threads, WhenFull};
 
-/// A pool of one worker that is busy until the gate goes, with `capacity` pending tasks.
-fn full(
-    builder: Builder<Threads>,
-    capacity: usize,
-) -> (ThreadPool, mpsc::Sender<()>, Vec<Handle<usize>>) {
-    let pool = builder.capacity(capacity).build().expect("valid");
+/// Keeps a worker busy until the gate goes.
+fn occupy(pool: &ThreadPool) -> mpsc::Sender<()> {
     let (gate, closed) = mpsc::channel::<()>();
     let (started, wait) = mpsc::channel();
     let busy = move || {
         started.send(()).expect("waited for");
         closed.recv().is_err()
     };
-    drop(pool.submit(busy).expect("open"));
+    drop(pool.try_submit(busy).expect("there is room"));
     wait.recv().expect("sent");
+    gate
+}
+
+/// A pool of one worker that is busy until the gate goes, with `capacity` pending tasks.
+fn full(
+    builder: Builder<Threads>,
+    capacity: usize,
+) -> (ThreadPool, mpsc::Sender<()>, Vec<Handle<usize>>) {
+    let pool = builder.capacity(capacity).build().expect("valid");
+    let gate = occupy(&pool);
     let pending = (0..capacity).map(|n| pool.submit(move || n).expect("there is room")).collect();
     assert_eq!((pool.count_pending_tasks(), pool.capacity()), (capacity, Some(capacity)));
     (pool, gate, pending)
@@ -196,17 +202,7 @@ fn many_submitters_of_a_small_pool_lose_nothing() {
     pool.join();
     assert_eq!(pool.count_pending_tasks(), 0);
     // All places are there again, and no more.
-    let gates = [(); 2].map(|()| {
-        let (gate, closed) = mpsc::channel::<()>();
-        let (started, wait) = mpsc::channel();
-        let busy = move || {
-            started.send(()).expect("waited for");
-            closed.recv().is_err()
-        };
-        drop(pool.try_submit(busy).expect("there is room"));
-        wait.recv().expect("sent");
-        gate
-    });
+    let gates = [(); 2].map(|()| occupy(&pool));
     let pending = core::iter::from_fn(|| pool.try_submit(|| ()).ok());
     assert_eq!(pending.count(), 3);
     drop(gates);

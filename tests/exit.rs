@@ -63,7 +63,6 @@ fn both_at_once() -> Result<(), Failed> {
     ended.check_time(Duration::from_millis(300), Duration::from_secs(20))
 }
 
-/// The exiting worker counted as present again once it had waited for the others of its pool, which took the whole grace.
 fn not_waited_for() -> Result<(), Failed> {
     let ended = Program::start("worker-exit-watched").finish()?;
     ended.check(8, &["running task finished"])?;

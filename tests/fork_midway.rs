@@ -88,7 +88,7 @@ fn fork(in_child: &impl Fn()) {
     assert_eq!(status, 0, "the child hangs or fails");
 }
 
-/// Whether there are several processors is found out by the first pool. It was a lock that nobody gave back.
+/// Whether there are several processors is found out by the first pool.
 fn build() {
     fork_midway(|| drop(ThreadPool::single().build()), || drop(ThreadPool::single().build()));
 }

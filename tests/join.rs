@@ -44,7 +44,6 @@ fn join_in_vain(pool: &ThreadPool) {
     assert!(spawned < 200, "{spawned} workers were spawned");
 }
 
-/// The join sent the workers home as fast as it could. Each that left saw a pending task, and had a successor spawned.
 #[test]
 fn a_join_sleeps_while_a_task_is_being_cancelled() {
     let pool = ThreadPool::single().build().expect("valid");
@@ -98,7 +97,6 @@ fn submit_one_by_one(pool: &Arc<ThreadPool>, ran: &Arc<AtomicUsize>, most: usize
     pool.spawn(task).expect("open");
 }
 
-/// What the only worker ran while it joined was not counted as begun, so later tasks had to be run, too, for ever.
 #[test]
 fn joins_end_though_later_tasks_are_pending_all_the_time() {
     const MOST: usize = 1_000_000;
@@ -117,7 +115,6 @@ fn joins_end_though_later_tasks_are_pending_all_the_time() {
     ran.store(MOST, Ordering::Relaxed);
 }
 
-/// The destructor's panic was that of the task that joined, and the task that had ended counted as running for ever.
 #[test]
 fn an_output_that_panics_when_it_is_dropped_is_not_the_joining_tasks_affair() {
     struct Spoiled;

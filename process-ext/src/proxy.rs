@@ -333,7 +333,6 @@ mod tests {
         assert!(matches!(error, LaunchError::InitMissing));
     }
 
-    /// It was told as if the program's own executable could not be found.
     #[test]
     fn a_worker_whose_memory_cannot_be_looked_at_is_told_as_a_limit_that_could_not_be_set() {
         let (mut proxy, _worker) = hostile::stand_in();

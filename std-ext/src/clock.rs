@@ -1,39 +1,20 @@
 //! The operating system's monotonic clock as the core's.
 
-use core::ptr;
 use core::time::Duration;
 use std::time::Instant as StdInstant;
 
 use asyncpal_core::clock::{Clock, Instant};
 
-use crate::sync::program::AtomicPtr;
-use crate::sync::{self, Ordering};
+use crate::once_box::OnceBox;
+use crate::sync;
 
 /// Nanoseconds since the first look at it in this process.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StdClock;
 
-/// Null, then for good the moment of a first look. No `OnceLock`: a child that was forked while another thread was in it
-/// would wait for ever.
-static ORIGIN: AtomicPtr<StdInstant> = AtomicPtr::new(ptr::null_mut());
-
 fn origin() -> StdInstant {
-    // ORDERING: Acquire: the moment.
-    let mut origin = ORIGIN.load(Ordering::Acquire);
-    if origin.is_null() {
-        let now = Box::into_raw(Box::new(StdInstant::now()));
-        // ORDERING: Release: this thread's moment. Acquire on failure: another one's.
-        match ORIGIN.compare_exchange(origin, now, Ordering::Release, Ordering::Acquire) {
-            Ok(_) => origin = now,
-            Err(theirs) => {
-                // SAFETY: it was made above, and nobody else has seen it.
-                drop(unsafe { Box::from_raw(now) });
-                origin = theirs;
-            }
-        }
-    }
-    // SAFETY: what is in `ORIGIN` came from a box and stays.
-    unsafe { *origin }
+    static ORIGIN: OnceBox<StdInstant> = OnceBox::new();
+    *ORIGIN.get_or_init(StdInstant::now)
 }
 
 /// The present moment by the system's clock.

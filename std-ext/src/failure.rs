@@ -49,6 +49,7 @@ impl Failure {
 
     /// That of a task.
     pub(crate) fn come_from(mut self, origin: Origin) -> Self {
+        // Those that are shared are of tasks that did not run.
         if let Some(parcel) = Arc::get_mut(&mut self.0) {
             parcel.origin = Some(origin);
         }

@@ -16,6 +16,8 @@ pub use crate::error::CrashLoop;
 use crate::error::{BrokenCause, BuildError, PoolError};
 pub use crate::failure::Failure;
 pub use crate::observe::LabelledJob;
+#[doc(hidden)]
+pub use crate::once_box::OnceBox;
 pub use crate::parker::ThreadParker;
 pub use crate::search::Search;
 use crate::sync::Arc;

@@ -17,6 +17,7 @@ mod map;
 #[cfg(all(asyncpal_loom, feature = "loom"))]
 pub mod model;
 mod observe;
+mod once_box;
 mod parker;
 mod pool;
 mod running;

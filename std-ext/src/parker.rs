@@ -41,6 +41,7 @@ use asyncpal_core::park::{Park, Unparked};
 
 use crate::clock::Deadline;
 use crate::inline::CurrentWorker;
+use crate::once_box::OnceBox;
 use crate::search::Search;
 use crate::sync::thread::{self, Thread};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock, program, thread_local};
@@ -94,22 +95,9 @@ impl Token {
 }
 
 /// Whether spinning can pay off at all: not if the other side waits for this processor.
-///
-/// Who comes while another thread counts counts, too. It is no `Once`, as of `register_hooks`: a child that was forked
-/// meanwhile would wait for that thread for ever.
 pub(crate) fn several_processors() -> bool {
-    const UNKNOWN: usize = 0;
-    const ONE: usize = 1;
-    const SEVERAL: usize = 2;
-    static PROCESSORS: program::AtomicUsize = program::AtomicUsize::new(UNKNOWN);
-    // ORDERING: Relaxed, both: the number is all there is to read.
-    let mut processors = PROCESSORS.load(Ordering::Relaxed);
-    if processors == UNKNOWN {
-        let several = thread::available_parallelism().is_ok_and(|n| n.get() > 1);
-        processors = if several { SEVERAL } else { ONE };
-        PROCESSORS.store(processors, Ordering::Relaxed);
-    }
-    processors == SEVERAL
+    static SEVERAL: OnceBox<bool> = OnceBox::new();
+    *SEVERAL.get_or_init(|| thread::available_parallelism().is_ok_and(|n| n.get() > 1))
 }
 
 /// No worker's serial number: they count from 1.

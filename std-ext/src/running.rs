@@ -254,8 +254,8 @@ fn label_of<S, J: Job<S, Failure>>(job: &Tracked<J>) -> Label {
     J::LABEL.map(|label| label(&job.0)).unwrap_or_default()
 }
 
-/// Runs a job; it may unwind. If it has forked, and returns here in the child, too, that one ends: there must not be two of this
-/// worker, and nobody hears of the second.
+/// Runs a job; it may unwind. If it has forked, and returns here in the child, too, that one ends: there must not be two
+/// of this worker, and nobody hears of the second.
 #[inline]
 fn run_once<S, J>(job: J, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure>
 where

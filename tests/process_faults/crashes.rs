@@ -152,7 +152,6 @@ impl Drop for Stopped {
     }
 }
 
-/// It kept those that were sent to it ahead, too.
 fn a_worker_that_is_stopped_keeps_one_task_and_no_other() {
     let pool = pool(2);
     let brief = |n: u64| pool.submit_with(|n: u64| n, (n,)).expect("open");
@@ -225,7 +224,6 @@ fn a_worker_that_hangs_while_it_exits_is_ended_and_breaks_no_pool() {
     assert!(works(&pool));
 }
 
-/// Nobody was told of it.
 fn a_worker_that_dies_in_its_finalizer_breaks_its_pool() {
     fn exit_early() {
         process::exit(0);

@@ -72,7 +72,6 @@ pub(crate) fn build_without(call: &str) {
     }
 }
 
-/// Tasks failed one after the other, or commands were left unkilled.
 fn a_kernel_that_lacks_a_call_is_told_as_such_when_a_pool_is_built() {
     for call in ["pidfd_open", "pidfd_send_signal", "waitid"] {
         let ended = Program::start(&format!("{LACKS}{call}")).finish().expect("it ends");

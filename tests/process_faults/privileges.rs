@@ -325,7 +325,6 @@ pub(crate) fn drop_privileges_before_a_call() {
     say("clean");
 }
 
-/// Whoever was sent it once more would have run it a second time.
 fn a_call_that_a_command_may_still_read_is_given_to_no_other() -> Result<(), Missing> {
     let copy = Copy::new("calls", 0o755)?;
 

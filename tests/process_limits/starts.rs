@@ -118,7 +118,6 @@ fn the_end_of_a_pool_waits_for_its_grace_and_not_for_the_start_of_a_worker() {
     }
 }
 
-/// Its greeting was all that had a limit, and its initializer was waited for for ever.
 fn a_worker_that_greets_after_the_end_of_its_pool_has_what_is_left_of_the_grace() {
     fn endless() {
         spin();

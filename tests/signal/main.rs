@@ -167,7 +167,6 @@ fn a_forked_child_can_attend_to_its_own_signals() -> Verdict {
     Program::start("fork-again").finish()?.check(0, &lines)
 }
 
-/// The child's signal came to the parent, which ended in its place.
 fn a_forked_child_that_prepares_to_attend_ends_alone() -> Verdict {
     let lines = ["SIGTERM has ended the child", "the pool is open"];
     Program::start("fork-midway").finish()?.check(0, &lines)

@@ -218,7 +218,6 @@ fn a_command_with_a_path_of_its_own_is_looked_for_there() {
     assert_eq!(pool.submit_with(SQUARE, (3,)).expect("open").collect().expect("no panic"), 9);
 }
 
-/// It was started all the same, if it lay in this program's.
 fn a_command_that_its_own_path_does_not_have_is_not_found() {
     let command = worker_command("sh").env("PATH", "/dev/null:/nowhere");
 

@@ -83,7 +83,7 @@ fn a_worker_that_does_not_end_when_it_is_closed_is_ended() {
     assert!(children().is_empty());
 }
 
-/// The launcher heeds SIGTERM. When it was reaped nobody was left to send SIGKILL to.
+/// The launcher heeds SIGTERM.
 fn a_worker_that_outlives_its_launcher_is_ended_all_the_same() {
     let command = shell("\"$0\" --serve; exit $?").close_grace(Duration::from_millis(100));
     let pool = command.pool().max_workers(1).finalizer(SLEEP_DEAFLY).build().expect("valid");
@@ -124,7 +124,6 @@ fn what_a_launcher_has_started_ends_with_a_worker_that_does_not_end_well() {
     });
 }
 
-/// Once its worker greeted, it had the whole time of a handshake once more.
 fn a_launcher_that_takes_long_does_not_hold_up_the_end_of_its_pool() {
     let command = shell("sleep 0.2; exec \"$0\" --serve").close_grace(Duration::from_millis(500));
     let command = command.handshake_timeout(Duration::from_secs(60));

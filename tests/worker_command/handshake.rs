@@ -120,7 +120,6 @@ fn a_worker_of_another_version_is_told_with_it() {
     check_that_version_77_is_told(r"\020", r"\115\0\0\0\001\0\0\0\0\0\0\0\0\0\0\0");
 }
 
-/// A body of another length was taken for a broken greeting, and its version was not told.
 fn a_worker_of_a_version_with_other_bodies_is_told_with_it() {
     check_that_version_77_is_told(r"\004", r"\115\0\0\0");
     check_that_version_77_is_told(r"\021", r"\115\0\0\0\001\0\0\0\0\0\0\0\0\0\0\0\001");

@@ -37,9 +37,8 @@ fn the_first_time(act: impl Fn() + Send + Sync + 'static) -> Option<Box<dyn Fn()
     }))
 }
 
-/// A worker is renewed while its seat is lent, and wakes. It left with its idle bit set if the borrower ended before
-/// it asked for its seat: then the next submit woke nobody. So it would if the borrower gave the seat back before the
-/// bit.
+/// A worker is renewed while its seat is lent, and wakes; the borrower ends just before it asks for its seat, and has
+/// set its idle bit. Who submits next must not take it for somebody who can be woken.
 #[test]
 fn a_worker_that_has_left_is_not_idle() {
     let pairs = (0..4).flat_map(|worker| GIVES_BACK.map(move |borrower| (worker, borrower)));
@@ -79,8 +78,8 @@ fn a_worker_that_has_left_is_not_idle() {
 }
 
 /// A worker is about to look once more when its seat is borrowed, and finds the task of a submitter that has seen
-/// nobody idle. The borrower ends, and calls it for that task, or another submitter does: a call that the worker
-/// did not answer kept all later submitters from waking it.
+/// nobody idle. The borrower ends, and calls it for that task, or another submitter does: all later submitters rely on
+/// it until it answers.
 ///
 /// Too many preemptions for the checker: so worker and borrower are stopped, the worker twice.
 fn calls_of_a_worker_on_its_way_home(name: &str, worker_stops: [usize; 2], borrower_stop: usize) {
@@ -165,8 +164,8 @@ fn stopped_borrower(
 }
 
 /// A borrower is about to take a seat when its worker's keep-alive elapses, and the worker lies down anew. The
-/// borrower's task waits for another one, for which there is room for a worker: but the one whose seat is lent was
-/// called.
+/// borrower's task waits for another one, for which there is room for a worker: whoever submits that must not call the
+/// one whose seat is lent.
 #[test]
 fn a_worker_whose_seat_is_lent_is_not_idle() {
     for stop in TAKES {
@@ -194,7 +193,7 @@ fn a_worker_whose_seat_is_lent_is_not_idle() {
 }
 
 /// A borrower has taken a seat when its worker is called for a task, which is then cancelled. The borrower's task waits
-/// for another one: its submitter would rely on the worker that was called, although another one is idle.
+/// for another one, whose submitter relies on the worker that was called, although another one is idle.
 #[test]
 fn the_seat_of_a_worker_that_was_called_is_not_lent() {
     for stop in TAKES {

@@ -142,7 +142,6 @@ mod tests {
         })
     }
 
-    /// The next of its words had all its time, and an initializer without end was waited for for ever.
     #[test]
     fn a_worker_has_one_grace_for_all_its_words_whenever_its_pool_was_shut_down() {
         // The bell is heard, and what is waited for has less time than the grace, or more.

@@ -125,7 +125,6 @@ fn a_worker_that_has_begun_the_next_task_is_not_killed_for_the_one_before() {
     }
 }
 
-/// It was sent to another worker, too.
 #[test]
 fn what_a_worker_that_may_live_on_has_not_read_it_may_still_begin() {
     let (mut proxy, scene) = Scene::new(|_| {}, |_| {});
@@ -186,7 +185,6 @@ fn ask_the_stopped(go_on: fn(&mut WorkerHalf)) -> (Proxy, Result<Reply, CallErro
     (proxy, first)
 }
 
-/// They waited behind it for as long as its worker was stopped.
 #[test]
 fn what_lies_behind_a_task_that_is_not_read_is_given_back_and_that_task_is_sent_anew() {
     let (proxy, first) = ask_the_stopped(|worker| {

@@ -346,7 +346,6 @@ mod tests {
 
     extern "C" fn notice(_: libc::c_int) {}
 
-    /// A thread that was sent a signal meanwhile left a zombie.
     #[test]
     fn a_child_that_nothing_holds_is_reaped_whatever_signals_come() {
         let mut action = MaybeUninit::<libc::sigaction>::zeroed();

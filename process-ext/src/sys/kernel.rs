@@ -4,19 +4,20 @@
 #![forbid(unsafe_code)]
 
 use std::io;
-use std::sync::OnceLock;
 
 use super::child::{open_pidfd, send_signal, wait_for};
+use crate::sync::{AtomicBool, Ordering};
 
 /// A call that is not to be had, and what the system says to it.
 pub(crate) type Missing = (&'static str, io::Error);
 
 /// Looks until it has found all once.
 pub(crate) fn check() -> Result<(), Missing> {
-    static FOUND: OnceLock<()> = OnceLock::new();
-    if FOUND.get().is_none() {
+    static FOUND: AtomicBool = AtomicBool::new(false);
+    // ORDERING: Relaxed, both: nothing else is read by it; who comes meanwhile looks, too.
+    if !FOUND.load(Ordering::Relaxed) {
         look()?;
-        let _ = FOUND.set(());
+        FOUND.store(true, Ordering::Relaxed);
     }
     Ok(())
 }

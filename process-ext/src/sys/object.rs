@@ -8,7 +8,8 @@ use core::slice;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+
+use asyncpal_std::kind::OnceBox;
 
 const NT_GNU_BUILD_ID: u32 = 3;
 
@@ -27,7 +28,7 @@ pub(crate) fn identity() -> &'static [u8] {
 /// What `/proc/self/exe` is, if it is not the program that has the main executable's code: a loader maps the program
 /// that it is asked to run as its first object, and stays what the kernel has executed.
 pub(crate) fn other_executable() -> Option<&'static Path> {
-    static OTHER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    static OTHER: OnceBox<Option<PathBuf>> = OnceBox::new();
     let other = OTHER.get_or_init(|| {
         let code = main_object().code.first()?.start;
         let maps = std::fs::read("/proc/self/maps").ok()?;
@@ -64,7 +65,7 @@ struct MainObject {
 }
 
 fn main_object() -> &'static MainObject {
-    static MAIN: OnceLock<MainObject> = OnceLock::new();
+    static MAIN: OnceBox<MainObject> = OnceBox::new();
     MAIN.get_or_init(|| {
         let mut main = MainObject::default();
         // SAFETY: the callback has the signature asked for, and `main` outlives the call.

@@ -185,7 +185,6 @@ pub(super) fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
 mod tests {
     use super::*;
 
-    /// 128 KiB were taken for room enough, where they are two pages of 64 KiB.
     #[test]
     fn room_is_counted_in_pages() {
         assert!(has_room(64 << 10, 4 << 10));

@@ -235,7 +235,7 @@ mod tests {
         assert_eq!(Failure::decode(&failure().encode()).unwrap(), failure());
     }
 
-    /// A later version may say more, or less. It was taken for a broken greeting, and its version was not told.
+    /// A later version may say more, or less.
     #[test]
     fn of_another_version_only_that_is_read() {
         let hello = Hello { version: PROTOCOL_VERSION + 1, pid: 42, build: b"abc".to_vec() };

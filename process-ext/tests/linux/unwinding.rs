@@ -46,7 +46,6 @@ fn is_the_panic(error: &TaskError) -> bool {
     matches!(error, TaskError::Panicked(panic) if panic.message() == Some("cannot read it"))
 }
 
-/// Its thread ended, and every wait for it and for what was behind it lasted for ever.
 fn a_result_whose_reading_panics_fails_its_task_and_no_other() {
     let pool = pool();
     let worker = pool.run(std::process::id).unwrap();

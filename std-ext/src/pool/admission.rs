@@ -58,26 +58,14 @@ impl<K: Kind> Inner<K> {
         // All workers may be busy for long: this submit is one that would have tried to grow.
         self.executor.resume_growth();
         match patience {
-            Patience::Until(deadline) => {
-                if deadline.is_never() && self.is_entered() {
-                    return Ok(Self::run_here(room));
-                }
-                Self::wait_for_room(room, deadline, None)
-            }
+            Patience::Until(deadline) => self.wait_for_room(room, deadline, None),
             Patience::Wait(Wait { deadline, or }) => {
-                let runs_here = self.plan.when_full == WhenFull::RunHere && !deadline.is_past();
-                // A timed wait never runs a task for want of another way, as with `Handle::wait_timeout`.
-                if runs_here || deadline.is_never() && self.is_entered() {
+                if self.plan.when_full == WhenFull::RunHere && !deadline.is_past() {
                     return Ok(Self::run_here(room));
                 }
-                Self::wait_for_room(room, deadline, Some(or))
+                self.wait_for_room(room, deadline, Some(or))
             }
-            Patience::Policy(WhenFull::Wait) => {
-                if self.is_entered() {
-                    return Ok(Self::run_here(room));
-                }
-                Self::wait_for_room(room, Deadline::NEVER, None)
-            }
+            Patience::Policy(WhenFull::Wait) => self.wait_for_room(room, Deadline::NEVER, None),
             Patience::Policy(WhenFull::Reject) => Err(PoolError::Full),
             Patience::Policy(WhenFull::RunHere) => Ok(Self::run_here(room)),
             Patience::Policy(WhenFull::DropOldest) => {
@@ -204,11 +192,17 @@ impl<K: Kind> Inner<K> {
         CurrentWorker::of(self.home()).is_some_and(|worker| worker.inline)
     }
 
+    /// A worker of the pool runs the task instead; but a timed wait never runs one for want of another way, as with
+    /// `Handle::wait_timeout`.
     fn wait_for_room(
+        &self,
         room: &Room,
         deadline: Deadline,
         or: Option<&dyn Fn() -> bool>,
     ) -> Result<Admission<K::Seat>, PoolError> {
+        if deadline.is_never() && self.is_entered() {
+            return Ok(Self::run_here(room));
+        }
         if room.take_until(deadline, or) { Ok(Admission::Pending) } else { Err(PoolError::Full) }
     }
 }

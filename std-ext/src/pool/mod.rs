@@ -187,7 +187,8 @@ impl<K: Kind> Pool<K> {
         self.inner.is_terminated()
     }
 
-    /// True once an initializer or finalizer has failed, or workers have died again and again while they started: for good.
+    /// True once an initializer or finalizer has failed, or workers have died again and again while they started: for
+    /// good.
     pub fn is_broken(&self) -> bool {
         // The cause is set first; a submit may still be taken meanwhile.
         self.inner.phase() != Phase::Open && self.inner.staff().broken_cause().is_some()
