@@ -6,6 +6,9 @@
 //! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
 //!
+//! While the end of its last task is not published it runs no code of its users, such as the destructor of a
+//! job that it cancels: that may wait for this very task.
+//!
 //! It has no words of its own. The names stand where the words are: C, F and I5 in the census, X in the
 //! engine (`executor`), D in `ahead`, N in `loan`, W in `growth`, L in the lifecycle.
 //!
@@ -203,6 +206,7 @@ where
         loop {
             let entry = self.consumer.pop()?;
             if !self.engine.lifecycle.is_open() {
+                self.publish();
                 self.engine.turn_down(entry, None);
                 continue;
             }
@@ -289,6 +293,7 @@ where
         if self.ahead.count() == 0 {
             return;
         }
+        self.publish();
         let begun = self.engine.kind.recall(seat);
         self.hands().give_back(self.ahead.count().saturating_sub(begun));
         while let Some(task) = self.hands().next() {

@@ -4,7 +4,8 @@ use crate::Ahead;
 use crate::kind::{Script, TaskHandle};
 use crate::observed::{Fate, Pool, Refusal, fate, wait};
 use crate::scenes::{
-    Signal, a_submit_against_close, beside, end, join, let_others_run, taken, two_submits,
+    Signal, WaitsWhenDropped, a_submit_against_close, beside, end, join, let_others_run, taken,
+    two_submits,
 };
 use asyncpal_core::task::Status;
 use loom::thread;
@@ -217,6 +218,24 @@ fn a_cancel_of_a_task_that_is_given_back_afterwards_is_in_time() {
         let fates = [fate(first), wait(second)];
         pool.end().with_fates(&fates);
         assert_eq!(fates, [Fate::Ran, Fate::Cancelled(None)]);
+    });
+}
+
+/// T10: the worker that leaves drops the second's job, which waits for the first.
+#[test]
+fn a_cancelled_job_that_is_given_back_may_wait_for_the_task_before_it() {
+    let name = "a_cancelled_job_that_is_given_back_may_wait_for_the_task_before_it";
+    model_bounded(name, Some(1), || {
+        let script = Script { tasks_per_worker: 1, ..Script::default() };
+        let pool = Pool::<Ahead>::new(1, script);
+        let waits = WaitsWhenDropped::new(taken(pool.submit_work(let_others_run)));
+        let second = taken(pool.submit_work(move || drop(waits)));
+        let_others_run();
+
+        let _ = second.cancel();
+
+        assert!(matches!(wait(second), Fate::Ran | Fate::Cancelled(None)));
+        pool.end();
     });
 }
 

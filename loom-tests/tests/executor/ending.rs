@@ -3,7 +3,7 @@
 use crate::OnHeap;
 use crate::kind::Script;
 use crate::observed::{Fate, Pool, Refusal, fate, wait};
-use crate::scenes::{a_submit_against_close, beside, end, join, taken};
+use crate::scenes::{WaitsWhenDropped, a_submit_against_close, beside, end, join, taken};
 use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
@@ -59,6 +59,22 @@ fn a_submit_against_close_is_settled_while_a_worker_is_at_any_step() {
             assert!(fates.iter().all(|fate| SETTLED.contains(fate)), "{fates:?}");
         },
     );
+}
+
+/// The worker that has run the first pops the second, whose destructor waits for the first: its end is
+/// published before that.
+#[test]
+fn a_job_that_is_turned_down_may_wait_for_the_task_before_it() {
+    model("a_job_that_is_turned_down_may_wait_for_the_task_before_it", || {
+        let pool = Pool::<OnHeap>::new(1, Script::default());
+        let waits = WaitsWhenDropped::new(taken(pool.submit()));
+        let second = pool.submit_work(move || drop(waits));
+
+        pool.executor.close();
+
+        assert!(SETTLED[..2].contains(&fate(second)));
+        pool.end();
+    });
 }
 
 /// It never comes into the queue, so neither worker nor closer looks after it.

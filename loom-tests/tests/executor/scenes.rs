@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each of two test files uses a part")]
 
 use crate::kind::{Script, TaskHandle};
-use crate::observed::{Ended, Fate, Pool, Refusal, fate};
+use crate::observed::{Ended, Fate, Pool, Refusal, fate, wait};
 use crate::owner::Owner;
 use crate::park::ModelPark;
 use asyncpal_core::lifecycle::Phase;
@@ -34,6 +34,21 @@ impl Signal {
     /// To the checker that is no step, and orders nothing.
     pub fn is_given(&self) -> bool {
         self.0.1.load(Relaxed)
+    }
+}
+
+/// Waits for a task when it is dropped: what a job has in its hands may do anything.
+pub struct WaitsWhenDropped(Option<TaskHandle>);
+
+impl WaitsWhenDropped {
+    pub fn new(task: TaskHandle) -> Self {
+        Self(Some(task))
+    }
+}
+
+impl Drop for WaitsWhenDropped {
+    fn drop(&mut self) {
+        let _ = self.0.take().map(wait);
     }
 }
 
