@@ -4,7 +4,7 @@ use core::fmt::Debug;
 use core::time::Duration;
 use std::panic;
 use std::sync::mpsc::{self, Receiver};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::{self, ThreadId};
 
 use asyncpal::{
@@ -228,6 +228,28 @@ fn a_hook_may_use_its_pool() {
     told.recv().unwrap();
     let pool = pool.lock().unwrap().take();
     drop(pool);
+}
+
+#[test]
+fn a_hook_that_is_told_of_the_close_may_wait_for_the_end() {
+    let (tell, told) = mpsc::channel::<Weak<ThreadPool>>();
+    let told = Mutex::new(told);
+    let hook = move |event: &Event<'_>| {
+        if matches!(event.kind, EventKind::PoolClosed) {
+            let pool = told.lock().unwrap().recv().unwrap().upgrade().unwrap();
+            pool.shutdown();
+            assert_eq!(pool.count_workers(), 0);
+        }
+    };
+    let builder = ThreadPool::builder().min_workers(1).on_event(hook);
+    let pool = Arc::new(builder.build().unwrap());
+    pool.run(|| ()).unwrap();
+    while pool.count_free_workers() == 0 {
+        thread::yield_now();
+    }
+    tell.send(Arc::downgrade(&pool)).unwrap();
+
+    assert!(pool.shutdown());
 }
 
 #[test]

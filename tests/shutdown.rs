@@ -4,8 +4,12 @@ use core::cell::RefCell;
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, mpsc};
+use std::thread;
 
-use asyncpal::{Builder, CancelledTask, Handle, PoolError, TaskError, ThreadPool, Threads};
+use asyncpal::{
+    Builder, CancelledTask, Handle, PoolError, Status, TaskError, ThreadPool, Threads,
+    is_cancel_requested,
+};
 
 /// A pool of one worker that keeps its cancelled tasks, and a task that runs until the gate goes.
 fn busy_pool() -> (ThreadPool, mpsc::Sender<()>, Handle<bool>) {
@@ -64,6 +68,31 @@ fn a_shutdown_gives_up_on_locals_that_take_too_long() {
     assert_eq!((report.running, report.workers), (0, 1));
     drop(gate);
     assert!(pool.shutdown_timeout(Duration::MAX).is_complete());
+}
+
+#[test]
+fn what_a_shutdown_cancels_may_wait_for_what_it_asks_to_stop() {
+    let pool = ThreadPool::single().build().expect("valid");
+    let running = pool.submit(|| {
+        while !is_cancel_requested() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    let running = running.expect("open");
+    while running.status() == Status::Pending {
+        thread::yield_now();
+    }
+    let pending = pool.submit(|| ()).expect("open");
+    let (waited, told) = mpsc::channel();
+    pending.add_callback(move |_| {
+        running.wait();
+        waited.send(()).expect("received");
+    });
+
+    let report = pool.shutdown_timeout(Duration::from_secs(20));
+
+    told.try_recv().expect("the callback was called");
+    assert!(report.is_complete());
 }
 
 #[test]

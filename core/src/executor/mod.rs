@@ -214,11 +214,12 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
-    /// After the pool ceased to be open: cancels what is pending and sends the workers home.
+    /// After the pool ceased to be open: sends the workers home and cancels what is pending. In this order: what is
+    /// cancelled may wait for those that leave.
     fn turn_away(&self) {
         // ORDERING: SeqCst, L4: a submitter sees the phase, or this thread sees its task.
         fence(Ordering::SeqCst);
-        let _sent_home = Finally(|| self.unpark_all());
+        self.unpark_all();
         self.drain(None);
     }
 }
@@ -240,8 +241,9 @@ impl<K: WorkerKind> Engine<K> {
         let first = self.lifecycle.close();
         if first {
             self.kind.closed();
-            self.turn_away();
         }
+        // Whoever waits for the end, be it while the first is told of the close, sees to it.
+        self.turn_away();
         first
     }
 }

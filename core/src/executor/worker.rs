@@ -6,8 +6,9 @@
 //! woken it looks a few microseconds longer; then it announces itself idle, looks once more, and
 //! sleeps. It announces itself gone only when its finalizer has ended.
 //!
-//! While the end of its last task is not published it runs no code of its users, such as the destructor of a
-//! job that it cancels: that may wait for this very task.
+//! What its users' code does when a task is over (callbacks, the destructor of an outcome without a handle) takes as long
+//! as it likes, and may wait for other tasks. So it runs when the end is published and before the worker has another
+//! task in its hands; and the worker counts as busy meanwhile, however late it turns out that there is such code.
 //!
 //! It has no words of its own. The names stand where the words are: C, F and I5 in the census, X in the
 //! engine (`executor`), D in `ahead`, N in `loan`, W in `growth`, L in the lifecycle.
@@ -115,9 +116,9 @@ where
     slot: usize,
     born: Generation,
     consumer: <StoreOf<K> as Store<K>>::Consumer<'e>,
-    /// The last task, if its end is not published yet.
-    finished: Option<Finished>,
-    /// When it ended, if that was just now.
+    /// Whether somebody slept until the end of the last task, and was woken.
+    woke_somebody: bool,
+    /// When the last task ended, if that was just now.
     ended: Option<Instant>,
     tasks: usize,
     ahead: Ahead<K>,
@@ -139,7 +140,7 @@ where
             slot,
             born,
             consumer: engine.store.consumer(),
-            finished: None,
+            woke_somebody: false,
             ended: None,
             tasks: 0,
             ahead: Ahead::new(),
@@ -162,35 +163,31 @@ where
 
     /// Runs tasks until the worker must leave, and says why. From then on it counts as busy.
     fn serve(&mut self, seat: &mut K::Seat) -> Departure {
-        let why = loop {
+        loop {
             match self.next(seat) {
                 Next::Run(task) => {
                     if self.run(task, seat) {
                         continue;
                     }
                     self.give_up_ahead(seat);
-                    break Departure::Recycled;
+                    return Departure::Recycled;
                 }
                 Next::Look => {}
-                Next::Leave(why) => break why,
+                Next::Leave(why) => return why,
             }
             if self.is_spent(seat) {
-                break self.resign();
+                return self.resign();
             }
-        };
-        self.publish();
-        why
+        }
     }
 
     fn next(&mut self, seat: &mut K::Seat) -> Next<K> {
         if let Some(task) = self.hands().next().or_else(|| self.pop()) {
             return Next::Run(task);
         }
-        // Looking already, X2: now the outcome may wake its caller.
-        let woke_somebody = self.publish();
         self.ended = None;
         // Who sleeps takes longer to come back than this worker should look.
-        if !woke_somebody {
+        if !core::mem::take(&mut self.woke_somebody) {
             if let Some(task) = self.linger() {
                 return Next::Run(task);
             }
@@ -206,7 +203,6 @@ where
         loop {
             let entry = self.consumer.pop()?;
             if !self.engine.lifecycle.is_open() {
-                self.publish();
                 self.engine.turn_down(entry, None);
                 continue;
             }
@@ -216,19 +212,9 @@ where
         }
     }
 
-    /// Publishes the end of the last task, if it is not yet; true if somebody slept and was woken.
-    fn publish(&mut self) -> bool {
-        let Some(finished) = self.finished.take() else { return false };
-        let mut woke_somebody = false;
-        self.engine.kind.contain(|| woke_somebody = finished.publish());
-        woke_somebody
-    }
-
     /// Runs a task; false if it was this worker's last.
     fn run(&mut self, mut task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) -> bool {
         self.ticks().claim();
-        // Whoever is let into the queue may look for the outcome before the queue, and sleep if it is not there.
-        self.publish();
         self.engine.kind.left_queue();
         if core::mem::take(&mut self.relied_upon) {
             self.hand_on();
@@ -245,24 +231,40 @@ where
         let finished = task.run(seat, &clocked);
         let ended = clocked.ended(now);
         finished.ran(started, ended);
-        // Callbacks run, and outcomes nobody waits for are dropped, while this worker is still busy:
-        // no task counts on it meanwhile.
-        self.engine.kind.contain(|| self.finished = finished.publish_loud());
+        // Loud ones while this worker is still busy: no task counts on it meanwhile.
+        let mut quiet = None;
+        self.engine.kind.contain(|| quiet = finished.publish_loud());
         self.ended = is_timed.then_some(ended);
         self.tasks += 1;
         let goes_on = self.engine.kind.may_go_on(seat, self.tasks);
         if goes_on {
             // Not before: nobody may count on a worker that is about to leave.
             self.ticks().set_looking();
-            if self.engine.growth.is_owed() {
-                // A spawn takes its time: whoever waits for the outcome does not wait for that, too.
-                self.publish();
-                Engine::<K>::resume_growth(self.engine, self.engine.kind.clock().now());
-            }
         } else {
             self.ticks().set_leaving();
         }
+        // Looking already, X2: now the outcome may wake its caller.
+        self.woke_somebody = quiet.is_some_and(|finished| self.publish(finished, goes_on));
+        if goes_on && self.engine.growth.is_owed() {
+            Engine::<K>::resume_growth(self.engine, self.engine.kind.clock().now());
+        }
         goes_on
+    }
+
+    /// Publishes the end of a task that was quiet; true if somebody slept and was woken.
+    fn publish(&self, finished: Finished, goes_on: bool) -> bool {
+        let mut woke_somebody = false;
+        let mut is_loud = false;
+        self.engine.kind.contain(|| {
+            woke_somebody = finished.publish(|| {
+                is_loud = true;
+                self.stand_back();
+            });
+        });
+        if is_loud && goes_on {
+            self.ticks().set_looking();
+        }
+        woke_somebody
     }
 
     fn hands(&self) -> Hands<'_, K> {
@@ -293,7 +295,6 @@ where
         if self.ahead.count() == 0 {
             return;
         }
-        self.publish();
         let begun = self.engine.kind.recall(seat);
         self.hands().give_back(self.ahead.count().saturating_sub(begun));
         while let Some(task) = self.hands().next() {

@@ -205,21 +205,21 @@ impl Finished {
     }
 
     /// Publishes the end now if that runs users' code: callbacks, or the destructor of an outcome
-    /// without a handle. Gives a quiet one back, to be published when it suits.
+    /// without a handle. Gives a quiet one back, for its worker to do something before.
     pub(crate) fn publish_loud(self) -> Option<Self> {
         let seen = self.task.header().state.get();
         let loud = seen.is_observed() || seen.has_no_handle();
         if loud {
-            self.publish();
+            self.publish(|| ());
             return None;
         }
         Some(self)
     }
 
-    /// Publishes the end; true if somebody slept and was woken.
-    pub(crate) fn publish(self) -> bool {
+    /// Publishes the end; true if somebody slept and was woken. Calls `loud` before users' code, if there is some.
+    pub(crate) fn publish(self, loud: impl FnOnce()) -> bool {
         let this = ManuallyDrop::new(self);
-        this.task.publish(this.end).is_waited_for()
+        this.task.publish_and(this.end, loud).is_waited_for()
     }
 
     /// Notes when it ran.

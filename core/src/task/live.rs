@@ -201,6 +201,11 @@ impl Live {
 
     /// T4, T5: publishes the end, tells the waiter and the callbacks; or T11. The value found.
     pub(super) fn publish(self, end: End) -> Snapshot {
+        self.publish_and(end, || ())
+    }
+
+    /// The same; `loud` is called once the waiter is woken, if callbacks run, or an outcome is dropped.
+    pub(super) fn publish_and(self, end: End, loud: impl FnOnce()) -> Snapshot {
         let header = self.header();
         // Handed in when this function is left, in whatever way.
         let _receipt = self.receipt(end);
@@ -208,6 +213,7 @@ impl Live {
             Ok(before) => before,
             Err(alone) => {
                 let _freed = Freed(self);
+                loud();
                 // SAFETY: S4: there is no handle, so the outcome is the resolver's.
                 unsafe { (header.vtable.drop_outcome)(self.0, end) };
                 return alone;
@@ -224,6 +230,9 @@ impl Live {
             if let Some(waker) = waker {
                 waker.wake();
             }
+        }
+        if before.is_observed() || before.has_no_handle() {
+            loud();
         }
         before
     }

@@ -3,7 +3,7 @@
 use crate::OnHeap;
 use crate::kind::Script;
 use crate::observed::{Fate, Pool, fate};
-use crate::scenes::{two_submits, two_submitters};
+use crate::scenes::{Signal, let_others_run, taken, two_submits, two_submitters};
 use asyncpal_core::sync::stall;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
@@ -161,4 +161,57 @@ fn no_task_counts_on_a_worker_that_is_recycled() {
     model_bounded("no_task_counts_on_a_worker_that_is_recycled", Some(1), || {
         task_that_a_finalizer_waits_for(Script { tasks_per_worker: 1, ..Script::default() });
     });
+}
+
+/// Steps of a worker from its task's end to its publication, and further.
+const ENDS_TASK: core::ops::Range<usize> = 0..10;
+
+/// A callback that is added when its task is over already, but not for others, runs on the worker. It waits for a task
+/// that is submitted before or after that.
+///
+/// The worker is stopped at each step there; true if it has called back at any.
+fn late_callbacks_wait(name: &'static str, submitted_before: bool) -> bool {
+    let called_back = Arc::new(AtomicBool::new(false));
+    for stop in ENDS_TASK {
+        let called_back = Arc::clone(&called_back);
+        model_bounded(name, Some(0), move || {
+            let pool = Pool::<OnHeap>::new(2, Script::default());
+            let gate = loom::sync::Arc::new(Notify::new());
+            let stops = gate.clone();
+            let first = taken(pool.submit_work(move || stall::arm(stop, stops)));
+            let_others_run();
+            let awaited_ran = Signal::new();
+            let submit = || {
+                let awaited_ran = awaited_ran.clone();
+                pool.submit_work(move || awaited_ran.give())
+            };
+            let before = submitted_before.then(submit);
+
+            let (waits, caller) = (awaited_ran.clone(), thread::current().id());
+            let called_back = Arc::clone(&called_back);
+            first.on_done(Box::new(move |_| {
+                if thread::current().id() != caller {
+                    called_back.store(true, Relaxed);
+                    waits.wait();
+                }
+            }));
+
+            let awaited = before.unwrap_or_else(submit);
+            gate.notify();
+            assert_eq!([Ok(first), awaited].map(fate), [Fate::Ran; 2]);
+            pool.end();
+        });
+    }
+    called_back.load(Relaxed)
+}
+
+#[test]
+fn a_worker_in_a_late_callback_has_no_task_in_its_hands() {
+    let name = "a_worker_in_a_late_callback_has_no_task_in_its_hands";
+    assert!(late_callbacks_wait(name, true));
+}
+
+#[test]
+fn no_task_counts_on_a_worker_in_a_late_callback() {
+    assert!(late_callbacks_wait("no_task_counts_on_a_worker_in_a_late_callback", false));
 }

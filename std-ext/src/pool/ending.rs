@@ -91,8 +91,9 @@ impl<K: Kind> Pool<K> {
         };
         let (ended_before, _) = counts();
         if !self.inner.is_forked() {
-            self.inner.executor.close();
+            // First: what the close cancels may wait for what runs.
             self.inner.staff().ask_to_stop();
+            self.inner.executor.close();
             self.inner.give_up_at(deadline);
         }
         let (ended, running) = counts();

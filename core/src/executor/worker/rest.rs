@@ -140,12 +140,18 @@ where
         leaves
     }
 
-    /// Announces a worker whose seat is spent busy, for good: tasks that may rely on it go to others.
-    pub(super) fn resign(&self) -> Departure {
+    /// Announces this worker busy: tasks that may rely on it go to others.
+    #[cold]
+    pub(super) fn stand_back(&self) {
         if !self.take_leave() {
             self.ticks().set_leaving();
             let _ = Engine::<K>::call_for_worker(self.engine);
         }
+    }
+
+    /// The seat is spent.
+    pub(super) fn resign(&self) -> Departure {
+        self.stand_back();
         Departure::Recycled
     }
 }
