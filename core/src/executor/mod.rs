@@ -271,10 +271,9 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
         self.kind.withdrew(task);
     }
 
-    unsafe fn claimed_inline(this: *const Self) {
+    unsafe fn ran_inline(this: *const Self) {
         // SAFETY: the caller keeps it.
         let engine = unsafe { &*this };
-        engine.withdrawn();
         if engine.store.clear_stubs() == AfterClearing::Leave {
             return;
         }

@@ -230,8 +230,6 @@ unsafe impl Home for Never {
         match *self {}
     }
 
-    unsafe fn claimed_inline(_: *const Self) {}
-
     fn now(&self) -> Instant {
         match *self {}
     }

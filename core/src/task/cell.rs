@@ -151,7 +151,8 @@ pub(super) struct VTable {
     pub(super) free: unsafe fn(NonNull<Header>),
     pub(super) is_far: bool,
     pub(super) cancelled: unsafe fn(*const (), &Withdrawn<'_>),
-    pub(super) claimed_inline: unsafe fn(*const ()),
+    pub(super) withdrawn: unsafe fn(*const ()),
+    pub(super) ran_inline: unsafe fn(*const ()),
     pub(super) asks_to_stop: unsafe fn(*const ()) -> bool,
     pub(super) now: unsafe fn(*const ()) -> Instant,
     pub(super) retain: unsafe fn(*const ()),
@@ -179,7 +180,8 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         free: Self::free,
         is_far: A::FAR,
         cancelled: Self::cancelled,
-        claimed_inline: Self::claimed_inline,
+        withdrawn: Self::withdrawn,
+        ran_inline: Self::ran_inline,
         asks_to_stop: Self::asks_to_stop,
         now: Self::now,
         retain: Self::retain,
@@ -332,9 +334,14 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         unsafe { &*home.cast::<A>() }.cancelled(task);
     }
 
-    unsafe fn claimed_inline(home: *const ()) {
+    unsafe fn withdrawn(home: *const ()) {
         // SAFETY: the caller knows that the home is alive.
-        unsafe { A::claimed_inline(home.cast()) };
+        unsafe { &*home.cast::<A>() }.withdrawn();
+    }
+
+    unsafe fn ran_inline(home: *const ()) {
+        // SAFETY: the caller keeps the home.
+        unsafe { A::ran_inline(home.cast()) };
     }
 
     unsafe fn asks_to_stop(home: *const ()) -> bool {

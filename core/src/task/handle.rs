@@ -142,6 +142,8 @@ impl<T, E> Handle<T, E> {
         let finished = Finished::new(self.task, end);
         finished.ran(started, clocked.ended(|| self.task.now()));
         drop(finished);
+        // Not before: this runs users' code, which may wait for this task.
+        self.task.ran_inline();
         true
     }
 

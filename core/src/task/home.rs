@@ -48,7 +48,7 @@ pub(crate) unsafe trait Home: Sync {
         self.withdrawn();
     }
 
-    /// A task was claimed by a waiter: its entry is a stub from now on.
+    /// A task that was claimed by a waiter, and is [withdrawn](Self::withdrawn), is over: the time to clear stubs away.
     ///
     /// By address, since it may take a reference: the counts that are beside the value are out of
     /// reach of a `&self`.
@@ -56,7 +56,9 @@ pub(crate) unsafe trait Home: Sync {
     /// # Safety
     ///
     /// The caller keeps the value alive.
-    unsafe fn claimed_inline(this: *const Self);
+    unsafe fn ran_inline(this: *const Self) {
+        let _ = this;
+    }
 
     /// Whether its running tasks should stop.
     fn asks_to_stop(&self) -> bool {

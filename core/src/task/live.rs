@@ -181,7 +181,14 @@ impl Live {
     pub(super) fn claimed_inline(self) {
         let header = self.header();
         // SAFETY: the home is alive: `home`, *Its lifetime*.
-        unsafe { (header.vtable.claimed_inline)(header.home) };
+        unsafe { (header.vtable.withdrawn)(header.home) };
+    }
+
+    /// A task that was claimed inline is over. The caller keeps the home, and the task.
+    pub(super) fn ran_inline(self) {
+        let header = self.header();
+        // SAFETY: the home is alive: `home`, *Its lifetime*.
+        unsafe { (header.vtable.ran_inline)(header.home) };
     }
 
     /// Whether the home wants its running tasks to stop. The caller runs in this task, so its worker

@@ -154,8 +154,6 @@ macro_rules! home_of_promises {
         unsafe impl<$($generics)*> Home for $home {
             fn withdrawn(&self) {}
 
-            unsafe fn claimed_inline(_: *const Self) {}
-
             fn now(&self) -> Instant {
                 Instant::from_nanos(0)
             }

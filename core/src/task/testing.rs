@@ -46,11 +46,6 @@ unsafe impl super::home::Home for Home {
         self.withdrawn.fetch_add(1, Ordering::Relaxed);
     }
 
-    unsafe fn claimed_inline(this: *const Self) {
-        // SAFETY: by the caller's promise.
-        unsafe { &*this }.withdrawn();
-    }
-
     fn now(&self) -> Instant {
         // A use of the home, which the checker must see.
         // ORDERING: Relaxed: the value is not used.

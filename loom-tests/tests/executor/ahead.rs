@@ -4,7 +4,7 @@ use crate::Ahead;
 use crate::kind::{Script, TaskHandle};
 use crate::observed::{Fate, Pool, Refusal, fate, wait};
 use crate::scenes::{
-    Signal, WaitsWhenDropped, a_submit_against_close, beside, end, join, let_others_run, taken,
+    Signal, WhenDropped, a_submit_against_close, beside, end, join, let_others_run, taken,
     two_submits,
 };
 use asyncpal_core::task::Status;
@@ -228,7 +228,7 @@ fn a_cancelled_job_that_is_given_back_may_wait_for_the_task_before_it() {
     model_bounded(name, Some(1), || {
         let script = Script { tasks_per_worker: 1, ..Script::default() };
         let pool = Pool::<Ahead>::new(1, script);
-        let waits = WaitsWhenDropped::new(taken(pool.submit_work(let_others_run)));
+        let waits = WhenDropped::waits_for(taken(pool.submit_work(let_others_run)));
         let second = taken(pool.submit_work(move || drop(waits)));
         let_others_run();
 
@@ -267,7 +267,7 @@ fn a_task_given_back_after_a_close_does_not_wait_for_its_giver() {
     model_bounded("a_task_given_back_after_a_close_does_not_wait_for_its_giver", Some(0), || {
         let [gives_back, second_ended] = [(); 2].map(|()| Signal::new());
         let waits = second_ended.clone();
-        let ends = GivesWhenDropped(second_ended);
+        let ends = WhenDropped::new(move || second_ended.give());
         let script =
             Script { recalls: true, gives_back: Some(gives_back.clone()), ..Script::default() };
         let pool = Pool::<Ahead>::new(2, script);
@@ -283,14 +283,6 @@ fn a_task_given_back_after_a_close_does_not_wait_for_its_giver() {
         let ends = [Fate::Ran, Fate::Cancelled(None)];
         assert!(fates.iter().all(|fate| ends.contains(fate)), "{fates:?}");
     });
-}
-
-struct GivesWhenDropped(Signal);
-
-impl Drop for GivesWhenDropped {
-    fn drop(&mut self) {
-        self.0.give();
-    }
 }
 
 /// U4: a worker is at the first task and has taken the second ahead, while another one has run the third: as

@@ -3,7 +3,7 @@
 use crate::OnHeap;
 use crate::kind::Script;
 use crate::observed::{Fate, Pool, Refusal, fate, wait};
-use crate::scenes::{WaitsWhenDropped, a_submit_against_close, beside, end, join, taken};
+use crate::scenes::{WhenDropped, a_submit_against_close, beside, end, join, taken};
 use loom::sync::atomic::AtomicBool;
 use loom::sync::atomic::Ordering::{Acquire, Release};
 use loom::thread;
@@ -67,7 +67,7 @@ fn a_submit_against_close_is_settled_while_a_worker_is_at_any_step() {
 fn a_job_that_is_turned_down_may_wait_for_the_task_before_it() {
     model("a_job_that_is_turned_down_may_wait_for_the_task_before_it", || {
         let pool = Pool::<OnHeap>::new(1, Script::default());
-        let waits = WaitsWhenDropped::new(taken(pool.submit()));
+        let waits = WhenDropped::waits_for(taken(pool.submit()));
         let second = pool.submit_work(move || drop(waits));
 
         pool.executor.close();

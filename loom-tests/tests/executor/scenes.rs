@@ -37,18 +37,27 @@ impl Signal {
     }
 }
 
-/// Waits for a task when it is dropped: what a job has in its hands may do anything.
-pub struct WaitsWhenDropped(Option<TaskHandle>);
+/// Calls what it was made with when it is dropped: what a job has in its hands may do anything.
+pub struct WhenDropped(Option<Box<dyn FnOnce() + Send>>);
 
-impl WaitsWhenDropped {
-    pub fn new(task: TaskHandle) -> Self {
-        Self(Some(task))
+impl WhenDropped {
+    pub fn new(call: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(call)))
+    }
+
+    /// Waits for a task.
+    pub fn waits_for(task: TaskHandle) -> Self {
+        Self::new(move || {
+            let _ = wait(task);
+        })
     }
 }
 
-impl Drop for WaitsWhenDropped {
+impl Drop for WhenDropped {
     fn drop(&mut self) {
-        let _ = self.0.take().map(wait);
+        if let Some(call) = self.0.take() {
+            call();
+        }
     }
 }
 

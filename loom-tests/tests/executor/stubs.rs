@@ -7,7 +7,7 @@
 use crate::OnHeap;
 use crate::kind::{Desk, Script, TaskHandle};
 use crate::observed::{Fate, Pool, Refusal, fate};
-use crate::scenes::{Signal, beside, end, join, let_others_run, taken};
+use crate::scenes::{Signal, WhenDropped, beside, end, join, let_others_run, taken};
 use crate::stop::{Stop, at_every_step};
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
@@ -211,6 +211,27 @@ fn a_task_in_a_clearer_s_hands_has_not_passed_by_what_was_taken_in_turn() {
     });
 }
 
+/// The clearer finds it when it has run its own task, not before.
+#[test]
+fn a_task_in_a_clearer_s_hands_may_wait_for_the_clearer_s_task_when_it_is_cancelled() {
+    let name = "a_task_in_a_clearer_s_hands_may_wait_for_the_clearer_s_task_when_it_is_cancelled";
+    model_bounded(name, Some(2), || {
+        let pool = Arc::new(Pool::<OnHeap>::new(1, unattended()));
+        let is_gone = Signal::new();
+        let waits = is_gone.clone();
+        let goes = WhenDropped::new(move || is_gone.give());
+        let inner = pool.submit_work(move || drop(goes));
+        let waits = WhenDropped::new(move || waits.wait());
+        let behind = pool.submit_work(move || drop(waits));
+        let closer = beside(&pool, |pool| pool.executor.close());
+
+        let mine = pool.join_nested(inner);
+
+        join(closer);
+        end(pool).with_fates(&[mine, fate(behind)]);
+    });
+}
+
 /// What is run in its turn counts, whatever is pending behind it.
 #[test]
 fn a_task_that_was_run_in_its_turn_has_passed() {
@@ -253,12 +274,12 @@ fn a_task_in_a_clearer_s_hands_is_seen_by_a_worker_that_leaves() {
 }
 
 fn behind_a_clearer(stop: Stop, other_retires: bool) {
-    let [inner_ran, ran] = [(); 2].map(|()| Arc::new(Notify::new()));
+    let [cleared, ran] = [(); 2].map(|()| Arc::new(Notify::new()));
     let finalizer = {
-        let (inner_ran, first_time) = (Arc::clone(&inner_ran), AtomicBool::new(true));
+        let (cleared, first_time) = (Arc::clone(&cleared), AtomicBool::new(true));
         move || {
             if first_time.swap(false, Relaxed) {
-                inner_ran.wait();
+                cleared.wait();
             }
         }
     };
@@ -272,12 +293,13 @@ fn behind_a_clearer(stop: Stop, other_retires: bool) {
     let outer = {
         let (inside, ran) = (Arc::clone(&pool), Arc::clone(&ran));
         pool.submit_work(move || {
-            let inner = inside.submit_work(move || inner_ran.notify());
+            let inner = inside.submit();
             let behind = inside.submit_work({
                 let ran = Arc::clone(&ran);
                 move || ran.notify()
             });
             stop.during(|| inside.join_nested(inner));
+            cleared.notify();
             ran.wait();
             drop(behind);
         })
@@ -290,7 +312,7 @@ fn behind_a_clearer(stop: Stop, other_retires: bool) {
     end(pool).with_fates(&[Fate::Ran; 3]);
 }
 
-/// So many steps a claim of an inner task takes, and the clearing after it.
+/// So many steps a claim of an inner task takes, its run, and the clearing after it.
 const STEPS: usize = 30;
 
 /// So many steps a submit takes until its fence.
