@@ -12,6 +12,7 @@
 //! - **U1** to **U5**: what is out of its turn has not passed, wherever it is (`ahead`, `stubs`).
 //! - **D1** to **D6**: what a worker has taken ahead runs once, there or elsewhere, or is cancelled; a task
 //!   that gives back what is behind it may wait for it (`ahead`).
+//! - **D7**: a job that is cancelled may wait for the task that a worker has in its hands (`in_hand`).
 //! - **N1** to **N10**: a seat is in one thread's hands; callers that borrow one, submitters, and what a
 //!   worker was about to do leave no task behind (`loan`).
 //! - **N12**: a worker that has its seat back is not idle, and answers whoever has called it meanwhile (`home`).
@@ -41,6 +42,8 @@ mod failure;
 mod growth;
 #[path = "executor/home.rs"]
 mod home;
+#[path = "executor/in_hand.rs"]
+mod in_hand;
 #[path = "executor/kind.rs"]
 mod kind;
 #[path = "executor/loan.rs"]

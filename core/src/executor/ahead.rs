@@ -18,6 +18,10 @@
 //! - **D6** While the ring holds a task, or one is on its way into it or back, the worker has a hold
 //!   on entries out of their turn (U1 of `aside`). One that was put back has its own.
 //!
+//! - **D7** While a task is in its hands the worker runs no job's destructor: that may wait for this very task, or take as
+//!   long as it likes. So what it must not run is put back, and is cancelled by whoever pops it next: another worker, or
+//!   this one when the task is over.
+//!
 //! # Transitions
 //! | name | change | by |
 //! |---|---|---|
@@ -28,21 +32,22 @@
 //! # Edges
 //! - U4, U5 of `aside`: who counts the claim of a later task sees that a worker holds an older one, or what
 //!   became of that.
-//! - D5 is followed by a call for a worker, as a push is (F1), and by a look at the phase (L4).
+//! - D5 is followed by a call for a worker, as a push is (F1). L4: a closer has seen the entry, or this worker does, which
+//!   looks at the queue before it leaves.
 //!
 //! # Progress
 //! Wait-free but for the queue. A worker that stops for ever keeps at most [`MOST`] tasks.
 //!
 //! # Modelled by
-//! `loom-tests/tests/executor/ahead.rs`
+//! `loom-tests/tests/executor/ahead.rs`, `loom-tests/tests/executor/in_hand.rs`
 #![forbid(unsafe_code)]
 
 use core::cell::Cell;
 
-use super::Engine;
 use super::aside::Aside;
 use super::kind::WorkerKind;
 use super::memory::{Shared, Store};
+use super::{Engine, Entry};
 use crate::task::{Behind, Claimed};
 
 /// The most tasks that one worker takes ahead.
@@ -125,20 +130,15 @@ impl<K: WorkerKind> Hands<'_, K> {
         Some(task)
     }
 
-    /// T10 of one task: it is pending again, unless it was cancelled meanwhile.
-    pub(super) fn put_back(&self, task: Task<K>) {
-        let (entry, was_cancelled) = task.give_back();
-        if was_cancelled {
-            self.engine.cancelled_by(|| entry.cancel(None));
-        } else {
-            self.engine.store.put_back(entry);
-        }
+    /// An entry goes before the queue. Also one that is to be cancelled: D7.
+    pub(super) fn put_back(&self, entry: Entry<K>) {
+        self.engine.store.put_back(entry);
     }
 
-    /// After something was put back.
+    /// After something was put back. There is a live worker, this one, so no call fails for want of one.
     pub(super) fn call(&self) {
         self.settle();
-        Engine::<K>::call_for_returned(self.engine);
+        let _ = Engine::<K>::call_for_worker(self.engine);
     }
 }
 
@@ -152,7 +152,7 @@ impl<K: WorkerKind> Behind for Hands<'_, K> {
         let stays = self.ahead.count() - last;
         for nth in 0..last {
             if let Some(task) = self.ahead.place(stays + nth).take() {
-                self.put_back(task);
+                self.put_back(task.give_back());
             }
         }
         self.ahead.count.set(stays);

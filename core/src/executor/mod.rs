@@ -199,6 +199,12 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
+    /// Cancels a task that was popped, whose handle has asked for it.
+    #[cold]
+    fn grant_cancel(&self, entry: Entry<K>) {
+        self.cancelled_by(|| entry.cancel(None));
+    }
+
     /// Whether a task was cancelled by that. If it panics, the job's destructor did.
     fn cancelled_by(&self, cancel: impl FnOnce() -> bool) -> bool {
         let mut cancelled = true;

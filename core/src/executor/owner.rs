@@ -127,12 +127,18 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
         while let Some(entry) = consumer.pop() {
             if !self.engine.lifecycle.is_open() {
                 self.engine.turn_down(entry, None);
-            } else if let Popped::Claimed(task) = entry.claim() {
-                drop(consumer);
-                // ORDERING: Release, X3, U4: as a claim; and what is withdrawn next.
-                self.engine.in_turn.fetch_add(1, Ordering::Release);
-                self.run_out_of_turn(task, seat);
-                return true;
+                continue;
+            }
+            match entry.claim() {
+                Popped::Claimed(task) => {
+                    drop(consumer);
+                    // ORDERING: Release, X3, U4: as a claim; and what is withdrawn next.
+                    self.engine.in_turn.fetch_add(1, Ordering::Release);
+                    self.run_out_of_turn(task, seat);
+                    return true;
+                }
+                Popped::CancelRequested(entry) => self.engine.grant_cancel(entry),
+                Popped::Stub => {}
             }
         }
         false

@@ -206,8 +206,10 @@ where
                 self.engine.turn_down(entry, None);
                 continue;
             }
-            if let Popped::Claimed(task) = entry.claim() {
-                return Some(task);
+            match entry.claim() {
+                Popped::Claimed(task) => return Some(task),
+                Popped::CancelRequested(entry) => self.engine.grant_cancel(entry),
+                Popped::Stub => {}
             }
         }
     }
@@ -280,13 +282,28 @@ where
                 return;
             }
             self.hands().reach();
-            let Some(mut task) = self.pop() else { return self.hands().settle() };
-            if task.announce(seat) {
-                self.ahead.append(task);
+            let Some(entry) = self.consumer.pop() else { return self.hands().settle() };
+            let left = if self.engine.lifecycle.is_open() {
+                match entry.claim() {
+                    Popped::Claimed(mut task) => {
+                        if task.announce(seat) {
+                            self.ahead.append(task);
+                            continue;
+                        }
+                        task.give_back()
+                    }
+                    Popped::CancelRequested(entry) => entry,
+                    Popped::Stub => {
+                        self.hands().settle();
+                        continue;
+                    }
+                }
             } else {
-                self.hands().put_back(task);
-                return self.hands().call();
-            }
+                entry
+            };
+            // D7.
+            self.hands().put_back(left);
+            return self.hands().call();
         }
     }
 

@@ -77,6 +77,8 @@ impl<S, E> TaskRef<S, E> {
 pub(crate) enum Popped<S, E> {
     /// A pending task, now this worker's.
     Claimed(Claimed<S, E>),
+    /// A pending task that was given back, and whose cancel was requested meanwhile: to be cancelled.
+    CancelRequested(TaskRef<S, E>),
     /// What a cancellation or an inline claim left.
     Stub,
 }
@@ -84,10 +86,10 @@ pub(crate) enum Popped<S, E> {
 impl<S, E> TaskRef<S, E> {
     /// T1 or T6.
     pub(crate) fn claim(self) -> Popped<S, E> {
-        if self.0.header().state.claim_popped() {
-            Popped::Claimed(Claimed(ManuallyDrop::new(self).0, PhantomData))
-        } else {
-            Popped::Stub
+        match self.0.header().state.claim_popped() {
+            Ok(()) => Popped::Claimed(Claimed(ManuallyDrop::new(self).0, PhantomData)),
+            Err(found) if found.is_cancel_due() => Popped::CancelRequested(self),
+            Err(_) => Popped::Stub,
         }
     }
 
@@ -173,11 +175,10 @@ impl<S, E> Claimed<S, E> {
         self.0.submitted() != Instant::UNKNOWN
     }
 
-    /// T10: the task is pending again, and its entry is the caller's. True if it was cancelled meanwhile:
-    /// then the entry is to be cancelled, too.
-    pub(crate) fn give_back(self) -> (TaskRef<S, E>, bool) {
-        let cancelled = self.0.header().state.give_back();
-        (TaskRef(self.0, PhantomData), cancelled)
+    /// T10: the task is pending again, and its entry is the caller's.
+    pub(crate) fn give_back(self) -> TaskRef<S, E> {
+        self.0.header().state.give_back();
+        TaskRef(self.0, PhantomData)
     }
 
     /// Runs it; its end is not published yet.

@@ -32,8 +32,8 @@
 //! # Transitions
 //! | name | change | by |
 //! |---|---|---|
-//! | T1 `claim_popped` | pending → running, `ENTRY_GONE` | worker that popped the entry |
-//! | T2 `claim_inline` | pending → running | worker that waits for it |
+//! | T1 `claim_popped` | pending, no cancel requested → running, `ENTRY_GONE` | worker that popped the entry |
+//! | T2 `claim_inline` | pending, no cancel requested → running | worker that waits for it |
 //! | T3 `begin_cancel` | pending → cancelling | handle, shutdown, failed spawn |
 //! | T4 `publish` | running or cancelling → an end, `SETTLED` if nobody must be told | resolver |
 //! | T5 `settle` | `SETTLED` | resolver, after it told |
@@ -176,32 +176,33 @@ impl State {
         Err(Snapshot(seen))
     }
 
-    fn leave_pending(&self, to: usize) -> bool {
+    /// Leaves pending; not with one of the flags in `unless`. `Err`: the value found.
+    fn leave_pending(&self, to: usize, unless: usize) -> Result<(), Snapshot> {
         // ORDERING: Acquire on success, E5. A task that was not given back needs only atomicity (S1): the
         // job was published by the queue's edge (worker) or is this thread's past (handle).
-        self.update(Ordering::Acquire, |s| (s & PHASE == PENDING).then_some(s | to)).is_ok()
+        let change = |s| (s & (PHASE | unless) == PENDING).then_some(s | to);
+        self.update(Ordering::Acquire, change).map(drop)
     }
 
-    /// T1. False: the entry is a stub and must be discarded.
-    pub(super) fn claim_popped(&self) -> bool {
-        self.leave_pending(RUNNING | ENTRY_GONE)
+    /// T1. `Err`: a stub, to be discarded; or pending, and to be cancelled.
+    pub(super) fn claim_popped(&self) -> Result<(), Snapshot> {
+        self.leave_pending(RUNNING | ENTRY_GONE, CANCEL_REQUESTED)
     }
 
     /// T2.
     pub(super) fn claim_inline(&self) -> bool {
-        self.leave_pending(RUNNING)
+        self.leave_pending(RUNNING, CANCEL_REQUESTED).is_ok()
     }
 
     /// T3.
     pub(super) fn begin_cancel(&self) -> bool {
-        self.leave_pending(CANCELLING)
+        self.leave_pending(CANCELLING, 0).is_ok()
     }
 
-    /// T10. True if a cancel was requested meanwhile: it has come in time after all.
-    pub(super) fn give_back(&self) -> bool {
+    /// T10. If a cancel was requested meanwhile, that has come in time after all.
+    pub(super) fn give_back(&self) {
         // ORDERING: Release, E5. Not Acquire: nothing is read.
-        self.update(Ordering::Release, |s| Some(s & !(PHASE | ENTRY_GONE) | PENDING))
-            .is_ok_and(Snapshot::is_cancel_requested)
+        let _ = self.update(Ordering::Release, |s| Some(s & !(PHASE | ENTRY_GONE) | PENDING));
     }
 
     /// T9: asks a task that has left pending to stop; nothing if it is over.

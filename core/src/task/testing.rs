@@ -106,18 +106,22 @@ pub fn work<E>(entry: TaskRef<(), E>) -> bool {
             drop(task.run(&mut (), &clocked));
             true
         }
+        Popped::CancelRequested(entry) => {
+            entry.cancel(None);
+            true
+        }
         Popped::Stub => false,
     }
 }
 
-/// What a worker does with an entry that it takes ahead of its turn and gives back: the entry, and whether
-/// the task was cancelled meanwhile; `None` if it was a stub.
-pub fn give_back<E>(entry: TaskRef<(), E>) -> Option<(TaskRef<(), E>, bool)> {
+/// What a worker does with an entry that it takes ahead of its turn and gives back; `None` if it was a stub.
+pub fn give_back<E>(entry: TaskRef<(), E>) -> Option<TaskRef<(), E>> {
     match entry.claim() {
         Popped::Claimed(mut task) => {
             task.announce(&mut ());
             Some(task.give_back())
         }
+        Popped::CancelRequested(entry) => Some(entry),
         Popped::Stub => None,
     }
 }

@@ -16,11 +16,7 @@ fn a_task_that_was_given_back_is_whole_to_its_canceller() {
 
         match join(worker) {
             None => assert!(cancelled, "a stub without a canceller"),
-            Some((entry, true)) => {
-                assert!(!cancelled, "cancelled, and asked to stop");
-                testing::cancel(entry, None);
-            }
-            Some((entry, false)) => assert_ne!(testing::work(entry), cancelled),
+            Some(entry) => assert_ne!(testing::work(entry), cancelled),
         }
         let was_cancelled = matches!(handle.take(), Some(Outcome::Cancelled(None)));
         assert!(was_cancelled || !cancelled);
@@ -42,8 +38,7 @@ fn a_task_that_was_given_back_is_whole_to_who_waits_for_it() {
 
         let given_back = join(worker);
         assert!(inline || given_back.is_some(), "a stub that nobody made");
-        if let Some((entry, asked)) = given_back {
-            assert!(!asked);
+        if let Some(entry) = given_back {
             assert_ne!(testing::work(entry), inline);
         }
         assert!(matches!(handle.take(), Some(Outcome::Completed(_))));
@@ -60,8 +55,8 @@ fn a_handle_dropped_beside_the_giving_back_leaves_the_outcome_to_the_worker() {
     play(name, None, |scene| {
         let Scene { entry, handle, ends, .. } = scene;
         let worker = thread::spawn(move || {
-            let (entry, asked) = testing::give_back(entry).expect("nobody cancels it");
-            assert!(!asked && testing::work(entry));
+            let entry = testing::give_back(entry).expect("nobody cancels it");
+            assert!(testing::work(entry));
         });
 
         drop(handle);

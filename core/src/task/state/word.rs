@@ -89,6 +89,11 @@ impl Snapshot {
         self.has(CANCEL_REQUESTED)
     }
 
+    /// Whether it is pending, and its cancel was requested: it was given back.
+    pub(in crate::task) const fn is_cancel_due(self) -> bool {
+        self.phase() == PENDING && self.is_cancel_requested()
+    }
+
     pub(in crate::task) const fn is_waited_for(self) -> bool {
         self.has(WAITER)
     }
