@@ -177,6 +177,59 @@ fn a_shutdown_lets_go_of_everybody_who_waits_for_room() {
     }
 }
 
+/// A pool of one worker that is busy until the gate goes, and a pending task that takes the only place; its
+/// destructor submits another, and sends what came of that.
+fn submitting_when_dropped() -> (Arc<ThreadPool>, mpsc::Sender<()>, Handle<()>, Submits) {
+    struct Submitter(Arc<ThreadPool>, mpsc::Sender<Option<Handle<u8>>>);
+    impl Drop for Submitter {
+        fn drop(&mut self) {
+            let submitted = match self.0.submit(|| 7) {
+                Ok(handle) => Some(handle),
+                Err(refused) if matches!(refused.reason(), PoolError::Closed) => None,
+                Err(refused) => panic!("{refused}"),
+            };
+            self.1.send(submitted).expect("waited for");
+        }
+    }
+    let pool = Arc::new(single(WhenFull::Wait).capacity(1).build().expect("valid"));
+    let gate = occupy(&pool);
+    let (tell, told) = mpsc::channel();
+    let submitter = Submitter(pool.clone(), tell);
+    let pending = pool.submit(move || drop(submitter)).expect("there is room");
+    (pool, gate, pending, told)
+}
+
+/// A task that was submitted, or nothing: the pool is closed.
+type Submits = mpsc::Receiver<Option<Handle<u8>>>;
+
+/// The destructor waited for the place of the very task that it belongs to.
+#[test]
+fn a_destructor_of_a_cancelled_task_may_submit_to_the_full_pool() {
+    let (_pool, gate, pending, submits) = submitting_when_dropped();
+
+    assert!(pending.cancel());
+
+    let submitted = submits.recv().expect("sent").expect("open");
+    assert!(submitted.is_pending(), "the worker is busy");
+    drop(gate);
+    assert_eq!(submitted.collect().expect("no panic"), 7);
+}
+
+/// As above.
+#[test]
+fn a_destructor_that_submits_to_a_full_pool_does_not_hold_its_shutdown_up() {
+    let (pool, gate, pending, submits) = submitting_when_dropped();
+
+    thread::scope(|scope| {
+        let closer = scope.spawn(|| pool.shutdown());
+        assert!(submits.recv().expect("sent").is_none());
+        drop(gate);
+        assert!(closer.join().expect("no panic"));
+    });
+
+    assert!(pending.is_cancelled());
+}
+
 #[test]
 fn many_submitters_of_a_small_pool_lose_nothing() {
     let pool = ThreadPool::builder().max_workers(2).capacity(3).build().expect("valid");

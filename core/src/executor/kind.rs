@@ -222,8 +222,8 @@ pub trait WorkerKind: Send + Sync + Sized + 'static {
     /// none. `None`: nothing. It must not unwind.
     fn cancellation(&self, why: Rejection<&Self::Failure>) -> Option<Self::Failure>;
 
-    /// A submitted task is not pending any more, or was not taken: called once per submit. Before
-    /// anybody can see the end of a task that was cancelled.
+    /// A submitted task is not pending any more, or was not taken: called once per submit. If it was
+    /// cancelled, before its job is dropped, whose destructor may submit.
     fn left_queue(&self) {}
 
     /// Whether the jobs of the tasks that the pool itself cancels go to [`kept`](Self::kept).

@@ -266,10 +266,13 @@ unsafe impl<K: WorkerKind> Home for Engine<K> {
         K::with_slabs(keep)
     }
 
+    fn left_pending(&self) {
+        self.kind.left_queue();
+    }
+
     fn withdrawn(&self) {
         // ORDERING: Release, X3: the submit of what was withdrawn.
         self.withdrawn.fetch_add(1, Ordering::Release);
-        self.kind.left_queue();
     }
 
     fn cancelled(&self, task: &Withdrawn<'_>) {

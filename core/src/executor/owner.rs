@@ -148,6 +148,7 @@ impl<K: WorkerKind<Memory = Heap>> Executor<K> {
     pub(super) fn run_out_of_turn(&self, task: Claimed<K::Seat, K::Failure>, seat: &mut K::Seat) {
         self.engine.store.note_unqueued();
         self.engine.withdrawn();
+        self.engine.left_pending();
         let started = self.engine.task_time();
         let clocked = Clocked::new(started);
         let finished = task.run(seat, &clocked);

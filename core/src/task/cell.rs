@@ -150,6 +150,7 @@ pub(super) struct VTable {
     pub(super) receipt: Option<unsafe fn(NonNull<Header>) -> Option<Receipt>>,
     pub(super) free: unsafe fn(NonNull<Header>),
     pub(super) is_far: bool,
+    pub(super) left_pending: unsafe fn(*const ()),
     pub(super) cancelled: unsafe fn(*const (), &Withdrawn<'_>),
     pub(super) withdrawn: unsafe fn(*const ()),
     pub(super) ran_inline: unsafe fn(*const ()),
@@ -179,6 +180,7 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         receipt: if J::RECEIPT.is_some() { Some(Self::receipt) } else { None },
         free: Self::free,
         is_far: A::FAR,
+        left_pending: Self::left_pending,
         cancelled: Self::cancelled,
         withdrawn: Self::withdrawn,
         ran_inline: Self::ran_inline,
@@ -327,6 +329,11 @@ impl<S, E, J: Job<S, E>, A: Home> Types<S, E, J, A> {
         if let Some(token) = token {
             token.give_back();
         }
+    }
+
+    unsafe fn left_pending(home: *const ()) {
+        // SAFETY: the caller knows that the home is alive.
+        unsafe { &*home.cast::<A>() }.left_pending();
     }
 
     unsafe fn cancelled(home: *const (), task: &Withdrawn<'_>) {

@@ -39,10 +39,13 @@ pub(crate) unsafe trait Home: Sync {
         None
     }
 
+    /// A task left pending in another way than by being popped: its job is still there.
+    fn left_pending(&self) {}
+
     /// The entry of a task that left pending in another way than by being popped is a stub from now on.
     fn withdrawn(&self);
 
-    /// A task was cancelled.
+    /// A task was cancelled: its job is gone.
     fn cancelled(&self, task: &Withdrawn<'_>) {
         let _ = task;
         self.withdrawn();

@@ -100,7 +100,7 @@ impl Live {
     }
 
     /// T3: cancels a pending task: drops its job, or gives it to `with_job`; false if the task is
-    /// not pending.
+    /// not pending. The job's destructor may already have the room that the task took up.
     pub(super) fn cancel<E>(
         self,
         cause: Option<E>,
@@ -111,6 +111,8 @@ impl Live {
             return false;
         }
         let mut ending = Ending { task: self, end: End::Cancelled { with_cause: false } };
+        // SAFETY: the home is alive: `home`, *Its lifetime*.
+        unsafe { (header.vtable.left_pending)(header.home) };
         match with_job {
             Some(with_job) => with_job(self),
             // SAFETY: S1: this thread left pending.
@@ -182,6 +184,8 @@ impl Live {
         let header = self.header();
         // SAFETY: the home is alive: `home`, *Its lifetime*.
         unsafe { (header.vtable.withdrawn)(header.home) };
+        // SAFETY: as above.
+        unsafe { (header.vtable.left_pending)(header.home) };
     }
 
     /// A task that was claimed inline is over. The caller keeps the home, and the task.

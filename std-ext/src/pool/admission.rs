@@ -55,6 +55,7 @@ impl<K: Kind> Inner<K> {
         if room.try_take() {
             return Ok(Admission::Pending);
         }
+        self.check()?;
         // All workers may be busy for long: this submit is one that would have tried to grow.
         self.executor.resume_growth();
         match patience {

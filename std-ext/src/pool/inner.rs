@@ -61,6 +61,18 @@ impl<K: Kind> Inner<K> {
         self.executor.engine().phase()
     }
 
+    /// Why it takes no tasks, if it does not.
+    pub(super) fn check(&self) -> Result<(), PoolError> {
+        if self.is_forked() {
+            return Err(PoolError::Forked);
+        }
+        match self.phase() {
+            Phase::Open => Ok(()),
+            Phase::Broken => Err(self.staff().broken_or_closed()),
+            Phase::Draining | Phase::Terminated => Err(PoolError::Closed),
+        }
+    }
+
     pub(super) fn is_terminated(&self) -> bool {
         let phase = self.phase();
         // In a forked child nobody can say any more than what was known before.

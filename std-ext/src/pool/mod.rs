@@ -167,14 +167,7 @@ impl<K: Kind> Pool<K> {
     ///
     /// Why it does not.
     pub fn check(&self) -> Result<(), PoolError> {
-        if self.inner.is_forked() {
-            return Err(PoolError::Forked);
-        }
-        match self.inner.phase() {
-            Phase::Open => Ok(()),
-            Phase::Broken => Err(self.inner.staff().broken_or_closed()),
-            Phase::Draining | Phase::Terminated => Err(PoolError::Closed),
-        }
+        self.inner.check()
     }
 
     /// True once the pool was shut down.

@@ -10,8 +10,8 @@
 //!
 //! # Invariants
 //! - **M1** A submitter takes a place before its push; the place is given back once, by whoever ends
-//!   the task's pending: the worker that claims it, the waiter that claims it inline, its canceller,
-//!   the submitter that withdraws it.
+//!   the task's pending: the worker that claims it, the waiter that claims it inline, its canceller
+//!   before it drops the closure, whose destructor may submit, the submitter that withdraws it.
 //! - **M2** While there is room, no submitter sleeps for whom no wake is on its way.
 //!
 //! # Edges
