@@ -2,6 +2,7 @@
 //! `init` first, and the tests run one at a time: they count the program's children.
 
 mod calls;
+mod capacity;
 mod endings;
 mod failures;
 mod workers;
@@ -25,7 +26,13 @@ fn main() {
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let trials = [calls::trials(), failures::trials(), workers::trials(), endings::trials()];
+    let trials = [
+        calls::trials(),
+        capacity::trials(),
+        failures::trials(),
+        workers::trials(),
+        endings::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit();
 }
 

@@ -38,7 +38,7 @@ pub(super) enum Patience<'w> {
 
 /// How long a submitter waits that the pool's policy must not cost a task.
 pub(crate) struct Wait<'w> {
-    /// At most until then. Without a deadline a worker of the pool runs the task instead of waiting.
+    /// At most until then. Without a deadline a worker of the pool does not wait.
     pub(crate) deadline: Deadline,
     /// No longer than until this says so: there is something better to do. It is asked under the lock of the
     /// room, whenever a pending task has left the queue.
@@ -188,21 +188,22 @@ impl<K: Kind> Inner<K> {
         Admission::RunHere(seat())
     }
 
-    /// Whether this thread is a worker of the pool that may run its tasks.
-    fn is_entered(&self) -> bool {
-        CurrentWorker::of(self.home()).is_some_and(|worker| worker.inline)
-    }
-
-    /// A worker of the pool runs the task instead; but a timed wait never runs one for want of another way, as with
-    /// `Handle::wait_timeout`.
+    /// A worker of the pool runs the task instead, or, if its thread runs none, has it queued without a place: its own
+    /// thread may be the only one that makes room. But a timed wait never runs a task for want of another way, as with
+    /// `Handle::wait_timeout`, and comes to its end.
     fn wait_for_room(
         &self,
         room: &Room,
         deadline: Deadline,
         or: Option<&dyn Fn() -> bool>,
     ) -> Result<Admission<K::Seat>, PoolError> {
-        if deadline.is_never() && self.is_entered() {
-            return Ok(Self::run_here(room));
+        match CurrentWorker::of(self.home()).filter(|_| deadline.is_never()) {
+            Some(worker) if worker.inline => return Ok(Self::run_here(room)),
+            Some(_) => {
+                room.overdraw();
+                return Ok(Admission::Pending);
+            }
+            None => {}
         }
         if room.take_until(deadline, or) { Ok(Admission::Pending) } else { Err(PoolError::Full) }
     }

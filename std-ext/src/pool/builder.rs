@@ -122,6 +122,9 @@ impl<K: Kind> Builder<K> {
     }
 
     /// At most so many tasks may be pending; those that run do not count. Default: no limit.
+    ///
+    /// What callbacks and hooks submit on a worker's thread of a pool of processes comes on top if it would have
+    /// to [wait](WhenFull::Wait).
     pub fn capacity(mut self, tasks: impl Into<Option<usize>>) -> Self {
         self.capacity = tasks.into();
         self

@@ -25,7 +25,8 @@ pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError
 #[non_exhaustive]
 pub enum WhenFull {
     /// It waits until there is room. A worker of the pool does not wait for itself: it runs the task
-    /// on the spot.
+    /// on the spot. In a pool of processes, whose workers' own threads run callbacks and hooks but no
+    /// tasks, the task is taken although there is no room.
     #[default]
     Wait,
     /// It gives the call back ([`PoolError::Full`]).
