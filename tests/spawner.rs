@@ -2,12 +2,12 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::panic::resume_unwind;
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, Weak, mpsc};
 use std::thread::{self, JoinHandle};
 
-use asyncpal::{PoolError, SpawnedThread, TaskError, ThreadPool, WorkerThread};
+use asyncpal::{Event, EventKind, PoolError, SpawnedThread, TaskError, ThreadPool, WorkerThread};
 
 fn pool<T: SpawnedThread>(
     max_workers: usize,
@@ -150,6 +150,35 @@ fn a_shutdown_ends_when_the_last_worker_is_dropped() {
     assert!(pool.shutdown_timeout(Duration::MAX).is_complete());
 }
 
+/// The hook and the callback waited for a worker that left only after them.
+#[test]
+fn who_drops_a_worker_may_shut_the_pool_down_in_what_that_calls() {
+    for by_hook in [true, false] {
+        let (give, taken) = mpsc::channel();
+        let pool = Arc::new_cyclic(|pool: &Weak<ThreadPool>| {
+            let pool = pool.clone();
+            let hook = move |event: &Event<'_>| {
+                if by_hook && matches!(event.kind, EventKind::SpawnFailed { .. }) {
+                    pool.upgrade().expect("it is used").shutdown();
+                }
+            };
+            let builder = ThreadPool::builder().max_workers(1).on_event(hook);
+            let spawner = move |worker| give.send(worker).map_err(|_| ErrorKind::BrokenPipe.into());
+            builder.spawner(spawner).build().expect("valid")
+        });
+        let handle = pool.submit(|| 1).expect("a worker is about to come");
+        let theirs = pool.clone();
+        if !by_hook {
+            handle.add_callback(move |_| assert!(theirs.shutdown()));
+        }
+
+        drop(taken.recv().expect("it was given"));
+
+        assert!(handle.is_cancelled());
+        assert!(pool.is_closed() && pool.is_terminated());
+    }
+}
+
 /// Such a worker would work beside the one that takes its place.
 #[test]
 fn a_worker_whose_spawner_has_failed_does_not_work() {
@@ -204,7 +233,7 @@ fn a_thread_runs_one_worker_after_another() {
     });
     let pools = ["a", "b"].map(|name| {
         let give = give.clone();
-        let spawner = move |worker| give.send(worker).map_err(|_| io::ErrorKind::BrokenPipe.into());
+        let spawner = move |worker| give.send(worker).map_err(|_| ErrorKind::BrokenPipe.into());
         let builder = ThreadPool::builder().name(name).max_workers(1).spawner(spawner);
         builder.max_tasks_per_worker(1).build().expect("valid")
     });
