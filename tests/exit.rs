@@ -6,7 +6,7 @@ use std::process::exit;
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread::{self, sleep};
 
-use asyncpal::{ThreadPool, is_cancel_requested};
+use asyncpal::{Event, EventKind, ThreadPool, is_cancel_requested};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 #[path = "common/program.rs"]
@@ -42,7 +42,7 @@ fn main() {
         Trial::test("a_task_that_has_closed_its_pool_finishes", || drained("closed-by-task", 0)),
         Trial::test("a_task_that_has_dropped_its_pool_finishes", || drained("dropped-by-task", 0)),
         Trial::test("a_task_whose_shutdown_was_given_up_finishes", || drained("given-up", 0)),
-        Trial::test("what_is_cancelled_holds_the_end_up_no_longer_than_the_grace", held_up),
+        Trial::test("what_a_close_calls_holds_the_end_up_no_longer_than_the_grace", held_up),
         Trial::test("a_stuck_task_is_waited_for_no_longer_than_the_grace", stuck),
         Trial::test("the_graces_of_stuck_pools_run_side_by_side", side_by_side),
     ];
@@ -79,7 +79,7 @@ fn stuck() -> Result<(), Failed> {
 }
 
 fn held_up() -> Result<(), Failed> {
-    for ending in ["stuck-destructor", "stuck-callback"] {
+    for ending in ["stuck-destructor", "stuck-callback", "stuck-hook"] {
         let ended = Program::start(ending).finish()?;
         ended.check(9, &[])?;
         ended.check_time(Duration::from_millis(200), Duration::from_secs(20))?;
@@ -285,6 +285,16 @@ fn child(ending: &str) {
                 pending.add_callback(|_| sleep(Duration::from_secs(60)));
                 core::mem::forget(pending);
             }
+            exit(9);
+        }
+        "stuck-hook" => {
+            let hook = |event: &Event<'_>| {
+                if matches!(event.kind, EventKind::PoolClosed) {
+                    sleep(Duration::from_secs(60));
+                }
+            };
+            let builder = ThreadPool::single().grace(Duration::from_millis(200)).on_event(hook);
+            let _pool = builder.build().expect("valid");
             exit(9);
         }
         "all-stuck" => {

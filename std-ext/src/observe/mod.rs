@@ -97,9 +97,14 @@ impl Observer {
         self.times.is_some()
     }
 
+    /// Whether there is a hook that is told what happens.
+    pub(crate) fn has_hook(&self) -> bool {
+        self.on_event.is_some()
+    }
+
     /// Whether anybody wants to know of single tasks.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.on_event.is_some() || self.measures_times()
+        self.has_hook() || self.measures_times()
     }
 
     /// Tells the hook, if there is one. The caller holds no lock.

@@ -224,8 +224,8 @@ impl<K: Kind> Drain for Inner<K> {
         self.wait_until_left(Present::ALL, deadline)
     }
 
-    fn has_pending_tasks(&self) -> bool {
-        self.executor.engine().counts().pending > 0
+    fn calls_out_on_close(&self) -> bool {
+        self.staff().terms.observer.has_hook() || self.executor.engine().counts().pending > 0
     }
 
     fn leave_out(&self, worker: u64) {

@@ -14,7 +14,8 @@
 //!
 //! The exiting thread's own locals may be gone by then, so it waits on a condition variable, which
 //! needs none. If it is a worker (a task called `exit`), nobody waits for that worker. A pool that has something to
-//! cancel is closed on a thread of its own: what destructors and callbacks do counts towards the grace.
+//! cancel, or a hook to tell, is closed on a thread of its own: what destructors, callbacks and hooks do counts towards
+//! the grace.
 //!
 //! # State
 //! `REGISTRY`: null before there is a pool; then the registry of this process, or of one that it was forked
@@ -67,8 +68,9 @@ use crate::sync::{Arc, Ordering, PROGRAM_ENDS, Weak};
 
 /// A pool, as the watcher sees it.
 pub(crate) trait Drain: Send + Sync {
-    /// Whether [`close`](Self::close) may have anything to cancel.
-    fn has_pending_tasks(&self) -> bool;
+    /// Whether [`close`](Self::close) may call what users brought: destructors and callbacks of what it cancels,
+    /// or a hook.
+    fn calls_out_on_close(&self) -> bool;
 
     /// Nobody waits for this worker any more, which ends the program.
     fn leave_out(&self, worker: u64);
@@ -312,10 +314,9 @@ impl Closing {
     }
 }
 
-/// Closes a pool: on another thread if that cancels something, since a destructor or a callback may never come to
-/// its end.
+/// Closes a pool: on another thread if that calls what users brought, which may never come to its end.
 fn begin_to_close(pool: &Arc<dyn Drain>) -> Option<Arc<Closing>> {
-    if !pool.has_pending_tasks() {
+    if !pool.calls_out_on_close() {
         close(pool);
         return None;
     }
