@@ -286,6 +286,9 @@ impl<T> Handle<T> {
     /// or here and now (`None`) if it is over already. Callbacks of one handle are called in the
     /// order in which they were added, under no lock. One that panics is caught; the panic hook
     /// has reported it by then.
+    ///
+    /// That thread is usually a worker. A callback may submit; in a pool of processes it must not wait for tasks of
+    /// that pool, whose replies this very thread may have to read, and it holds up what its worker was sent ahead.
     pub fn add_callback(
         &self,
         callback: impl FnOnce(Status) + Send + 'static,

@@ -233,6 +233,10 @@ impl<K: Kind> Builder<K> {
     /// one thread come in order; of a task that ended its handle tells only after the hook. The hook
     /// may use the pool, but must not wait for the task that it is told of. Its own panic is caught.
     ///
+    /// The thread that ends a task is usually a worker. The hook may submit; in a pool of processes it must not wait
+    /// for tasks of that pool, whose replies this very thread may have to read, and it holds up what its worker was
+    /// sent ahead.
+    ///
     /// With the features `log` and `tracing` there are hooks for these crates: `log_event` and
     /// `trace_event`.
     ///
