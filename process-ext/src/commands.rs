@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
-    Accepts, Chunk, Failure, Kind, OpenError, OpenFailure, Setup, Spread, TakesHook, With,
+    Accepts, Chunk, Failure, Kind, Lender, OpenError, OpenFailure, Setup, Spread, TakesHook, With,
 };
 use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError};
 
@@ -94,6 +94,10 @@ impl Kind for Commands {
 
     fn lend(&self, seat: &ProcessSeat, parker: &ProcessParker) -> bool {
         seat.lend(parker)
+    }
+
+    fn lender(seat: &ProcessSeat) -> Option<Lender> {
+        seat.lender()
     }
 
     fn replaced_seats(&self) -> usize {

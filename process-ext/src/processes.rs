@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use asyncpal_core::task::{Job, KeptJob, Running};
 use asyncpal_std::kind::{
-    Accepts, Chunk, Failure, Fallible, Kind, OpenError, OpenFailure, Setup, TakesHook, With,
-    contain,
+    Accepts, Chunk, Failure, Fallible, Kind, Lender, OpenError, OpenFailure, Setup, TakesHook,
+    With, contain,
 };
 use asyncpal_std::{BrokenCause, BuildError, Pool, PoolError};
 
@@ -103,6 +103,10 @@ impl Kind for Processes {
 
     fn lend(&self, seat: &ProcessSeat, parker: &ProcessParker) -> bool {
         seat.lend(parker)
+    }
+
+    fn lender(seat: &ProcessSeat) -> Option<Lender> {
+        seat.lender()
     }
 
     const TAKES_AHEAD: bool = true;

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use asyncpal_core::task::Running;
-use asyncpal_std::kind::{Failure, OpenError, OpenFailure};
+use asyncpal_std::kind::{Failure, Lender, OpenError, OpenFailure};
 use asyncpal_std::{BrokenCause, Panic, TaskError};
 
 use crate::bell::Bell;
@@ -26,6 +26,8 @@ pub struct ProcessSeat {
     proxy: Proxy,
     /// What a start within a task breaks the pool with.
     breaks: Option<OpenFailure>,
+    /// The worker that sits on it.
+    lender: Option<Lender>,
     /// Among all seats.
     serial: u32,
     /// Names the tasks of this seat on the wire.
@@ -105,6 +107,7 @@ impl ProcessSeat {
             starts: Arc::clone(starts),
             proxy,
             breaks: None,
+            lender: Lender::current(),
             // ORDERING: Relaxed: a number.
             serial: SEATS.fetch_add(1, Ordering::Relaxed),
             task_id: 0,
@@ -131,6 +134,11 @@ impl ProcessSeat {
     /// Lets the parker of its worker notice the child's end; false if it cannot sleep.
     pub(crate) fn lend(&self, parker: &ProcessParker) -> bool {
         self.proxy.lend(parker)
+    }
+
+    /// The worker that sits on it.
+    pub(crate) fn lender(&self) -> Option<Lender> {
+        self.lender
     }
 
     /// Ends the child.

@@ -1,7 +1,10 @@
-//! Nested waits: a worker that waits for a pending task of its own pool runs it on the spot.
+//! Which workers a thread is, or has the seat of: those that cannot leave before it goes on.
+//!
+//! And nested waits: a worker that waits for a pending task of its own pool runs it on the spot.
 
 use core::cell::Cell;
 use core::mem;
+use core::ptr::NonNull;
 
 use asyncpal_core::task::Handle;
 
@@ -24,6 +27,8 @@ pub(crate) struct CurrentWorker {
 thread_local! {
     // No destructor: readable for as long as the thread runs, `exit` included.
     static CURRENT: Cell<Option<CurrentWorker>> = const { Cell::new(None) };
+    // The seat that this thread has borrowed last. As above.
+    static BORROWED: Cell<Option<NonNull<Borrowed>>> = const { Cell::new(None) };
 }
 
 impl CurrentWorker {
@@ -46,6 +51,61 @@ impl CurrentWorker {
     pub(crate) fn retire() {
         CURRENT.with(|current| current.set(None));
     }
+}
+
+/// The worker that a seat belongs to, for kinds that [lend](crate::kind::Kind::LENDS) their seats: whoever borrows one
+/// does not wait for that worker to leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lender {
+    /// The address of its engine.
+    home: usize,
+    serial: u64,
+}
+
+impl Lender {
+    /// The worker that this thread is: to be called by [`Kind::open`](crate::kind::Kind::open).
+    pub fn current() -> Option<Self> {
+        CurrentWorker::get().map(|worker| Self { home: worker.home.addr(), serial: worker.serial })
+    }
+}
+
+/// A seat that a thread has borrowed, perhaps while it has another one.
+struct Borrowed {
+    of: Lender,
+    outer: Option<NonNull<Self>>,
+}
+
+/// Runs `work` on this thread, which has that worker's seat meanwhile.
+pub(crate) fn on_seat_of<T>(lender: Lender, work: impl FnOnce() -> T) -> T {
+    /// Puts back what was there before, even if the work unwinds.
+    struct Outer(Option<NonNull<Borrowed>>);
+
+    impl Drop for Outer {
+        fn drop(&mut self) {
+            BORROWED.with(|borrowed| borrowed.set(self.0));
+        }
+    }
+
+    let outer = Outer(BORROWED.with(Cell::get));
+    let borrowed = Borrowed { of: lender, outer: outer.0 };
+    BORROWED.with(|innermost| innermost.set(Some(NonNull::from(&borrowed))));
+    work()
+}
+
+/// The workers of `home` that cannot leave before this thread goes on: the one that it is, and those whose seats it has.
+pub(crate) fn held_here(home: *const ()) -> Vec<u64> {
+    let mut held: Vec<_> =
+        CurrentWorker::of(home).map(|worker| worker.serial).into_iter().collect();
+    let mut next = BORROWED.with(Cell::get);
+    while let Some(borrowed) = next {
+        // SAFETY: `on_seat_of` put it there, on this thread's stack, and takes it away before it is gone.
+        let borrowed = unsafe { borrowed.as_ref() };
+        if borrowed.of.home == home.addr() {
+            held.push(borrowed.of.serial);
+        }
+        next = borrowed.outer;
+    }
+    held
 }
 
 /// Whether this thread is a worker of the task's pool that may run it.
@@ -75,5 +135,32 @@ struct Counted;
 impl Drop for Counted {
     fn drop(&mut self) {
         running::note_inlined();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_holds_the_worker_that_it_is_and_those_whose_seats_it_has_borrowed() {
+        let [one, other] = [0_u8, 1];
+        let [home, elsewhere] = [(&raw const one).cast::<()>(), (&raw const other).cast()];
+        let lender = |home: *const (), serial| Lender { home: home.addr(), serial };
+        CurrentWorker { home, serial: 1, inline: false }.enter();
+
+        on_seat_of(lender(elsewhere, 2), || {
+            on_seat_of(lender(home, 3), || {
+                assert_eq!(held_here(home), [1, 3]);
+                assert_eq!(held_here(elsewhere), [2]);
+            });
+            assert_eq!((held_here(home), held_here(elsewhere)), (vec![1], vec![2]));
+        });
+
+        let panics = core::panic::AssertUnwindSafe(|| on_seat_of(lender(home, 4), || panic!()));
+        assert!(std::panic::catch_unwind(panics).is_err());
+        assert_eq!(held_here(home), [1]);
+        CurrentWorker::retire();
+        assert!(held_here(home).is_empty());
     }
 }

@@ -15,6 +15,7 @@ pub use crate::contain::contain;
 pub use crate::error::CrashLoop;
 use crate::error::{BrokenCause, BuildError, PoolError};
 pub use crate::failure::Failure;
+pub use crate::inline::Lender;
 pub use crate::observe::LabelledJob;
 #[doc(hidden)]
 pub use crate::once_box::OnceBox;
@@ -109,6 +110,13 @@ pub trait Kind: Send + Sync + Sized + 'static {
     fn lend(&self, seat: &Self::Seat, parker: &Self::Parker) -> bool {
         let _ = (seat, parker);
         true
+    }
+
+    /// Whose seat it is. Without it, users' code that runs on a borrowed seat waits for itself when it waits for the
+    /// workers to leave.
+    fn lender(seat: &Self::Seat) -> Option<Lender> {
+        let _ = seat;
+        None
     }
 
     /// Whether workers may take tasks ahead of their turn: see [`WorkerKind::TAKES_AHEAD`].

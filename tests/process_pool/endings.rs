@@ -1,21 +1,27 @@
 //! The end of a pool, and of the program: that is this one, started again with a marker.
 
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
-use std::env;
 use std::process::{self, Command};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock, Weak, mpsc};
+use std::time::Instant;
+use std::{env, thread};
 
-use asyncpal::ProcessPool;
 use asyncpal::kind::With;
+use asyncpal::{Event, EventKind, ProcessPool};
 
 use crate::{eventually, nap, pool};
 
 pub(crate) const WITHOUT_INIT: &str = "ASYNCPAL_TEST_WITHOUT_INIT";
 pub(crate) const OPEN_AT_EXIT: &str = "ASYNCPAL_TEST_OPEN_AT_EXIT";
+pub(crate) const EXIT_ON_BORROWED: &str = "ASYNCPAL_TEST_EXIT_ON_BORROWED";
 
 crate::trials! {
     shutdown_cancels_what_is_pending_and_finishes_what_runs
     a_shutdown_with_a_limit_counts_the_task_that_its_caller_runs
+    a_shutdown_on_a_borrowed_seat_leaves_its_worker_out
+    a_join_on_a_borrowed_seat_leaves_its_worker_out
+    an_exit_on_a_borrowed_seat_does_not_wait_for_its_worker
     without_init_no_pool_is_built
     a_pool_open_at_the_end_of_main_is_drained
 }
@@ -48,6 +54,73 @@ fn a_shutdown_with_a_limit_counts_the_task_that_its_caller_runs() {
         assert_eq!(caller.join().expect("no panic"), 300);
     });
     assert!(pool.shutdown_timeout(Duration::MAX).is_complete());
+}
+
+/// Calls `end` from a hook, on a thread that has the seat of the pool's only worker for its own call.
+fn on_a_borrowed_seat(end: impl Fn(&ProcessPool) + Send + Sync + 'static) -> Arc<ProcessPool> {
+    let told = Arc::new(AtomicBool::new(false));
+    let is_told = Arc::clone(&told);
+    let pool = Arc::new_cyclic(|this: &Weak<ProcessPool>| {
+        let this = this.clone();
+        let hook = move |event: &Event<'_>| {
+            let is_borrowers = event.worker.is_none();
+            if let (EventKind::TaskEnded { .. }, true) = (event.kind, is_borrowers) {
+                if !told.swap(true, Ordering::Relaxed) {
+                    end(&this.upgrade().expect("the caller has it"));
+                }
+            }
+        };
+        ProcessPool::builder().max_workers(1).on_event(hook).build().expect("`init` has run")
+    });
+    let (returned, has_returned) = mpsc::channel();
+    let caller = Arc::clone(&pool);
+    thread::spawn(move || {
+        // The first call is the worker's, and so may be others until that sleeps.
+        while !is_told.load(Ordering::Relaxed) {
+            caller.run(With::new(nap, (1,))).expect("open");
+        }
+        drop(caller);
+        let _ = returned.send(());
+    });
+    let returned = has_returned.recv_timeout(Duration::from_secs(20));
+    returned.expect("it does not wait for the seat that it has itself");
+    pool
+}
+
+/// Users' code waited for the worker whose seat its own thread had.
+fn a_shutdown_on_a_borrowed_seat_leaves_its_worker_out() {
+    let pool = on_a_borrowed_seat(|pool| {
+        assert!(pool.shutdown());
+        assert_eq!((pool.is_terminated(), pool.count_workers()), (false, 1));
+    });
+
+    assert!(!pool.shutdown(), "it is closed");
+    assert!(pool.is_terminated());
+}
+
+/// The same.
+fn a_join_on_a_borrowed_seat_leaves_its_worker_out() {
+    let pool = on_a_borrowed_seat(|pool| {
+        pool.join();
+        assert!(pool.join_timeout(Duration::ZERO));
+    });
+
+    assert_eq!(pool.run(With::new(nap, (1,))).expect("open"), 1);
+    pool.join();
+    assert_eq!(pool.count_workers(), 0);
+}
+
+fn an_exit_on_a_borrowed_seat_does_not_wait_for_its_worker() {
+    let begun = Instant::now();
+
+    let output = this_program(EXIT_ON_BORROWED);
+
+    assert_eq!(output.status.code(), Some(7), "{output:?}");
+    assert!(begun.elapsed() < Duration::from_secs(20), "a grace is 30 seconds");
+}
+
+pub(crate) fn exit_on_a_borrowed_seat() {
+    on_a_borrowed_seat(|_| process::exit(7));
 }
 
 fn this_program(marker: &str) -> process::Output {

@@ -24,6 +24,9 @@ fn main() {
     if env::var_os(endings::OPEN_AT_EXIT).is_some() {
         return endings::leave_a_pool_open();
     }
+    if env::var_os(endings::EXIT_ON_BORROWED).is_some() {
+        return endings::exit_on_a_borrowed_seat();
+    }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
     let trials = [

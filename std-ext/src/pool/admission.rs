@@ -4,6 +4,7 @@ use asyncpal_core::executor::{Rejected, WorkerKind as _};
 use asyncpal_core::task::Job;
 
 use super::inner::Inner;
+use super::loan::OnLoan;
 use super::room::Room;
 use super::submit::WhenFull;
 use crate::clock::Deadline;
@@ -169,14 +170,14 @@ impl<K: Kind> Inner<K> {
             return Err(job);
         }
         let _post = running::take_post(self.staff().terms.observer.clone());
-        match self.executor.run_on_idle(Tracked(job)) {
+        match self.executor.run_on_idle(OnLoan::<K, _>::new(Tracked(job))) {
             Ok(ran) => {
                 let ran = ran.inspect(|_| running::note_inlined());
                 Ok(ran.map(Handle::new).map_err(|rejected| self.refusal(rejected.reason)))
             }
-            Err(Tracked(job)) => {
+            Err(job) => {
                 self.staff().left_queue();
-                Err(job)
+                Err(job.into_inner().0)
             }
         }
     }

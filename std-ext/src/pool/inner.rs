@@ -14,7 +14,7 @@ use super::roster::book::Present;
 use crate::clock::Deadline;
 use crate::error::PoolError;
 use crate::failure::Failure;
-use crate::inline::CurrentWorker;
+use crate::inline::{self, CurrentWorker};
 use crate::kind::Kind;
 use crate::running;
 use crate::sync::program::AtomicBool;
@@ -107,14 +107,13 @@ impl<K: Kind> Inner<K> {
         }
     }
 
-    /// The worker of this pool that this thread is.
-    fn caller(&self) -> Option<CurrentWorker> {
-        CurrentWorker::of(self.home())
+    /// The workers of this pool that this thread is, or has the seats of.
+    fn callers(&self) -> Vec<u64> {
+        inline::held_here(self.home())
     }
 
     fn wait_until_left(&self, workers: Present, deadline: Deadline) -> bool {
-        let caller = self.caller().map(|worker| worker.serial);
-        self.staff().book().wait_until_left(workers, caller, deadline)
+        self.staff().book().wait_until_left(workers, &self.callers(), deadline)
     }
 
     /// Sees to it that every task submitted until now was claimed, and waits for whoever claimed it.
@@ -130,7 +129,7 @@ impl<K: Kind> Inner<K> {
             // After that look: whoever has claimed a task is on it. And before the renewal: whoever is on it was called
             // for before the new generation, so it leaves when it finds no task.
             let present = self.staff().book().snapshot();
-            let is_worker = self.caller().is_some();
+            let is_worker = !self.callers().is_empty();
             if is_worker && !all_claimed {
                 if deadline.is_past() {
                     return false;
@@ -157,10 +156,8 @@ impl<K: Kind> Inner<K> {
 
     /// Runs the oldest pending task on this worker, if that can be; false if there is none.
     fn run_oldest(&self) -> bool {
-        let Some(seat) = K::INLINE.filter(|_| self.caller().is_some_and(|worker| worker.inline))
-        else {
-            return false;
-        };
+        let is_worker = || CurrentWorker::of(self.home()).is_some();
+        let Some(seat) = K::INLINE.filter(|_| is_worker()) else { return false };
         let _post = running::return_to_own_post();
         let ran = self.executor.run_oldest(&mut seat());
         if ran {
@@ -172,9 +169,8 @@ impl<K: Kind> Inner<K> {
     /// After the close: waits for the workers, and for their threads; false if some are still there at the
     /// deadline.
     pub(super) fn wait_until_empty(&self, deadline: Deadline) -> bool {
-        let caller = self.caller().map(|worker| worker.serial);
         let left = self.wait_until_left(Present::ALL, deadline)
-            && self.staff().book().join_threads(caller, deadline);
+            && self.staff().book().join_threads(&self.callers(), deadline);
         if left && self.has_no_workers() {
             self.executor.terminated();
         }

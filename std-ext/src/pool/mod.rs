@@ -6,6 +6,7 @@ mod builder;
 mod ending;
 mod inner;
 mod keep_alive;
+mod loan;
 mod pause;
 mod room;
 mod roster;

@@ -207,7 +207,9 @@ impl<K: Kind> Pool<K> {
     /// Submits a call and waits for its result.
     ///
     /// On a pool of processes the calling thread borrows an idle worker, if there is one and no task is
-    /// pending, and exchanges request and reply itself: no other thread is woken.
+    /// pending, and exchanges request and reply itself: no other thread is woken. For so long that worker counts as the
+    /// caller's own: users' code that runs there (a hook, a `Deserialize`, a destructor of an argument) may
+    /// [`shutdown`](Pool::shutdown) or [`join`](Pool::join) the pool, which then waits for the others only.
     ///
     /// # Errors
     ///

@@ -137,22 +137,27 @@ impl Book {
         Present { last_serial: self.look(Attendance::last_serial) }
     }
 
-    /// Waits until those workers have left, but for the calling one and those that wait for it; false if some
-    /// are still here at the deadline.
+    /// Waits until those workers have left, but for those that cannot before the caller goes on, if there are any, and
+    /// then those that wait in this way, too; false if some are still here at the deadline.
     pub(in crate::pool) fn wait_until_left(
         &self,
         workers: Present,
-        caller: Option<u64>,
+        callers: &[u64],
         deadline: Deadline,
     ) -> bool {
-        if let Some(serial) = caller {
-            self.change(|present| present.set_waiting(serial, true));
-        }
+        let set_waiting = |waits| {
+            if !callers.is_empty() {
+                self.change(|present| {
+                    callers.iter().for_each(|serial| present.set_waiting(*serial, waits));
+                });
+            }
+        };
+        set_waiting(true);
+        // All of them wait now, so it does not matter which one asks.
+        let caller = callers.first().copied();
         let all_left = self
             .wait_until(deadline, |roster| !roster.attendance.has_any(workers.last_serial, caller));
-        if let Some(serial) = caller {
-            self.change(|present| present.set_waiting(serial, false));
-        }
+        set_waiting(false);
         all_left
     }
 
@@ -173,10 +178,10 @@ impl Book {
 
     /// Joins the threads of the workers that have left: their locals are gone afterwards. False if that takes
     /// longer than until the deadline.
-    pub(in crate::pool) fn join_threads(&self, caller: Option<u64>, deadline: Deadline) -> bool {
+    pub(in crate::pool) fn join_threads(&self, callers: &[u64], deadline: Deadline) -> bool {
         let has_left = |attendance: &Attendance, thread: &Enlisted| {
             let Enlisted { serial, handle, .. } = thread;
-            !attendance.is_present(*serial) && Some(*serial) != caller && !is_this(handle)
+            !attendance.is_present(*serial) && !callers.contains(serial) && !is_this(handle)
         };
         let in_time = deadline.is_never()
             || self.wait_until(deadline, |Roster { attendance, threads, .. }| {
