@@ -143,6 +143,7 @@ impl<C, T> NamedJob<C, T> {
     }
 
     fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
+        // Plain values: their destructors are the standard library's.
         drop(self.call);
         seat.call(&self.outbound, this, self.read)
     }

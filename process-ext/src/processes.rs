@@ -161,9 +161,19 @@ impl<C, T> ProcessJob<C, T> {
     }
 
     fn exchange(self, seat: &mut ProcessSeat, this: Option<&Running<'_>>) -> Result<T, Failure> {
-        // The arguments are the user's, and so are their destructors.
-        contain(|| drop(self.call));
+        // Dropped behind the call, which has a limit and hears a cancel.
+        let _call = Contained(Some(self.call));
         seat.call(&self.outbound, this, self.read)
+    }
+}
+
+/// Arguments are the user's, and so are their destructors, which may panic: also while a panic of the reading unwinds.
+struct Contained<C>(Option<C>);
+
+impl<C> Drop for Contained<C> {
+    fn drop(&mut self) {
+        let call = self.0.take();
+        contain(|| drop(call));
     }
 }
 

@@ -61,7 +61,9 @@ impl<T: sealed::Codec> Payload for T {}
 
 /// The arguments of a call: a tuple of zero to six payloads.
 ///
-/// Each argument is encoded by itself, so that bytes and strings are copied as they are.
+/// Each argument is encoded by itself, so that bytes and strings are copied as they are. A
+/// [`ProcessPool`](crate::ProcessPool) drops the arguments when their task is over: until then they take up memory, and
+/// so do their bytes.
 pub trait Arguments: sealed::Tuple {
     /// Appends the arguments' bytes.
     ///

@@ -1,19 +1,23 @@
-//! What users wrote and the parent calls, panicking there: how a result is read, how arguments are dropped.
+//! What users wrote and the parent calls, panicking or blocking there: how a result is read, how arguments are dropped.
 
 use core::time::Duration;
 use std::panic::catch_unwind;
+use std::thread::sleep;
+use std::time::Instant;
 
-use asyncpal_process::ProcessPool;
+use asyncpal_process::{LostCause, ProcessOptions, ProcessPool, WorkerLost};
 use asyncpal_std::{Handle, TaskError, With};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{Trials, trials};
+use super::{Trials, exists, trials};
 
 pub(crate) fn trials() -> Trials {
     trials![
         a_result_whose_reading_panics_fails_its_task_and_no_other,
         who_runs_a_task_gets_the_panic_of_its_result_as_an_error,
         arguments_whose_destructor_panics_are_those_of_a_task_like_any_other,
+        a_destructor_that_panics_behind_another_panic_is_contained,
+        a_task_is_killed_at_its_limit_however_long_its_arguments_take_to_drop,
         who_submits_arguments_gets_the_panic_of_their_writing,
     ]
 }
@@ -94,6 +98,52 @@ fn arguments_whose_destructor_panics_are_those_of_a_task_like_any_other() {
 
     assert_eq!(pool.run(std::process::id).unwrap(), worker);
     assert!(pool.shutdown_timeout(LONG).is_complete());
+}
+
+fn a_destructor_that_panics_behind_another_panic_is_contained() {
+    fn swallow(fragile: Fragile) -> Unreadable {
+        core::mem::forget(fragile);
+        Unreadable
+    }
+    let pool = pool();
+
+    let submitted = result(pool.submit_with(swallow, (Fragile,)).unwrap());
+    let ran = pool.run(With::new(swallow, (Fragile,)));
+
+    assert!(is_the_panic(&submitted.unwrap_err()) && is_the_panic(&ran.unwrap_err()));
+}
+
+/// Its destructor takes so long.
+#[derive(Serialize, Deserialize)]
+struct Slow;
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        sleep(Duration::from_secs(2));
+    }
+}
+
+/// The arguments were dropped before the request was sent, and its time began with that.
+fn a_task_is_killed_at_its_limit_however_long_its_arguments_take_to_drop() {
+    fn work_for_ever(_: Slow) {
+        loop {
+            core::hint::spin_loop();
+        }
+    }
+    let limit = Duration::from_millis(100);
+    let options = ProcessOptions::new().task_timeout(limit);
+    let pool = options.pool().max_workers(1).build().unwrap();
+    let worker = pool.run(std::process::id).unwrap();
+
+    let begun = Instant::now();
+    let handle = pool.submit_with(work_for_ever, (Slow,)).unwrap();
+    while exists(worker) {
+        assert!(begun.elapsed() < Duration::from_secs(1), "it lives beyond its limit");
+        sleep(Duration::from_millis(1));
+    }
+
+    let error = result(handle).unwrap_err();
+    assert_eq!(*WorkerLost::of(&error).unwrap().cause(), LostCause::TimedOut(limit));
 }
 
 /// Can be read, and not written.
