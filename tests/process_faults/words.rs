@@ -4,11 +4,12 @@
 use core::time::Duration;
 use std::io::Write as _;
 use std::process;
+use std::time::Instant;
 
-use asyncpal::process::LostCause;
 use asyncpal::process::error::{DecodeError, HandshakeError, LaunchError};
 use asyncpal::process::proxy::{Launch, Proxy};
 use asyncpal::process::wire::frame::{Header, Kind};
+use asyncpal::process::{LostCause, Within};
 use asyncpal::{ProcessPool, TaskError};
 
 use crate::faults;
@@ -25,6 +26,7 @@ faults![
     a_result_that_claims_ten_gigabytes_fails_its_task_alone,
     half_a_reply_of_a_worker_that_ends_is_no_reply,
     half_a_reply_of_a_worker_that_lives_on_holds_up_nobody_else,
+    a_reply_byte_by_byte_is_given_up_at_the_tasks_limit,
     a_second_reply_costs_the_worker_its_life_and_the_first_counts,
     a_greeting_that_is_no_frame_is_refused,
     half_a_greeting_is_waited_for_until_its_time_is_up,
@@ -194,6 +196,24 @@ fn half_a_reply_of_a_worker_that_lives_on_holds_up_nobody_else() {
 
     let error = task.collect().expect_err("its worker was killed");
     assert_eq!(cause(&error), &LostCause::Signal(libc::SIGKILL));
+}
+
+fn a_reply_byte_by_byte_is_given_up_at_the_tasks_limit() {
+    let pool = pool(1);
+    let limit = Duration::from_millis(100);
+    let task = || {
+        reply(&header(Kind::Result, 1, 200 << 20));
+        let pipe = std::fs::OpenOptions::new().write(true).open("/proc/self/fd/4");
+        let mut pipe = pipe.expect("a worker");
+        while pipe.write_all(b"a").is_ok() {}
+    };
+
+    let begun = Instant::now();
+    let error = pool.run(Within::new(limit, task)).expect_err("it never ends");
+
+    assert_eq!(cause(&error), &LostCause::TimedOut(limit));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(works(&pool));
 }
 
 fn a_second_reply_costs_the_worker_its_life_and_the_first_counts() {

@@ -88,14 +88,19 @@ pub(super) struct WorkerHalf {
 
 /// A proxy whose worker is whoever has the other half.
 pub(super) fn stand_in() -> (Proxy, WorkerHalf) {
-    let (link, ends) = Link::open(MIN_FRAME_LIMIT).expect("there are descriptors");
+    stand_in_within(MIN_FRAME_LIMIT)
+}
+
+/// The same, with that limit of frames.
+pub(super) fn stand_in_within(max_frame_bytes: usize) -> (Proxy, WorkerHalf) {
+    let (link, ends) = Link::open(max_frame_bytes).expect("there are descriptors");
     let requests = link.requests_for_worker().try_clone_to_owned().expect("there are descriptors");
     let (child, end) = Child::stand_in().expect("there are descriptors");
     let proxy = Proxy {
         name: "hostile".into(),
         child,
         link,
-        max_frame_bytes: MIN_FRAME_LIMIT,
+        max_frame_bytes,
         grace: Duration::from_secs(30),
         worker_pid: 1,
         kill_grace: Duration::from_secs(30),
@@ -182,7 +187,15 @@ fn listen(mut proxy: Proxy, has_initializer: bool, calls: u8) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
+    use crate::bell::Bell;
+    use crate::error::LostCause;
+    use crate::proxy::Caller;
+    use crate::proxy::link::{Event, Outgoing, Wait};
+    use crate::seat::Request;
+    use crate::wire::frame::{DEFAULT_MAX_FRAME_BYTES, Header};
 
     fn reply(said: &mut Said, task_id: u64) {
         said.frame(Kind::Result as u8, 0, task_id, 2, b"ok");
@@ -218,5 +231,53 @@ mod tests {
         said.frame(Kind::Hello as u8, 0, 0, 100, b"half");
 
         assert_eq!(converse(&said, false, 5), 0);
+    }
+
+    /// Has always cancelled.
+    struct Cancelled;
+
+    impl Caller for Cancelled {
+        fn is_cancelled(&self) -> bool {
+            true
+        }
+
+        fn give_back(&self, _: usize) {}
+    }
+
+    /// What becomes of a task whose worker replies with more than it ever says, and always has more to say.
+    fn outtalked(limit: Option<Duration>, rings: bool, ends: bool) -> LostCause {
+        let (mut proxy, WorkerHalf { mut replies, end, .. }) =
+            stand_in_within(DEFAULT_MAX_FRAME_BYTES);
+        proxy.kill_grace = Duration::ZERO;
+        let head = Header { task_id: 1, ..Header::new(Kind::Result) };
+        replies.write_all(&head.encode(DEFAULT_MAX_FRAME_BYTES).unwrap()).unwrap();
+        let now = Wait::until(Some(Instant::now()));
+        let heard = proxy.link.exchange(&mut Outgoing::nothing(), proxy.child.exit_fd(), now);
+        assert!(matches!(heard, Ok(Event::TimedOut)), "the head of its reply");
+        proxy.link.listen_to(File::open("/dev/urandom").unwrap());
+        let bell = Bell::still().unwrap();
+        if rings {
+            bell.sound();
+        }
+        if ends {
+            end.raise();
+        }
+
+        let function = FunctionId::plain::<_, ()>(|| ()).unwrap();
+        let terms = Terms { limit, bell: Some(&bell), caller: &Cancelled };
+        match proxy.ask(1, Request::task(function), &[], terms) {
+            Err(CallError::Lost(lost) | CallError::NotStarted(lost)) => lost.cause().clone(),
+            _ => panic!("it was listened to until it was done"),
+        }
+    }
+
+    /// As long as there was something to read, nobody looked at anything else.
+    #[test]
+    fn a_worker_that_never_stops_talking_puts_off_neither_deadline_nor_cancel_nor_its_end() {
+        let limit = Duration::from_millis(10);
+
+        assert_eq!(outtalked(Some(limit), false, false), LostCause::TimedOut(limit));
+        assert_eq!(outtalked(None, true, false), LostCause::Cancelled);
+        assert_eq!(outtalked(None, false, true), LostCause::Exited(0));
     }
 }

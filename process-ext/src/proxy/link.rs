@@ -162,6 +162,12 @@ impl Link {
         self.packets == wanted
     }
 
+    /// From now on the worker's words come from there.
+    #[cfg(test)]
+    pub(super) fn listen_to(&mut self, replies: File) {
+        self.replies = replies;
+    }
+
     /// Whether no byte has arrived behind the last frame.
     pub(super) fn is_at_boundary(&self) -> bool {
         self.decoder.is_at_boundary()
@@ -182,7 +188,8 @@ impl Link {
 
     /// Sends `outgoing` and waits for the next frame.
     ///
-    /// While the request cannot be written, replies are read: two full pipes never wait for each other.
+    /// While the request cannot be written, replies are read: two full pipes never wait for each other. A frame that
+    /// was written whole by then comes before whatever ends the wait; one that is still being written does not.
     ///
     /// # Errors
     ///
@@ -197,19 +204,21 @@ impl Link {
             // A long request in packets would be read in as many pieces.
             self.set_packets(Packets::Off);
         }
+        let mut may_spin = wait.may_spin;
         loop {
-            if let Some(frame) = self.next()? {
-                if !outgoing.is_sent() {
-                    return Err(String::from("it replied before it was asked"));
-                }
-                return Ok(Event::Frame(frame));
+            if let Some(reply) = self.next_for(outgoing)? {
+                return Ok(reply);
             }
             outgoing
                 .send(self.requests.file())
                 .map_err(|error| format!("no request fits: {error}"))?;
-            if wait.may_spin && outgoing.is_sent() {
+            if may_spin && outgoing.is_sent() {
                 match self.search()? {
-                    Read::Some => continue,
+                    Read::Some(_) => {
+                        // If that is not all, whatever ends the wait is looked for before the rest.
+                        may_spin = false;
+                        continue;
+                    }
                     Read::Nothing => {}
                     Read::End => return Ok(Event::HungUp),
                 }
@@ -230,14 +239,16 @@ impl Link {
                 Err(error) => return Ok(Event::Refused(error)),
             }
             let [replies, exit, _, rung] = watches.map(|watch| watch.is_ready());
-            if replies {
-                if let Read::End = self.read()? {
+            if exit {
+                return self.drain(outgoing, Event::Ended);
+            } else if rung {
+                return self.drain(outgoing, Event::Rung);
+            } else if wait.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                return self.drain(outgoing, Event::TimedOut);
+            } else if replies {
+                if let Read::End = self.read(usize::MAX)? {
                     return Ok(Event::HungUp);
                 }
-            } else if exit {
-                return self.drain();
-            } else if rung {
-                return Ok(Event::Rung);
             }
         }
     }
@@ -245,7 +256,7 @@ impl Link {
     /// Looks for words for a few microseconds, if that has lately paid off.
     fn search(&mut self) -> Result<Read, String> {
         let mut search = self.search;
-        let found = search.search(|| match self.read()? {
+        let found = search.search(|| match self.read(usize::MAX)? {
             Read::Nothing => Ok(None),
             read => Ok::<_, String>(Some(read)),
         });
@@ -253,17 +264,29 @@ impl Link {
         Ok(found?.unwrap_or(Read::Nothing))
     }
 
-    /// Reads what a dead worker has left. A reply that was written whole is not lost.
-    fn drain(&mut self) -> Result<Event, String> {
+    /// Reads what was written by now: a reply that was written whole is not lost. But no more: whoever holds the other
+    /// end, perhaps a grandchild, may write on for ever.
+    fn drain(&mut self, outgoing: &Outgoing<'_>, otherwise: Event) -> Result<Event, String> {
+        let mut left = pipe::unread_bytes(self.replies.as_fd()).unwrap_or(0);
         loop {
-            if let Some(frame) = self.next()? {
-                return Ok(Event::Frame(frame));
+            if let Some(reply) = self.next_for(outgoing)? {
+                return Ok(reply);
             }
-            match self.read()? {
-                Read::Some => {}
-                // Not only the end of file: a grandchild may hold the other end.
-                Read::Nothing | Read::End => return Ok(Event::Ended),
+            if left == 0 {
+                return Ok(otherwise);
             }
+            match self.read(left)? {
+                Read::Some(bytes) => left -= bytes,
+                Read::Nothing | Read::End => return Ok(otherwise),
+            }
+        }
+    }
+
+    /// The next frame, which is the reply to this.
+    fn next_for(&mut self, outgoing: &Outgoing<'_>) -> Result<Option<Event>, String> {
+        match self.next()? {
+            Some(_) if !outgoing.is_sent() => Err(String::from("it replied before it was asked")),
+            frame => Ok(frame.map(Event::Frame)),
         }
     }
 
@@ -276,11 +299,12 @@ impl Link {
         })
     }
 
-    fn read(&mut self) -> Result<Read, String> {
+    /// Reads so many bytes at most.
+    fn read(&mut self, most: usize) -> Result<Read, String> {
         let (buffer, welcome) = self.decoder.buffer();
-        match pipe::read_append(&self.replies, buffer, welcome) {
+        match pipe::read_append(&self.replies, buffer, welcome.min(most)) {
             Ok(0) => Ok(Read::End),
-            Ok(_) => Ok(Read::Some),
+            Ok(bytes) => Ok(Read::Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),
             Err(error) => Err(format!("no reply can be read: {error}")),
         }
@@ -288,7 +312,8 @@ impl Link {
 }
 
 enum Read {
-    Some,
+    /// So many bytes.
+    Some(usize),
     Nothing,
     End,
 }
