@@ -35,6 +35,9 @@ pub use plain::Plain;
 ///
 /// A `Serialize` that panics does so in the submit, or in the task if it is that of a result; a `Deserialize` that panics
 /// fails its task ([`TaskError::Panicked`](asyncpal_std::TaskError::Panicked)), wherever it runs.
+///
+/// `Serialize`, `Deserialize` and destructors of arguments and results may run on a thread that is a worker of the pool,
+/// and has replies of other tasks in its hands: they must not wait for tasks of that pool.
 pub trait Payload: sealed::Codec {
     /// Appends the value's bytes.
     ///
