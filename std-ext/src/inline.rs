@@ -1,4 +1,4 @@
-//! Which workers a thread is, or has the seat of: those that cannot leave before it goes on.
+//! Which workers a thread is, or holds: those that cannot leave before it goes on.
 //!
 //! And nested waits: a worker that waits for a pending task of its own pool runs it on the spot.
 
@@ -27,8 +27,8 @@ pub(crate) struct CurrentWorker {
 thread_local! {
     // No destructor: readable for as long as the thread runs, `exit` included.
     static CURRENT: Cell<Option<CurrentWorker>> = const { Cell::new(None) };
-    // The seat that this thread has borrowed last. As above.
-    static BORROWED: Cell<Option<NonNull<Borrowed>>> = const { Cell::new(None) };
+    // The worker that this thread holds, the latest one. As above.
+    static HELD: Cell<Option<NonNull<Held>>> = const { Cell::new(None) };
 }
 
 impl CurrentWorker {
@@ -65,40 +65,44 @@ pub struct Lender {
 impl Lender {
     /// The worker that this thread is: to be called by [`Kind::open`](crate::kind::Kind::open).
     pub fn current() -> Option<Self> {
-        CurrentWorker::get().map(|worker| Self { home: worker.home.addr(), serial: worker.serial })
+        CurrentWorker::get().map(|worker| Self::new(worker.home, worker.serial))
+    }
+
+    pub(crate) fn new(home: *const (), serial: u64) -> Self {
+        Self { home: home.addr(), serial }
     }
 }
 
-/// A seat that a thread has borrowed, perhaps while it has another one.
-struct Borrowed {
+/// A worker that cannot leave before a thread goes on, perhaps while the thread holds another one.
+struct Held {
     of: Lender,
     outer: Option<NonNull<Self>>,
 }
 
-/// Runs `work` on this thread, which has that worker's seat meanwhile.
-pub(crate) fn on_seat_of<T>(lender: Lender, work: impl FnOnce() -> T) -> T {
+/// Runs `work` on this thread, which has that worker's seat meanwhile, or is to settle it because it will never run.
+pub(crate) fn holding<T>(lender: Lender, work: impl FnOnce() -> T) -> T {
     /// Puts back what was there before, even if the work unwinds.
-    struct Outer(Option<NonNull<Borrowed>>);
+    struct Outer(Option<NonNull<Held>>);
 
     impl Drop for Outer {
         fn drop(&mut self) {
-            BORROWED.with(|borrowed| borrowed.set(self.0));
+            HELD.with(|borrowed| borrowed.set(self.0));
         }
     }
 
-    let outer = Outer(BORROWED.with(Cell::get));
-    let borrowed = Borrowed { of: lender, outer: outer.0 };
-    BORROWED.with(|innermost| innermost.set(Some(NonNull::from(&borrowed))));
+    let outer = Outer(HELD.with(Cell::get));
+    let held = Held { of: lender, outer: outer.0 };
+    HELD.with(|innermost| innermost.set(Some(NonNull::from(&held))));
     work()
 }
 
-/// The workers of `home` that cannot leave before this thread goes on: the one that it is, and those whose seats it has.
+/// The workers of `home` that cannot leave before this thread goes on: the one that it is, and those that it holds.
 pub(crate) fn held_here(home: *const ()) -> Vec<u64> {
     let mut held: Vec<_> =
         CurrentWorker::of(home).map(|worker| worker.serial).into_iter().collect();
-    let mut next = BORROWED.with(Cell::get);
+    let mut next = HELD.with(Cell::get);
     while let Some(borrowed) = next {
-        // SAFETY: `on_seat_of` put it there, on this thread's stack, and takes it away before it is gone.
+        // SAFETY: `holding` put it there, on this thread's stack, and takes it away before it is gone.
         let borrowed = unsafe { borrowed.as_ref() };
         if borrowed.of.home == home.addr() {
             held.push(borrowed.of.serial);
@@ -146,18 +150,17 @@ mod tests {
     fn a_thread_holds_the_worker_that_it_is_and_those_whose_seats_it_has_borrowed() {
         let [one, other] = [0_u8, 1];
         let [home, elsewhere] = [(&raw const one).cast::<()>(), (&raw const other).cast()];
-        let lender = |home: *const (), serial| Lender { home: home.addr(), serial };
         CurrentWorker { home, serial: 1, inline: false }.enter();
 
-        on_seat_of(lender(elsewhere, 2), || {
-            on_seat_of(lender(home, 3), || {
+        holding(Lender::new(elsewhere, 2), || {
+            holding(Lender::new(home, 3), || {
                 assert_eq!(held_here(home), [1, 3]);
                 assert_eq!(held_here(elsewhere), [2]);
             });
             assert_eq!((held_here(home), held_here(elsewhere)), (vec![1], vec![2]));
         });
 
-        let panics = core::panic::AssertUnwindSafe(|| on_seat_of(lender(home, 4), || panic!()));
+        let panics = core::panic::AssertUnwindSafe(|| holding(Lender::new(home, 4), || panic!()));
         assert!(std::panic::catch_unwind(panics).is_err());
         assert_eq!(held_here(home), [1]);
         CurrentWorker::retire();

@@ -9,7 +9,7 @@
 //! | `Offered` | a [`WorkerThread`](super::WorkerThread) is somewhere |
 //! | `Working` | its `run` was called |
 //! | `Gone` | it has left, and the spawner has not returned yet |
-//! | `Declined` | it will never run, and whoever has to settle that has not yet done so: nobody waits for a decliner, who calls hooks, callbacks and destructors meanwhile |
+//! | `Declined` | it will never run, and whoever has to settle that has not yet done so |
 //!
 //! # Invariants
 //! - **A1** One party settles a worker that does not run: the caller of the spawner if that has not
@@ -42,8 +42,7 @@ enum Awaits {
     Nobody,
     /// So it will not leave before them: they do not wait for it.
     Others,
-    /// It has called `exit`, and never leaves; or there is none, and its decliner, who may be the one that waits,
-    /// settles it.
+    /// It has called `exit`, and never leaves.
     TheEnd,
 }
 
@@ -97,7 +96,7 @@ impl Attendance {
     }
 
     /// Whether any worker up to this one has not left that `caller`, if it is a worker, can wait for: neither
-    /// itself nor one that waits for it. Nobody can for one that exits or was declined.
+    /// itself nor one that waits for it.
     pub(super) fn has_any(&self, last_serial: u64, caller: Option<u64>) -> bool {
         self.present.iter().any(|entry| {
             entry.serial <= last_serial
@@ -166,11 +165,7 @@ impl Attendance {
             return Settler::Spawner;
         };
         entry.stage = Stage::Declined(why);
-        if entry.in_spawner {
-            return Settler::Spawner;
-        }
-        entry.awaits = Awaits::TheEnd;
-        Settler::Decliner
+        if entry.in_spawner { Settler::Spawner } else { Settler::Decliner }
     }
 
     /// It is gone for good.
@@ -243,7 +238,6 @@ mod tests {
         assert!(!failed(all.returned(late, true)));
         assert_eq!(all.decline(late, NotRun::Dropped), Settler::Decliner);
         assert!(all.is_present(late), "until it is settled");
-        assert!(!all.has_any(u64::MAX, None), "who settles it may wait for all");
         all.leave(late);
         assert!(!all.is_present(late));
     }

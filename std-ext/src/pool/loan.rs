@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 use asyncpal_core::task::{Job, KeptJob, Running, TakeLabel, TakeReceipt};
 
 use crate::failure::Failure;
-use crate::inline::on_seat_of;
+use crate::inline::holding;
 use crate::kind::Kind;
 
 /// A job for the seat of an idle worker of kind `K`.
@@ -37,14 +37,14 @@ impl<K: Kind, J: Job<K::Seat, Failure>> Job<K::Seat, Failure> for OnLoan<K, J> {
 
     fn run(self, seat: &mut K::Seat) -> Result<J::Output, Failure> {
         match K::lender(seat) {
-            Some(lender) => on_seat_of(lender, || self.job.run(seat)),
+            Some(lender) => holding(lender, || self.job.run(seat)),
             None => self.job.run(seat),
         }
     }
 
     fn run_as(self, seat: &mut K::Seat, this: &Running<'_>) -> Result<J::Output, Failure> {
         match K::lender(seat) {
-            Some(lender) => on_seat_of(lender, || self.job.run_as(seat, this)),
+            Some(lender) => holding(lender, || self.job.run_as(seat, this)),
             None => self.job.run_as(seat, this),
         }
     }

@@ -14,7 +14,7 @@ use super::roster::Staff;
 use super::roster::book::{Enlisted, Locals};
 use crate::error::{BoxError, Panic, TaskError};
 use crate::failure::Failure;
-use crate::inline::CurrentWorker;
+use crate::inline::{CurrentWorker, Lender, holding};
 use crate::kind::Kind;
 use crate::running::{self, Posted};
 use crate::sync::panic::catch_unwind;
@@ -302,7 +302,10 @@ impl<K: Kind> Duty for Place<K> {
         match staff.book().change(|present| present.decline(self.serial, why)) {
             Settler::Spawner => {}
             Settler::Decliner => {
-                forsake::<Staff<K>>(&self.engine, self.slot, &TaskError::not_spawned(cause.into()));
+                let cause = TaskError::not_spawned(cause.into());
+                let this = Lender::new((&raw const *self.engine).cast(), self.serial);
+                // What hooks, callbacks and destructors do there must not wait for this thread.
+                holding(this, || forsake::<Staff<K>>(&self.engine, self.slot, &cause));
                 staff.book().change(|present| present.leave(self.serial));
             }
         }
