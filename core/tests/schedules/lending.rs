@@ -2,38 +2,20 @@
 
 use super::explore::explore;
 use super::kind::{CALM, Chances};
-use super::park::SchedulePark;
-use super::pool::{MANY, Pool, Setting, play_on};
-use asyncpal_core::park::Park;
+use super::pool::{MANY, Setting, play_on, play_with_pairs};
 use shuttle::thread;
 use std::sync::Arc;
 
 const SCHEDULES: usize = 1000;
 
-/// Each of two callers has a task run, here or there, that waits for the task that the caller submits meanwhile.
-/// There are more slots than tasks that wait.
+/// The tasks run here or there.
 fn play_with_borrowers_that_wait(chances: Chances) {
-    let pool = Arc::new(Pool::<true>::new(Setting { workers: 3, chances, ..MANY }));
-    let callers = [(); 2].map(|()| {
-        let pool = Arc::clone(&pool);
-        thread::spawn(move || {
-            for _ in 0..3 {
-                let later = Arc::new(SchedulePark::new());
-                let earlier = Arc::clone(&later);
-                let waits = thread::spawn({
-                    let pool = Arc::clone(&pool);
-                    move || pool.run_to_its_end(Box::new(move |()| earlier.wait()))
-                });
-                pool.run_to_its_end(Box::new(move |()| later.unpark()));
-                waits.join().expect("no caller panics");
-            }
-        })
+    play_with_pairs::<true>(chances, |pool, [waits, awaited]| {
+        let other = Arc::clone(pool);
+        let waits = thread::spawn(move || other.run_to_its_end(waits));
+        pool.run_to_its_end(awaited);
+        waits.join().expect("no caller panics");
     });
-    for caller in callers {
-        caller.join().expect("no caller panics");
-    }
-    pool.wait_until_all_retire();
-    pool.end(false);
 }
 
 #[test]

@@ -220,24 +220,23 @@ impl<const LENDS: bool> Pool<LENDS> {
     }
 }
 
-/// Each of two callers submits a task that waits for the task that it submits next. There are
-/// more slots than tasks that wait: nobody is in the way of anybody.
-fn play_with_tasks_that_wait(chances: Chances) {
-    let pool = Arc::new(Pool::<false>::new(Setting { workers: 3, chances, ..MANY }));
+/// Each of two callers has pairs of tasks run, of which the first waits for the second. There are more slots than
+/// tasks that wait: nobody is in the way of anybody.
+pub fn play_with_pairs<const LENDS: bool>(
+    chances: Chances,
+    have_run: fn(&Arc<Pool<LENDS>>, [Work; 2]),
+) {
+    let pool = Arc::new(Pool::<LENDS>::new(Setting { workers: 3, chances, ..MANY }));
     let callers = [(); 2].map(|()| {
         let pool = Arc::clone(&pool);
         thread::spawn(move || {
             for _ in 0..3 {
                 let later = Arc::new(SchedulePark::new());
                 let earlier = Arc::clone(&later);
-                let works: [Work; 2] =
-                    [Box::new(move |()| earlier.wait()), Box::new(move |()| later.unpark())];
-                let submitted = works.map(|work| pool.submit(Some(work)));
-                for (runs, handle) in submitted {
-                    let fate = poll(handle.expect("the pool is open, and spawns succeed"));
-                    assert_eq!(fate, Fate::Ran);
-                    lock(&pool.tickets).push(Ticket { runs, fate });
-                }
+                have_run(
+                    &pool,
+                    [Box::new(move |()| earlier.wait()), Box::new(move |()| later.unpark())],
+                );
             }
         })
     });
@@ -246,6 +245,16 @@ fn play_with_tasks_that_wait(chances: Chances) {
     }
     pool.wait_until_all_retire();
     pool.end(false);
+}
+
+fn play_with_tasks_that_wait(chances: Chances) {
+    play_with_pairs::<false>(chances, |pool, works| {
+        for (runs, handle) in works.map(|work| pool.submit(Some(work))) {
+            let fate = poll(handle.expect("the pool is open, and spawns succeed"));
+            assert_eq!(fate, Fate::Ran);
+            lock(&pool.tickets).push(Ticket { runs, fate });
+        }
+    });
 }
 
 /// Waits as one does who has the handle to himself.
