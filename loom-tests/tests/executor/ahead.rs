@@ -203,7 +203,7 @@ fn a_cancel_beside_the_giving_back_is_settled() {
 /// T10: a cancel that comes too late for a task in a worker's hands is in time when that gives it back.
 #[test]
 fn a_cancel_of_a_task_that_is_given_back_afterwards_is_in_time() {
-    model_bounded("a_cancel_of_a_task_that_is_given_back_afterwards_is_in_time", Some(0), || {
+    model_bounded("a_cancel_of_a_task_that_is_given_back_afterwards_is_in_time", Some(1), || {
         let script = Script { tasks_per_worker: 1, ..Script::default() };
         let pool = Pool::<Ahead>::new(1, script);
         let long = Long::new();
@@ -215,6 +215,7 @@ fn a_cancel_of_a_task_that_is_given_back_afterwards_is_in_time() {
         long.gate.give();
 
         let fates = [fate(first), wait(second)];
+        let_others_run();
         pool.end().with_fates(&fates);
         assert_eq!(fates, [Fate::Ran, Fate::Cancelled(None)]);
     });
@@ -292,6 +293,7 @@ fn held_ahead(goes_on: bool) {
     look.give();
 
     let handles = join(reader);
+    pool.executor.close();
     [first, second, third].iter().for_each(|long| long.gate.give());
     let_others_run();
     drop((handles, last));
