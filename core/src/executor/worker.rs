@@ -233,9 +233,13 @@ where
         let finished = task.run(seat, &clocked);
         let ended = clocked.ended(now);
         finished.ran(started, ended);
-        // Loud ones while this worker is still busy: no task counts on it meanwhile.
-        let mut quiet = None;
-        self.engine.kind.contain(|| quiet = finished.publish_loud());
+        let quiet = if finished.is_loud() {
+            // While this worker is still busy: no task counts on it meanwhile.
+            self.engine.kind.contain(|| drop(finished));
+            None
+        } else {
+            Some(finished)
+        };
         self.ended = is_timed.then_some(ended);
         self.tasks += 1;
         let goes_on = self.engine.kind.may_go_on(seat, self.tasks);

@@ -205,16 +205,11 @@ impl Finished {
         Self { task, end }
     }
 
-    /// Publishes the end now if that runs users' code: callbacks, or the destructor of an outcome
-    /// without a handle. Gives a quiet one back, for its worker to do something before.
-    pub(crate) fn publish_loud(self) -> Option<Self> {
+    /// Whether to publish the end runs users' code, as things are: callbacks, or the destructor of an outcome without a
+    /// handle.
+    pub(crate) fn is_loud(&self) -> bool {
         let seen = self.task.header().state.get();
-        let loud = seen.is_observed() || seen.has_no_handle();
-        if loud {
-            self.publish(|| ());
-            return None;
-        }
-        Some(self)
+        seen.is_observed() || seen.has_no_handle()
     }
 
     /// Publishes the end; true if somebody slept and was woken. Calls `loud` before users' code, if there is some.
