@@ -202,7 +202,7 @@ fn submitting_when_dropped() -> (Arc<ThreadPool>, mpsc::Sender<()>, Handle<()>, 
 /// A task that was submitted, or nothing: the pool is closed.
 type Submits = mpsc::Receiver<Option<Handle<u8>>>;
 
-/// The destructor waited for the place of the very task that it belongs to.
+/// The place that it waits for may be that of the very task to which it belongs.
 #[test]
 fn a_destructor_of_a_cancelled_task_may_submit_to_the_full_pool() {
     let (_pool, gate, pending, submits) = submitting_when_dropped();

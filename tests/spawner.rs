@@ -150,7 +150,7 @@ fn a_shutdown_ends_when_the_last_worker_is_dropped() {
     assert!(pool.shutdown_timeout(Duration::MAX).is_complete());
 }
 
-/// The hook and the callback waited for a worker that left only after them.
+/// That worker counts as present until the hook and the callback have returned.
 #[test]
 fn who_drops_a_worker_may_shut_the_pool_down_in_what_that_calls() {
     for by_hook in [true, false] {

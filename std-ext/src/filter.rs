@@ -35,8 +35,8 @@ use std::collections::BTreeMap;
 
 use self::board::{Board, Look};
 use crate::clock::Deadline;
+use crate::current::CurrentWorker;
 use crate::handle::{CallbackId, Handle};
-use crate::inline::CurrentWorker;
 use crate::sync::{Arc, Mutex, lock};
 use crate::watcher::Generation;
 

@@ -12,10 +12,10 @@ use asyncpal_core::executor::WorkerKind;
 
 pub use crate::clock::StdClock;
 pub use crate::contain::contain;
+pub use crate::current::Lender;
 pub use crate::error::CrashLoop;
 use crate::error::{BrokenCause, BuildError, PoolError};
 pub use crate::failure::Failure;
-pub use crate::inline::Lender;
 pub use crate::observe::LabelledJob;
 #[doc(hidden)]
 pub use crate::once_box::OnceBox;

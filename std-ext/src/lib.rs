@@ -6,6 +6,7 @@
 mod cancel_on_drop;
 mod clock;
 mod contain;
+mod current;
 mod error;
 mod failure;
 mod filter;

@@ -40,7 +40,7 @@ use asyncpal_core::clock::Instant;
 use asyncpal_core::park::{Park, Unparked};
 
 use crate::clock::Deadline;
-use crate::inline::CurrentWorker;
+use crate::current::CurrentWorker;
 use crate::once_box::OnceBox;
 use crate::search::Search;
 use crate::sync::thread::{self, Thread};

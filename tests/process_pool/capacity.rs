@@ -52,7 +52,7 @@ fn submit_when_full(by_hook: bool) {
     assert_eq!(ended, [1, 2, 3]);
 }
 
-/// It waited for room that only its own thread can make.
+/// Only its own thread can make room.
 fn a_callback_on_a_worker_may_submit_to_the_full_pool() {
     submit_when_full(false);
 }

@@ -87,7 +87,7 @@ fn on_a_borrowed_seat(end: impl Fn(&ProcessPool) + Send + Sync + 'static) -> Arc
     pool
 }
 
-/// Users' code waited for the worker whose seat its own thread had.
+/// That worker cannot leave before the thread that has its seat goes on.
 fn a_shutdown_on_a_borrowed_seat_leaves_its_worker_out() {
     let pool = on_a_borrowed_seat(|pool| {
         assert!(pool.shutdown());

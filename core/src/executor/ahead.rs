@@ -44,10 +44,10 @@
 
 use core::cell::Cell;
 
+use super::Engine;
 use super::aside::Aside;
 use super::kind::WorkerKind;
 use super::memory::{Shared, Store};
-use super::{Engine, Entry};
 use crate::task::{Behind, Claimed};
 
 /// The most tasks that one worker takes ahead.
@@ -130,11 +130,6 @@ impl<K: WorkerKind> Hands<'_, K> {
         Some(task)
     }
 
-    /// An entry goes before the queue. Also one that is to be cancelled: D7.
-    pub(super) fn put_back(&self, entry: Entry<K>) {
-        self.engine.store.put_back(entry);
-    }
-
     /// After something was put back. There is a live worker, this one, so no call fails for want of one.
     pub(super) fn call(&self) {
         self.settle();
@@ -152,7 +147,8 @@ impl<K: WorkerKind> Behind for Hands<'_, K> {
         let stays = self.ahead.count() - last;
         for nth in 0..last {
             if let Some(task) = self.ahead.place(stays + nth).take() {
-                self.put_back(task.give_back());
+                // Also if it is to be cancelled: D7.
+                self.engine.store.put_back(task.give_back());
             }
         }
         self.ahead.count.set(stays);

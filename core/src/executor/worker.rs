@@ -306,7 +306,7 @@ where
                 entry
             };
             // D7.
-            self.hands().put_back(left);
+            self.engine.store.put_back(left);
             return self.hands().call();
         }
     }

@@ -205,11 +205,9 @@ impl Finished {
         Self { task, end }
     }
 
-    /// Whether to publish the end runs users' code, as things are: callbacks, or the destructor of an outcome without a
-    /// handle.
+    /// Whether to publish the end runs users' code, as things are.
     pub(crate) fn is_loud(&self) -> bool {
-        let seen = self.task.header().state.get();
-        seen.is_observed() || seen.has_no_handle()
+        self.task.header().state.get().is_loud()
     }
 
     /// Publishes the end; true if somebody slept and was woken. Calls `loud` before users' code, if there is some.

@@ -242,7 +242,7 @@ impl Live {
                 waker.wake();
             }
         }
-        if before.is_observed() || before.has_no_handle() {
+        if before.is_loud() {
             loud();
         }
         before

@@ -271,7 +271,7 @@ mod tests {
         }
     }
 
-    /// As long as there was something to read, nobody looked at anything else.
+    /// What there is to read keeps the parent from nothing else.
     #[test]
     fn a_worker_that_never_stops_talking_puts_off_neither_deadline_nor_cancel_nor_its_end() {
         let limit = Duration::from_millis(10);

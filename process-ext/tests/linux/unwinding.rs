@@ -123,7 +123,7 @@ impl Drop for Slow {
     }
 }
 
-/// The arguments were dropped before the request was sent, and its time began with that.
+/// Its time runs while its arguments are dropped.
 fn a_task_is_killed_at_its_limit_however_long_its_arguments_take_to_drop() {
     fn work_for_ever(_: Slow) {
         loop {

@@ -12,9 +12,9 @@ use super::pause::Pauses;
 use super::roster::Staff;
 use super::roster::book::Present;
 use crate::clock::Deadline;
+use crate::current::{CurrentWorker, held_here};
 use crate::error::PoolError;
 use crate::failure::Failure;
-use crate::inline::{self, CurrentWorker};
 use crate::kind::Kind;
 use crate::running;
 use crate::sync::program::AtomicBool;
@@ -109,7 +109,7 @@ impl<K: Kind> Inner<K> {
 
     /// The workers of this pool that this thread is, or has the seats of.
     fn callers(&self) -> Vec<u64> {
-        inline::held_here(self.home())
+        held_here(self.home())
     }
 
     fn wait_until_left(&self, workers: Present, deadline: Deadline) -> bool {

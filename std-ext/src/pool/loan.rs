@@ -5,8 +5,8 @@ use core::marker::PhantomData;
 
 use asyncpal_core::task::{Job, KeptJob, Running, TakeLabel, TakeReceipt};
 
+use crate::current::holding;
 use crate::failure::Failure;
-use crate::inline::holding;
 use crate::kind::Kind;
 
 /// A job for the seat of an idle worker of kind `K`.

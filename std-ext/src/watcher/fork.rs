@@ -52,7 +52,7 @@ impl Generation {
 mod imp {
     use core::ffi::c_int;
 
-    use crate::inline::CurrentWorker;
+    use crate::current::CurrentWorker;
     use crate::sync::Ordering;
     use crate::sync::program::AtomicUsize;
 

@@ -62,7 +62,7 @@ use std::thread;
 
 pub(crate) use self::fork::{Generation, leave_copy};
 use crate::clock::Deadline;
-use crate::inline::CurrentWorker;
+use crate::current::CurrentWorker;
 use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, PoisonError, lock};
 use crate::sync::{Arc, Ordering, PROGRAM_ENDS, Weak};
 

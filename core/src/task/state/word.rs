@@ -94,6 +94,11 @@ impl Snapshot {
         self.phase() == PENDING && self.is_cancel_requested()
     }
 
+    /// Whether to publish an end runs users' code: callbacks, or the destructor of an outcome without a handle.
+    pub(in crate::task) const fn is_loud(self) -> bool {
+        self.is_observed() || self.has_no_handle()
+    }
+
     pub(in crate::task) const fn is_waited_for(self) -> bool {
         self.has(WAITER)
     }
