@@ -41,7 +41,7 @@ fn the_tasks_of_one_submitter_run_on_two_workers() {
 
 #[test]
 fn the_tasks_of_two_submitters_run_on_two_workers() {
-    model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(0), || {
+    model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(1), || {
         two_tasks_run(2, Script::default());
     });
 }

@@ -113,8 +113,6 @@ pub fn two_submitters<O: Owner>(max_workers: usize, script: Script) -> ([Fate; 2
 
     let fates = [mine, join(other)];
     let phase = pool.executor.phase();
-    // A close at each step of the workers is for `ending`.
-    let_others_run();
     end(pool).with_fates(&fates);
     (fates, phase)
 }
