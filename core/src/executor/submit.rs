@@ -177,11 +177,13 @@ impl<K: WorkerKind> Engine<K> {
         }
     }
 
-    /// The same for entries that have come back: somebody looks at them, or the pool is not open and they are settled.
+    /// The same for entries that have come back. In a pool that is not open nothing is cancelled here as long as a
+    /// worker lives: it may wait for the task that this thread is in, and each worker looks before it is gone.
     pub(super) fn call_for_returned(this: &Shared<K>) {
         Self::call_or_settle(this);
-        if !this.lifecycle.is_open() {
-            // The fence F1 is behind: the closer saw the entries, or this thread sees the phase.
+        // The fence F1 is behind: the closer saw the entries, or this thread sees the phase; and whoever is seen alive
+        // sees them when it has left (F3).
+        if !this.lifecycle.is_open() && this.census.live() == 0 {
             this.drain(None);
         }
     }
