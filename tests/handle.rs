@@ -116,6 +116,38 @@ fn durations_tell_waiting_from_running() {
     assert!(durations.running >= Duration::from_millis(20), "{durations:?}");
 }
 
+/// A worker takes the end of one task for the start of the next, if there is nothing between them.
+#[test]
+fn callbacks_of_the_task_before_are_no_part_of_a_running_time() {
+    for early in [true, false] {
+        let (pool, gate) = busy_pool();
+        let (begun, has_begun) = mpsc::channel();
+        let (goes, go) = mpsc::channel::<()>();
+        let slow = pool.submit(move || {
+            begun.send(()).expect("waited for");
+            go.recv().is_err()
+        });
+        let slow = slow.expect("open");
+        let next = pool.submit(|| ()).expect("open");
+        let call_back = || slow.add_callback(|_| std::thread::sleep(Duration::from_millis(200)));
+        if early {
+            call_back();
+        }
+        drop(gate);
+        has_begun.recv().expect("it starts");
+        if !early {
+            call_back();
+        }
+        drop(goes);
+        next.wait();
+
+        let durations = next.durations().expect("done");
+
+        assert!(durations.pending >= Duration::from_millis(200), "{durations:?}");
+        assert!(durations.running < Duration::from_millis(100), "{durations:?}");
+    }
+}
+
 /// Whether a worker runs it, a waiter inside another task, or nobody.
 #[test]
 fn a_pool_that_does_not_time_its_tasks_knows_no_durations() {

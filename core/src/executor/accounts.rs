@@ -22,7 +22,7 @@
 //! | `claim` | one claim more, `HAS_TASK` | worker | a claimed task's turn has come |
 //! | `set_looking` | neither flag | worker | a task is over, mostly before its end is published; its last look found a task; it has its seat back; it is about to be gone (C9) |
 //! | | | borrower | it gives back a seat that is fit (N6) |
-//! | `set_leaving` | `LEAVES` alone | worker | before its last look (X4); it has run its last task |
+//! | `set_leaving` | `LEAVES` alone | worker | before its last look (X4); it has run its last task; users' code takes its time after one, or in a cancellation |
 //! | | | borrower | it has taken the seat (N9) |
 //!
 //! # Edges

@@ -18,9 +18,9 @@
 //! - **D6** While the ring holds a task, or one is on its way into it or back, the worker has a hold
 //!   on entries out of their turn (U1 of `aside`). One that was put back has its own.
 //!
-//! - **D7** While a task is in its hands the worker runs no job's destructor: that may wait for this very task, or take as
-//!   long as it likes. So what it must not run is put back, and is cancelled by whoever pops it next: another worker, or
-//!   this one when the task is over.
+//! - **D7** While a task is in its hands the worker runs no other job's destructor: that may wait for this very task, or
+//!   take as long as it likes. So what it must not run is put back, and is cancelled by whoever pops it next: another
+//!   worker, or this one when the task is over.
 //!
 //! # Transitions
 //! | name | change | by |

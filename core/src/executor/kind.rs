@@ -265,7 +265,8 @@ pub trait WorkerKind: Send + Sync + Sized + 'static {
         let _ = (slot, why);
     }
 
-    /// The pool is closed; called once, before its pending tasks are cancelled.
+    /// The pool is closed; called once, by who closes, before it wakes the workers and cancels what is pending. Others
+    /// that close, and workers that are awake, do not wait for that.
     fn closed(&self) {}
 
     /// Whether [`Totals::most_pending`](super::Totals::most_pending) is wanted: then each submit counts

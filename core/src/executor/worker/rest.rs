@@ -54,14 +54,23 @@ where
         self.engine.census.go_idle(self.slot);
         // F2 is behind: a submitter has seen this worker idle, or this look finds its task.
         if let Some(task) = self.pop() {
-            // C3. The wake of a claimer comes later, as a stale token.
-            if self.engine.census.leave_idle(self.slot) == Leaving::Claimed {
-                self.called();
-            }
+            self.stay();
             return Next::Run(task);
+        }
+        if self.has_to_cancel() {
+            self.stay();
+            self.cancel();
+            return Next::Look;
         }
         let offer = Offer::new(self.engine, self.slot, seat, self.tasks);
         self.sleep(offer).map_or(Next::Look, Next::Leave)
+    }
+
+    /// C3. The wake of a claimer comes later, as a stale token.
+    fn stay(&mut self) {
+        if self.engine.census.leave_idle(self.slot) == Leaving::Claimed {
+            self.called();
+        }
     }
 
     /// Sleeps until there may be something to do; or says why the worker must leave.
