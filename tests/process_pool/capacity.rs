@@ -4,11 +4,13 @@ use std::sync::{Arc, Mutex, mpsc};
 
 use asyncpal::{EventKind, Handle, ProcessPool};
 
+use crate::endings::on_a_borrowed_seat;
 use crate::nap;
 
 crate::trials! {
     a_callback_on_a_worker_may_submit_to_the_full_pool
     a_hook_on_a_worker_may_submit_to_the_full_pool
+    a_hook_on_a_borrowed_seat_may_submit_to_the_full_pool
 }
 
 /// Submits one more to a full pool on its only worker's thread: with `by_hook` from the hook at the end of the task that
@@ -60,4 +62,18 @@ fn a_callback_on_a_worker_may_submit_to_the_full_pool() {
 /// As above.
 fn a_hook_on_a_worker_may_submit_to_the_full_pool() {
     submit_when_full(true);
+}
+
+/// The only worker has lent its seat, and makes no room before it has it back.
+fn a_hook_on_a_borrowed_seat_may_submit_to_the_full_pool() {
+    let (tell, told) = mpsc::channel();
+    let builder = ProcessPool::builder().capacity(1);
+    let _pool = on_a_borrowed_seat(builder, move |pool| {
+        let handles = [1, 2].map(|ms| pool.submit_with(nap, (ms,)).expect("open"));
+        tell.send(handles).expect("waited for");
+    });
+
+    let handles = told.recv().expect("it was borrowed");
+
+    assert_eq!(handles.map(|task| task.collect().expect("no panic")), [1, 2]);
 }

@@ -8,7 +8,8 @@ use std::time::Instant;
 use std::{env, thread};
 
 use asyncpal::kind::With;
-use asyncpal::{Event, EventKind, ProcessPool};
+use asyncpal::process::Processes;
+use asyncpal::{Builder, Event, EventKind, ProcessPool};
 
 use crate::{eventually, nap, pool};
 
@@ -56,8 +57,11 @@ fn a_shutdown_with_a_limit_counts_the_task_that_its_caller_runs() {
     assert!(pool.shutdown_timeout(Duration::MAX).is_complete());
 }
 
-/// Calls `end` from a hook, on a thread that has the seat of the pool's only worker for its own call.
-fn on_a_borrowed_seat(end: impl Fn(&ProcessPool) + Send + Sync + 'static) -> Arc<ProcessPool> {
+/// Calls `act` from a hook, on a thread that has the seat of the pool's only worker for its own call.
+pub(crate) fn on_a_borrowed_seat(
+    builder: Builder<Processes>,
+    act: impl Fn(&Arc<ProcessPool>) + Send + Sync + 'static,
+) -> Arc<ProcessPool> {
     let told = Arc::new(AtomicBool::new(false));
     let is_told = Arc::clone(&told);
     let pool = Arc::new_cyclic(|this: &Weak<ProcessPool>| {
@@ -66,11 +70,11 @@ fn on_a_borrowed_seat(end: impl Fn(&ProcessPool) + Send + Sync + 'static) -> Arc
             let is_borrowers = event.worker.is_none();
             if let (EventKind::TaskEnded { .. }, true) = (event.kind, is_borrowers) {
                 if !told.swap(true, Ordering::Relaxed) {
-                    end(&this.upgrade().expect("the caller has it"));
+                    act(&this.upgrade().expect("the caller has it"));
                 }
             }
         };
-        ProcessPool::builder().max_workers(1).on_event(hook).build().expect("`init` has run")
+        builder.max_workers(1).on_event(hook).build().expect("`init` has run")
     });
     let (returned, has_returned) = mpsc::channel();
     let caller = Arc::clone(&pool);
@@ -89,7 +93,7 @@ fn on_a_borrowed_seat(end: impl Fn(&ProcessPool) + Send + Sync + 'static) -> Arc
 
 /// That worker cannot leave before the thread that has its seat goes on.
 fn a_shutdown_on_a_borrowed_seat_leaves_its_worker_out() {
-    let pool = on_a_borrowed_seat(|pool| {
+    let pool = on_a_borrowed_seat(ProcessPool::builder(), |pool| {
         assert!(pool.shutdown());
         assert_eq!((pool.is_terminated(), pool.count_workers()), (false, 1));
     });
@@ -100,7 +104,7 @@ fn a_shutdown_on_a_borrowed_seat_leaves_its_worker_out() {
 
 /// The same.
 fn a_join_on_a_borrowed_seat_leaves_its_worker_out() {
-    let pool = on_a_borrowed_seat(|pool| {
+    let pool = on_a_borrowed_seat(ProcessPool::builder(), |pool| {
         pool.join();
         assert!(pool.join_timeout(Duration::ZERO));
     });
@@ -120,7 +124,15 @@ fn an_exit_on_a_borrowed_seat_does_not_wait_for_its_worker() {
 }
 
 pub(crate) fn exit_on_a_borrowed_seat() {
-    on_a_borrowed_seat(|_| process::exit(7));
+    on_a_borrowed_seat(ProcessPool::builder(), |pool| {
+        // Called on the thread that closes the pool for this one.
+        let pending = pool.submit_with(nap, (1,)).expect("open");
+        let pool = Arc::clone(pool);
+        pending.add_callback(move |_| {
+            pool.shutdown();
+        });
+        process::exit(7);
+    });
 }
 
 fn this_program(marker: &str) -> process::Output {

@@ -9,7 +9,7 @@ use super::room::Room;
 use super::submit::WhenFull;
 use crate::clock::Deadline;
 use crate::contain::contain;
-use crate::current::CurrentWorker;
+use crate::current::{CurrentWorker, held_here};
 use crate::error::PoolError;
 use crate::failure::Failure;
 use crate::handle::Handle;
@@ -189,22 +189,23 @@ impl<K: Kind> Inner<K> {
         Admission::RunHere(seat())
     }
 
-    /// A worker of the pool runs the task instead, or, if its thread runs none, has it queued without a place: its own
-    /// thread may be the only one that makes room. But a timed wait never runs a task for want of another way, as with
-    /// `Handle::wait_timeout`, and comes to its end.
+    /// A worker of the pool runs the task instead, or, if its thread runs none, has it queued without a place, and so has
+    /// who holds a worker: this thread may be the only one that makes room. But a timed wait never runs a task for want
+    /// of another way, as with `Handle::wait_timeout`, and comes to its end.
     fn wait_for_room(
         &self,
         room: &Room,
         deadline: Deadline,
         or: Option<&dyn Fn() -> bool>,
     ) -> Result<Admission<K::Seat>, PoolError> {
-        match CurrentWorker::of(self.home()).filter(|_| deadline.is_never()) {
-            Some(worker) if worker.inline => return Ok(Self::run_here(room)),
-            Some(_) => {
+        if deadline.is_never() {
+            if CurrentWorker::of(self.home()).is_some_and(|worker| worker.inline) {
+                return Ok(Self::run_here(room));
+            }
+            if !held_here(self.home()).is_empty() {
                 room.overdraw();
                 return Ok(Admission::Pending);
             }
-            None => {}
         }
         if room.take_until(deadline, or) { Ok(Admission::Pending) } else { Err(PoolError::Full) }
     }

@@ -123,8 +123,8 @@ impl<K: Kind> Builder<K> {
 
     /// At most so many tasks may be pending; those that run do not count. Default: no limit.
     ///
-    /// What callbacks and hooks submit on a worker's thread of a pool of processes comes on top if it would have
-    /// to [wait](WhenFull::Wait).
+    /// What callbacks and hooks submit in the place of a worker comes on top if it would have to
+    /// [wait](WhenFull::Wait) for that worker.
     pub fn capacity(mut self, tasks: impl Into<Option<usize>>) -> Self {
         self.capacity = tasks.into();
         self
@@ -232,6 +232,8 @@ impl<K: Kind> Builder<K> {
     /// runs or cancels it, so what the hook takes is part of the task's time or of the call. Events of
     /// one thread come in order; of a task that ended its handle tells only after the hook. The hook
     /// may use the pool, but must not wait for the task that it is told of. Its own panic is caught.
+    /// Told of a [spawn that failed](EventKind::SpawnFailed), it must not wait for any task of the pool, nor for room or
+    /// its end: what nobody else will run is given back or cancelled by this very thread, when the hook is over.
     ///
     /// The thread that ends a task is usually a worker. The hook may submit; in a pool of processes it must not wait
     /// for tasks of that pool, whose replies this very thread may have to read, and it holds up what its worker was

@@ -26,7 +26,8 @@ pub type Submitted<K, C> = Result<Handle<<K as Accepts<C>>::Output>, SubmitError
 pub enum WhenFull {
     /// It waits until there is room. A worker of the pool does not wait for itself: it runs the task
     /// on the spot. In a pool of processes, whose workers' own threads run callbacks and hooks but no
-    /// tasks, the task is taken although there is no room.
+    /// tasks, the task is taken although there is no room; so it is in a hook that is called by who
+    /// [runs](Pool::run) a task on an idle worker's process, or settles a worker that could not be spawned.
     #[default]
     Wait,
     /// It gives the call back ([`PoolError::Full`]).

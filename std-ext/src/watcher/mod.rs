@@ -62,7 +62,7 @@ use std::thread;
 
 pub(crate) use self::fork::{Generation, leave_copy};
 use crate::clock::Deadline;
-use crate::current::CurrentWorker;
+use crate::current::held_here;
 use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, PoisonError, lock};
 use crate::sync::{Arc, Ordering, PROGRAM_ENDS, Weak};
 
@@ -244,22 +244,24 @@ fn register_hooks() {
 
 /// The end of the program, on the thread that ends it.
 fn at_exit() {
-    leave_out_this_worker();
+    leave_out_this_thread();
     #[cfg(all(feature = "signal", unix))]
     signal::exit_begins();
     drain_all(Deadline::NEVER);
 }
 
-/// If this thread is a worker, nobody waits for it any more: it never comes back from here.
-fn leave_out_this_worker() {
-    let Some(worker) = CurrentWorker::get() else { return };
+/// Nobody waits any more for the worker that this thread is, nor for those that it holds: it never comes back from here.
+fn leave_out_this_thread() {
     let Some(registry) = Registry::find() else { return };
-    let pools = lock(&registry.pools);
-    let pool = pools.iter().find(|known| known.home == worker.home);
-    let pool = pool.and_then(|known| known.pool.upgrade());
-    drop(pools);
-    if let Some(pool) = pool {
-        pool.leave_out(worker.serial);
+    let mut held = Vec::new();
+    for known in lock(&registry.pools).iter() {
+        let workers = held_here(known.home);
+        if let Some(pool) = known.pool.upgrade().filter(|_| !workers.is_empty()) {
+            held.push((pool, workers));
+        }
+    }
+    for (pool, workers) in held {
+        workers.into_iter().for_each(|worker| pool.leave_out(worker));
         // As in `drain_all`.
         core::mem::forget(pool);
     }
