@@ -28,8 +28,8 @@ pub use plain::Plain;
 /// - `#[serde(flatten)]`, and other maps and lists that do not know their length: refused when they are written.
 /// - `#[serde(tag)]`, `#[serde(untagged)]`, and what else asks the bytes for their kind, such as
 ///   `serde_json::Value`: refused when they are read, which fails the task.
-/// - Values that are nested deeper than 512 levels: refused when they are written. What each level takes of the stack
-///   is the type's: a thread with little of it may have to ask for
+/// - Values that are nested deeper than 512 levels: refused when they are written, and when they are read, whoever
+///   wrote them. What each level takes of the stack is the type's: a thread with little of it may have to ask for
 ///   [more](asyncpal_std::Builder::stack_size).
 /// - What writes and reads by hand (`serialize_with`, `into`) has to read what it has written; nobody checks that.
 ///

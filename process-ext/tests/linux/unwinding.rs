@@ -1,12 +1,15 @@
-//! What users wrote and the parent calls, panicking or blocking there: how a result is read, how arguments are dropped.
+//! What users wrote and the parent calls, panicking, blocking or nesting there: how a result is read, how arguments are
+//! dropped.
 
 use core::time::Duration;
 use std::panic::catch_unwind;
 use std::thread::sleep;
 use std::time::Instant;
 
+use asyncpal_process::error::DecodeError;
 use asyncpal_process::{LostCause, ProcessOptions, ProcessPool, WorkerLost};
 use asyncpal_std::{Handle, TaskError, With};
+use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Trials, exists, trials};
@@ -14,6 +17,7 @@ use super::{Trials, exists, trials};
 pub(crate) fn trials() -> Trials {
     trials![
         a_result_whose_reading_panics_fails_its_task_and_no_other,
+        a_result_nested_without_end_fails_its_task_and_no_other,
         who_runs_a_task_gets_the_panic_of_its_result_as_an_error,
         arguments_whose_destructor_panics_are_those_of_a_task_like_any_other,
         a_destructor_that_panics_behind_another_panic_is_contained,
@@ -63,6 +67,41 @@ fn a_result_whose_reading_panics_fails_its_task_and_no_other() {
     }
     assert_eq!(pool.run(std::process::id).unwrap(), worker, "its reply was whole");
     assert!(pool.shutdown_timeout(LONG).is_complete());
+}
+
+/// A list that ends. Written, it does not.
+#[derive(Debug, Deserialize)]
+struct Link {
+    #[expect(dead_code, reason = "it is read, and never looked at")]
+    next: Option<Box<Link>>,
+}
+
+/// A million bytes, each of which says that there is one more link.
+impl Serialize for Link {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut bytes = serializer.serialize_tuple(1_000_000)?;
+        for _ in 0..1_000_000 {
+            bytes.serialize_element(&1_u8)?;
+        }
+        bytes.end()
+    }
+}
+
+/// It overflowed the stack of whoever read it, which ended the program.
+fn a_result_nested_without_end_fails_its_task_and_no_other() {
+    let pool = pool();
+    let worker = pool.run(std::process::id).unwrap();
+    let last_link = || Link { next: None };
+
+    let submitted = pool.submit(last_link).unwrap();
+    let behind = pool.submit(|| 7_u8).unwrap();
+
+    for error in [result(submitted).unwrap_err(), pool.run(last_link).unwrap_err()] {
+        assert!(error.downcast_ref::<DecodeError>().is_some(), "{error:?}");
+        assert!(error.to_string().contains("nested deeper than 512 levels"), "{error}");
+    }
+    assert_eq!(result(behind).unwrap(), 7);
+    assert_eq!(pool.run(std::process::id).unwrap(), worker, "its replies were whole");
 }
 
 fn who_runs_a_task_gets_the_panic_of_its_result_as_an_error() {

@@ -10,12 +10,8 @@ use core::fmt::Display;
 use ::postcard::Serializer as Writer;
 use serde::ser::{self, Serialize, Serializer};
 
-use super::Append;
+use super::{Append, MOST_DEPTH};
 use crate::error::EncodeError;
-
-/// How deep values may be nested in each other. Without optimizations the 2 MiB of a thread hold 4000 levels of small
-/// structs in options, and with them 16 000; larger values take more.
-pub(super) const MOST_DEPTH: u16 = 512;
 
 impl ser::Error for EncodeError {
     fn custom<T: Display>(what: T) -> Self {

@@ -1,20 +1,18 @@
 //! What serde writes comes back as it was, or is refused in words.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::strict::MOST_DEPTH;
 use crate::wire::payload::Payload;
 
-fn encoded(value: &impl Payload) -> Result<Vec<u8>, String> {
+pub(super) fn encoded(value: &impl Payload) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     value.encode(&mut bytes).map(|()| bytes).map_err(|error| error.to_string())
 }
 
-fn refusal(value: &impl Payload) -> String {
+pub(super) fn refusal(value: &impl Payload) -> String {
     encoded(value).expect_err("it cannot be read back")
 }
 
@@ -146,32 +144,4 @@ fn everything_else_is_written_as_postcard_does() {
     check((true, i16::MIN, i32::MIN, i64::MIN, i128::MIN, (u16::MAX, u32::MAX, u64::MAX)));
     check(core::net::Ipv4Addr::LOCALHOST);
     check([Some(Ok::<u8, String>(1)), None, Some(Err("no".into()))]);
-}
-
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Chain {
-    value: u64,
-    next: Option<Box<Chain>>,
-}
-
-/// A worker writes on a larger stack than its parent reads on.
-#[test]
-fn what_is_written_can_be_read_on_the_stack_of_a_thread() {
-    fn chain(links: u16) -> Chain {
-        (1..links).fold(Chain { value: 0, next: None }, |last, value| Chain {
-            value: value.into(),
-            next: Some(Box::new(last)),
-        })
-    }
-    // Each link is a struct in an option.
-    let most = MOST_DEPTH / 2;
-    let text = refusal(&chain(most + 1));
-    assert!(text.contains("nested deeper than 512 levels"), "{text}");
-
-    let reader = thread::Builder::new().stack_size(2 << 20).spawn(move || {
-        let chain = chain(most);
-        Chain::decode(&encoded(&chain).unwrap()).unwrap() == chain
-    });
-
-    assert!(reader.unwrap().join().unwrap());
 }
