@@ -28,6 +28,7 @@ faults![
     half_a_reply_of_a_worker_that_lives_on_holds_up_nobody_else,
     a_reply_byte_by_byte_is_given_up_at_the_tasks_limit,
     a_second_reply_costs_the_worker_its_life_and_the_first_counts,
+    a_second_reply_costs_no_task_that_was_not_read,
     a_greeting_that_is_no_frame_is_refused,
     half_a_greeting_is_waited_for_until_its_time_is_up,
     an_init_behind_the_start_of_threads_is_named_as_the_cause,
@@ -228,6 +229,30 @@ fn a_second_reply_costs_the_worker_its_life_and_the_first_counts() {
     };
 
     assert_eq!(pool.run(task).expect("the first is a reply"), 7);
+    assert_ne!(pool.run(own_pid).expect("by another worker"), worker);
+    assert!(works(&pool));
+}
+
+/// In a worker: waits until there is something to read.
+fn await_request() {
+    let mut requests = libc::pollfd { fd: 3, events: libc::POLLIN, revents: 0 };
+    // SAFETY: it reads and writes one pollfd.
+    assert_eq!(unsafe { libc::poll(&raw mut requests, 1, 60_000) }, 1);
+}
+
+/// The next task failed with this one's breach.
+fn a_second_reply_costs_no_task_that_was_not_read() {
+    let pool = pool(1);
+    let worker = pool.run(own_pid).expect("no panic");
+
+    let task = || {
+        reply(&header(Kind::Result, 2, 0));
+        await_request();
+        reply(&header(Kind::Result, 2, 0));
+        sleep_long();
+    };
+
+    pool.run(task).expect("the first is a reply");
     assert_ne!(pool.run(own_pid).expect("by another worker"), worker);
     assert!(works(&pool));
 }

@@ -7,6 +7,7 @@ mod given_up;
 mod handshake;
 mod python;
 mod refusals;
+mod unread;
 mod worker;
 
 use core::error::Error;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
         Some(worker::SERVE) => return worker::serve(),
         Some(endings::HOST) => return endings::host(),
+        Some(unread::BABBLE) => return unread::babble(),
         _ => {}
     }
     let mut arguments = Arguments::from_args();
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         given_up::trials(),
         python::trials(),
         refusals::trials(),
+        unread::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

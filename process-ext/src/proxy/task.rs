@@ -160,12 +160,17 @@ impl Proxy {
             debug_assert_eq!(self.in_flight(), 0, "requests are sent in the order of the tasks");
             self.flight.push(task_id, outgoing.bytes());
         }
-        let replied = self.await_reply(task_id, &mut outgoing, terms);
-        // If more than what is behind it is unread, the worker has not taken it in, and cannot have started it.
+        let replied = match self.await_reply(task_id, &mut outgoing, terms) {
+            Ok(Ok(frame)) => self.reply_to(task_id, frame).map(Ok),
+            Ok(Err(given_up)) => Ok(Err(given_up)),
+            Err(lost) => Err(lost),
+        };
+        // If more than what is behind it is unread, the worker has not taken it in, and cannot have started it: a breach
+        // of the protocol is then an earlier task's.
         let was_begun = replied.is_err() && outgoing.is_sent() && self.is_oldest_read();
         self.flight.pop();
         match replied {
-            Ok(Ok(frame)) => self.reply_to(task_id, frame).map_err(CallError::Lost),
+            Ok(Ok(reply)) => Ok(reply),
             Ok(Err(given_up)) => Err(CallError::Lost(self.give_up(given_up))),
             Err(lost) if was_begun => Err(CallError::Lost(lost)),
             Err(lost) => Err(CallError::NotStarted(lost)),

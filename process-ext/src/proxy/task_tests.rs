@@ -206,3 +206,27 @@ fn a_task_that_was_sent_anew_and_is_not_read_either_has_not_started() {
     assert!(matches!(first, Err(CallError::NotStarted(_))), "{first:?}");
     assert!(!proxy.is_alive());
 }
+
+/// It failed with the breach that an earlier task had left behind.
+#[test]
+fn a_breach_costs_no_task_that_was_not_read() {
+    for reads in [false, true] {
+        let (mut proxy, mut worker) = stand_in();
+        proxy.kill_grace = Duration::ZERO;
+        assert!(proxy.announce(1, request(), &[]));
+        if reads {
+            worker.read();
+        }
+        worker.reply(99);
+
+        let first = proxy.ask(1, request(), &[], Terms::FOR_EVER);
+
+        let (Err(CallError::NotStarted(lost) | CallError::Lost(lost)), false) =
+            (&first, proxy.is_alive())
+        else {
+            panic!("{first:?}")
+        };
+        assert!(matches!(lost.cause(), LostCause::Protocol(_)), "{lost}");
+        assert_eq!(matches!(first, Err(CallError::Lost(_))), reads);
+    }
+}
