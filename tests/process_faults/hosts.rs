@@ -118,7 +118,7 @@ fn ctrl_c_is_the_hosts_to_decide_on() {
     host.finish().expect("it ends").check(0, &["42", "clean"]).expect("the task went on");
 }
 
-fn plays(role: &str) {
+pub(crate) fn plays(role: &str) {
     Program::start(role).finish().expect("it ends").check(0, &["clean"]).expect("all is well");
 }
 

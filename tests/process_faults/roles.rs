@@ -17,7 +17,7 @@ use crate::clean::{Clean, children};
 use crate::tasks::{
     busy_worker, cause, eventually, kill_self, own_pid, pool, show_busy, signal, spin, works,
 };
-use crate::{kernels, privileges};
+use crate::{kernels, privileges, words};
 
 pub(crate) fn play(role: &str) {
     match role {
@@ -69,6 +69,7 @@ pub(crate) fn play(role: &str) {
         }
         "prints" => checked(prints),
         "lowered-limit" => checked(lowered_limit),
+        "lowered-limit-behind-a-reply" => checked(words::lowered_limit_behind_a_reply),
         "without-null" => without_null(),
         "builds" => privileges::build(),
         "builds-when-its-file-is-plain" => privileges::build_when_plain(),
@@ -285,7 +286,7 @@ fn prints() {
 }
 
 /// Lets descriptors be numbered below this; those that are open stay.
-fn limit_descriptors(most: libc::rlim_t) {
+pub(crate) fn limit_descriptors(most: libc::rlim_t) {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: it writes one rlimit.
     assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);

@@ -3,16 +3,22 @@
 
 use core::time::Duration;
 use std::io::Write as _;
-use std::process;
+use std::os::unix::process::parent_id;
+use std::path::PathBuf;
+use std::thread::{self, sleep};
 use std::time::Instant;
+use std::{env, fs, process};
 
 use asyncpal::process::error::{DecodeError, HandshakeError, LaunchError};
-use asyncpal::process::proxy::{Launch, Proxy};
+use asyncpal::process::proxy::{Launch, Proxy, Reply};
+use asyncpal::process::remote::FunctionId;
 use asyncpal::process::wire::frame::{Header, Kind};
 use asyncpal::process::{LostCause, Within};
 use asyncpal::{ProcessPool, TaskError};
 
 use crate::faults;
+use crate::hosts::plays;
+use crate::roles::limit_descriptors;
 use crate::tasks::{
     busy_worker, cause, kill_self, own_pid, pool, show_busy, signal, sleep_long, works,
 };
@@ -29,6 +35,7 @@ faults![
     a_reply_byte_by_byte_is_given_up_at_the_tasks_limit,
     a_second_reply_costs_the_worker_its_life_and_the_first_counts,
     a_second_reply_costs_no_task_that_was_not_read,
+    a_reply_that_is_there_when_a_wait_is_refused_counts,
     a_greeting_that_is_no_frame_is_refused,
     half_a_greeting_is_waited_for_until_its_time_is_up,
     an_init_behind_the_start_of_threads_is_named_as_the_cause,
@@ -255,6 +262,44 @@ fn a_second_reply_costs_no_task_that_was_not_read() {
     pool.run(task).expect("the first is a reply");
     assert_ne!(pool.run(own_pid).expect("by another worker"), worker);
     assert!(works(&pool));
+}
+
+/// In a worker whose parent has this process id: where it is told to go on.
+fn gate(parent: u32) -> PathBuf {
+    env::temp_dir().join(format!("asyncpal-early-{parent}"))
+}
+
+/// Replies to the next task before that is sent, once it may.
+fn reply_early() {
+    thread::spawn(|| {
+        let gate = gate(parent_id());
+        while !gate.exists() {
+            sleep(Duration::from_millis(1));
+        }
+        reply(&header(Kind::Result, 2, 0));
+        show_busy();
+    });
+}
+
+/// A host that is not let wait for a reply, which is there already.
+pub(crate) fn lowered_limit_behind_a_reply() {
+    let mut proxy = Proxy::launch(&Launch::new("early")).expect("`init` has run");
+    let function = FunctionId::plain::<_, ()>(reply_early).expect("it is part of this program");
+    assert!(matches!(proxy.call(1, function, &[]), Ok(Reply::Result(_))));
+    fs::write(gate(own_pid()), "").expect("it may be written");
+    busy_worker();
+    fs::remove_file(gate(own_pid())).expect("it is there");
+
+    limit_descriptors(1);
+    let early = proxy.call(2, function, &[]);
+    limit_descriptors(256);
+
+    assert!(matches!(early, Ok(Reply::Result(_))), "{early:?}");
+}
+
+/// It was lost with its worker.
+fn a_reply_that_is_there_when_a_wait_is_refused_counts() {
+    plays("lowered-limit-behind-a-reply");
 }
 
 fn launch(kind: &str, timeout: Duration) -> HandshakeError {

@@ -236,7 +236,7 @@ impl Link {
             match poll::wait(&mut watches, wait.deadline) {
                 Ok(true) => {}
                 Ok(false) => return Ok(Event::TimedOut),
-                Err(error) => return Ok(Event::Refused(error)),
+                Err(error) => return self.drain(outgoing, Event::Refused(error)),
             }
             let [replies, exit, _, rung] = watches.map(|watch| watch.is_ready());
             if exit {
