@@ -55,7 +55,7 @@ pub struct Proxy {
     kill_grace: Duration,
     /// What it uses of memory, and how much it may keep.
     memory: Option<(Memory, u64)>,
-    /// Requests that were sent and not answered.
+    /// Requests that were sent and not answered. Once the worker is lost: those of them that it may have begun.
     flight: Flight,
     run_time: RunTime,
     may_spin: bool,
@@ -297,7 +297,13 @@ impl Proxy {
         self.lose(cause)
     }
 
+    /// Nobody begins any more what the worker has not read by now. One that may live on may take in whatever has been
+    /// sent.
     fn lose(&mut self, cause: LostCause) -> WorkerLost {
+        if !matches!(cause, LostCause::KillRefused(_)) {
+            let unread = self.link.take_unread();
+            self.flight.drop_last(self.flight.not_read_whole(unread));
+        }
         let lost = WorkerLost::new(self.pid(), &self.name, cause);
         self.lost.insert(lost).clone()
     }

@@ -10,11 +10,12 @@ use asyncpal::process::wire::frame::{Header, Kind};
 use asyncpal::process::wire::message::{Hello, PROTOCOL_VERSION};
 use asyncpal::process::{LostCause, worker_command};
 
-use crate::lost;
 use crate::worker::*;
+use crate::{children, eventually, lives, lost};
 
 crate::trials! {
     a_command_that_replies_and_reads_no_call_is_replaced_once_for_each
+    a_worker_elsewhere_that_goes_on_after_its_launchers_death_finds_no_call
 }
 
 /// The argument that makes a worker of this program which replies to what it was not asked, and does not read what it
@@ -45,11 +46,6 @@ fn say(kind: Kind, task_id: u64, body: &[u8]) {
     out.write_all(&[&head, body].concat()).and_then(|()| out.flush()).expect("somebody reads");
 }
 
-fn append(path: &str, line: &str) {
-    let file = File::options().create(true).append(true).open(path);
-    writeln!(file.expect("it may be written"), "{line}").expect("there is room");
-}
-
 fn path(name: &str) -> String {
     let path = env::temp_dir().join(format!("asyncpal-{name}-{}", process::id()));
     path.to_str().expect("plain").to_owned()
@@ -69,4 +65,51 @@ fn a_command_that_replies_and_reads_no_call_is_replaced_once_for_each() {
         assert_eq!(fs::read_to_string(&starts).expect("text").lines().count(), 2 * calls);
     }
     fs::remove_file(starts).expect("it is there");
+}
+
+/// It ran the call that another worker had run meanwhile.
+fn a_worker_elsewhere_that_goes_on_after_its_launchers_death_finds_no_call() {
+    let calls = path("calls");
+    // In a session of its own: what is killed with the launcher's group is not the worker.
+    let command = shell("exec 3<&0; setsid \"$0\" --serve <&3 & wait");
+    let pool = command.pool().max_workers(1).build().expect("valid");
+    // Small ones, and more than the pipe that they are moved to takes at once.
+    for line in ["small".to_owned(), "large".repeat(20_000)] {
+        let far = pool.submit(PID).expect("open").collect().expect("no panic");
+        let [launcher] = children()[..] else { panic!("one launcher") };
+        signal(far, libc::SIGSTOP);
+        eventually(|| is_stopped(far));
+
+        let call = pool.submit_with(APPEND, (calls.clone(), line.clone())).expect("open");
+        eventually(|| is_sent_something(launcher));
+        signal(launcher, libc::SIGKILL);
+        call.collect().expect("by another worker");
+        assert!(is_stopped(far));
+        signal(far, libc::SIGCONT);
+        eventually(|| !lives(far));
+
+        let said = fs::read_to_string(&calls).expect("text");
+        let times = said.lines().filter(|&said| said == line).count();
+        assert_eq!(times, 1, "{} bytes", line.len());
+    }
+    fs::remove_file(calls).expect("it is there");
+}
+
+/// Whether there is something to read on its standard input.
+fn is_sent_something(pid: u32) -> bool {
+    let input = File::open(format!("/proc/{pid}/fd/0")).expect("it is a pipe");
+    let mut input = libc::pollfd { fd: input.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: it reads and writes one pollfd.
+    unsafe { libc::poll(&raw mut input, 1, 0) == 1 }
+}
+
+fn is_stopped(pid: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.is_ok_and(|stat| stat.contains(") T"))
+}
+
+fn signal(pid: u32, signal: i32) {
+    let pid = pid.try_into().expect("a process");
+    // SAFETY: kill touches no memory.
+    assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "{}", io::Error::last_os_error());
 }

@@ -2,6 +2,8 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{self, ExitCode};
 use std::thread::sleep;
@@ -23,6 +25,7 @@ pub(crate) const EXIT: Named<fn(i32)> = Named::new("exit");
 pub(crate) const ABORT: Named<fn()> = Named::new("abort");
 pub(crate) const NAP: Named<fn(u64) -> u64> = Named::new("nap");
 pub(crate) const AWAIT_FILE: Named<fn(String)> = Named::new("await_file");
+pub(crate) const APPEND: Named<fn(String, String)> = Named::new("append");
 pub(crate) const PREPARE: Named<fn()> = Named::new("prepare");
 pub(crate) const PREPARED: Named<fn() -> u32> = Named::new("prepared");
 pub(crate) const FAIL: Named<fn()> = Named::new("fail");
@@ -40,6 +43,12 @@ pub(crate) fn this_program() -> WorkerCommand {
 pub(crate) fn shell(script: &str) -> WorkerCommand {
     let this = env::current_exe().expect("a test program has a path");
     worker_command("sh").args(["-c", script]).arg(this)
+}
+
+/// Adds a line to a file.
+pub(crate) fn append(path: &str, line: &str) {
+    let file = File::options().create(true).append(true).open(path);
+    writeln!(file.expect("it may be written"), "{line}").expect("there is room");
 }
 
 pub(crate) fn serve() -> ExitCode {
@@ -69,6 +78,7 @@ pub(crate) fn serve() -> ExitCode {
                 sleep(Duration::from_millis(5));
             }
         })
+        .function(APPEND.name(), |path: String, line: String| append(&path, &line))
         .function(PREPARE.name(), || {
             CALLS.fetch_add(1, Ordering::Relaxed);
         })

@@ -45,13 +45,15 @@ impl Proxy {
         &mut self,
         deadline: Instant,
     ) -> Result<Option<Result<(), RemoteError>>, CloseError> {
-        let mut close = Outgoing::frame(Header::new(Kind::Close), &[])
-            .map_err(|what| CloseError::Lost(self.expel(what)))?;
+        let header = Header::new(Kind::Close);
+        let mut close =
+            Outgoing::frame(header, &[]).map_err(|what| CloseError::Lost(self.expel(what)))?;
+        self.flight.push(header.task_id, close.bytes());
         let farewell = self.converse(&mut close, Some(deadline), Terms::FOR_EVER);
         let farewell = farewell.and_then(|frame| frame.map(|it| self.farewell(&it)).transpose());
         farewell.map_err(|lost| {
             // What it has not taken in it has not begun to do.
-            let was_begun = close.is_sent() && self.unread_bytes() == 0;
+            let was_begun = close.is_sent() && self.flight.contains(header.task_id);
             if was_begun { CloseError::CutShort(lost) } else { CloseError::Lost(lost) }
         })
     }

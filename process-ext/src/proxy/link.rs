@@ -129,6 +129,12 @@ impl Link {
         pipe::unread_bytes(self.unread.as_fd()).unwrap_or(0)
     }
 
+    /// Takes what a worker that was lost has not read out of everybody's reach: some other process may have its end, and
+    /// read on. How many bytes that was, as far as that is known.
+    pub(super) fn take_unread(&mut self) -> usize {
+        pipe::take_unread(self.unread.as_fd())
+    }
+
     /// Takes back what the worker has not read; how many bytes that was. All at once: it reads no later packet
     /// meanwhile than one that is taken.
     pub(super) fn withdraw(&mut self) -> usize {

@@ -127,8 +127,10 @@ impl Proxy {
 
     /// Takes back the requests that the worker has not read. It has begun, or will begin, those that stay in flight.
     pub(crate) fn recall(&mut self) {
-        let unread = if self.is_alive() { self.link.withdraw() } else { self.unread_bytes() };
-        self.flight.drop_last(self.flight.unread(unread));
+        if self.is_alive() {
+            let unread = self.link.withdraw();
+            self.flight.drop_last(self.flight.unread(unread));
+        }
     }
 
     /// Runs a task, whoever the worker is, on these terms. If it was announced, it is the oldest in flight.
@@ -165,9 +167,8 @@ impl Proxy {
             Ok(Err(given_up)) => Ok(Err(given_up)),
             Err(lost) => Err(lost),
         };
-        // If more than what is behind it is unread, the worker has not taken it in, and cannot have started it: a breach
-        // of the protocol is then an earlier task's.
-        let was_begun = replied.is_err() && outgoing.is_sent() && self.is_oldest_read();
+        // What was not read as a whole cannot have been started: a breach of the protocol is then an earlier task's.
+        let was_begun = replied.is_err() && outgoing.is_sent() && self.flight.contains(task_id);
         self.flight.pop();
         match replied {
             Ok(Ok(reply)) => Ok(reply),
@@ -177,15 +178,9 @@ impl Proxy {
         }
     }
 
-    /// How much the worker has not taken in. One that may live on may take in whatever has been sent.
-    pub(super) fn unread_bytes(&self) -> usize {
-        let may_live_on = |lost: &WorkerLost| matches!(lost.cause(), LostCause::KillRefused(_));
-        if self.lost.as_ref().is_some_and(may_live_on) { 0 } else { self.link.unread_bytes() }
-    }
-
     /// Whether the worker has taken in the whole of the oldest request in flight.
     fn is_oldest_read(&self) -> bool {
-        self.unread_bytes() <= self.flight.bytes_behind()
+        self.link.unread_bytes() <= self.flight.bytes_behind()
     }
 
     /// The reply, or why nobody waits for it any longer.

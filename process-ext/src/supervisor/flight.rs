@@ -50,6 +50,16 @@ impl Flight {
         self.0.iter().rev().take_while(is_unread).count()
     }
 
+    /// How many requests, counted from the last, are not whole without so many unread bytes.
+    pub(crate) fn not_read_whole(&self, mut bytes: usize) -> usize {
+        let lacks_some = |sent: &&Sent| {
+            let lacks_some = bytes > 0;
+            bytes = bytes.saturating_sub(sent.bytes);
+            lacks_some
+        };
+        self.0.iter().rev().take_while(lacks_some).count()
+    }
+
     /// The last so many are not under way any more.
     pub(crate) fn drop_last(&mut self, count: usize) {
         self.0.truncate(self.0.len() - count);
@@ -73,6 +83,15 @@ mod tests {
         let unread = [0, 99, 100, 129, 130, 153, 154].map(|bytes| flight.unread(bytes));
 
         assert_eq!(unread, [0, 0, 1, 1, 2, 2, 3]);
+    }
+
+    #[test]
+    fn what_lacks_a_byte_was_not_read() {
+        let flight = flight(&[24, 30, 100]);
+
+        let lacking = [0, 1, 100, 101, 130, 131, 500].map(|bytes| flight.not_read_whole(bytes));
+
+        assert_eq!(lacking, [0, 1, 1, 2, 2, 3, 3]);
     }
 
     #[test]

@@ -119,20 +119,35 @@ impl Aside {
 
     /// Takes what lies in the pipe out of it, at one moment, and drops it; how many bytes that was.
     pub(crate) fn withdraw(self, reader: BorrowedFd<'_>) -> usize {
-        // SAFETY: both descriptors are open pipes; without offsets splice touches no memory of ours.
-        let taken = unsafe {
-            libc::splice(
-                reader.as_raw_fd(),
-                ptr::null_mut(),
-                self.0.writer.as_raw_fd(),
-                ptr::null_mut(),
-                BYTES_ASIDE,
-                libc::SPLICE_F_NONBLOCK,
-            )
-        };
-        // A failure is an empty pipe.
-        usize::try_from(taken).unwrap_or(0)
+        move_at_once(reader, self.0.writer.as_fd())
     }
+}
+
+/// Takes all that lies in the pipe out of it, without waiting, and drops it; how many bytes that was. None if somebody
+/// else reads meanwhile, or there are no descriptors: then it is not known who has what.
+pub(crate) fn take_unread(reader: BorrowedFd<'_>) -> usize {
+    let counted = unread_bytes(reader).unwrap_or(0);
+    let mut left = counted;
+    while left > 0 {
+        // To a new one each time, where there is room. A read would wait if somebody was faster.
+        let taken = Pipe::open().map_or(0, |aside| move_at_once(reader, aside.writer.as_fd()));
+        if taken == 0 {
+            return 0;
+        }
+        left = left.saturating_sub(taken);
+    }
+    counted
+}
+
+/// Moves as much from pipe to pipe as there is, and there is room for; how many bytes that was.
+fn move_at_once(reader: BorrowedFd<'_>, writer: BorrowedFd<'_>) -> usize {
+    let (from, to) = (reader.as_raw_fd(), writer.as_raw_fd());
+    let nowhere = ptr::null_mut();
+    // SAFETY: both descriptors are open pipes; without offsets splice touches no memory of ours.
+    let moved =
+        unsafe { libc::splice(from, nowhere, to, nowhere, BYTES_ASIDE, libc::SPLICE_F_NONBLOCK) };
+    // A failure is an empty pipe.
+    usize::try_from(moved).unwrap_or(0)
 }
 
 /// Whether a pipe of so many bytes takes every packet. One that takes fewer would take the oldest of them.
@@ -140,7 +155,7 @@ fn has_room(pipe_bytes: libc::c_int, page_bytes: u64) -> bool {
     u64::try_from(pipe_bytes).is_ok_and(|bytes| bytes / page_bytes >= PAGES_ASIDE)
 }
 
-/// How many bytes lie in the pipe unread: after a death, whether a request was ever taken.
+/// How many bytes lie in the pipe unread.
 pub(crate) fn unread_bytes(reader: BorrowedFd<'_>) -> io::Result<usize> {
     let mut count: libc::c_int = 0;
     // SAFETY: the descriptor is open, and FIONREAD writes one int to the place given.
@@ -183,7 +198,22 @@ pub(super) fn check(returned: libc::c_int) -> io::Result<libc::c_int> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+    use std::io::Write as _;
+
     use super::*;
+
+    #[test]
+    fn more_is_taken_than_one_pipe_takes_and_nothing_is_waited_for() {
+        let Pipe { reader, writer } = Pipe::open().unwrap().grown();
+        set_nonblocking(writer.as_fd()).unwrap();
+        let written = File::from(writer).write(&vec![1; 3 * BYTES_ASIDE]).unwrap();
+        assert_eq!(unread_bytes(reader.as_fd()).unwrap(), written);
+
+        let taken = [(); 2].map(|()| take_unread(reader.as_fd()));
+
+        assert_eq!(taken, [written, 0]);
+    }
 
     #[test]
     fn room_is_counted_in_pages() {
