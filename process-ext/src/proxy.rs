@@ -29,7 +29,7 @@ use crate::sys::child::{Child, Status, Survives};
 use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
 use crate::sys::{kernel, object, worker};
-use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT, PANICKED};
+use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, PANICKED};
 use crate::wire::message::Failure;
 use crate::worker_main::init_has_run;
 
@@ -168,7 +168,7 @@ impl Proxy {
 
     fn start(launch: &Launch) -> std::io::Result<Self> {
         let max_frame_bytes = launch.max_frame_bytes.min(MAX_FRAME_LIMIT);
-        let (link, ends) = Link::open(max_frame_bytes.max(MIN_FRAME_LIMIT))?;
+        let (link, ends) = Link::open()?;
         let child = spawn(
             &launch.name,
             &spawn::Ends {

@@ -10,7 +10,7 @@ use crate::wire::exit;
 use crate::wire::frame::{Frame, Header, Kind};
 use crate::wire::message::{Hello, PROTOCOL_VERSION};
 use crate::wire::named::{Form, Start, split_call};
-use crate::worker_main::{Answer, Bench, Link, Stop, exit_code, out_of_turn};
+use crate::worker_main::{Answer, Bench, Link, Stop, complain, exit_code, out_of_turn};
 
 /// Makes this process a worker of a [`CommandPool`](crate::CommandPool): it serves these functions over its standard
 /// input and output until the pool closes it or is gone. Returns the exit code for `main`.
@@ -37,7 +37,7 @@ pub fn serve_stdio(registry: &Registry) -> ExitCode {
             exit_code(serve(registry, Link::new(requests, replies)))
         }
         Err(error) => {
-            eprintln!("asyncpal: this program is a worker, but: {error}");
+            complain(format_args!("this program is a worker, but: {error}"));
             exit::NO_PARENT
         }
     };

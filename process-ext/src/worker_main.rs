@@ -7,7 +7,8 @@
 
 mod link;
 
-use std::io;
+use core::fmt;
+use std::io::{self, Write as _};
 use std::time::Instant;
 
 use asyncpal_std::kind::Search;
@@ -79,7 +80,7 @@ pub fn init() {
     INIT_HAS_RUN.store(true, Ordering::Relaxed);
     if worker::is_marked() {
         let Some(alone) = worker::Alone::prove() else {
-            eprintln!("asyncpal: a worker cannot start: {}", HandshakeError::InitLate);
+            complain(format_args!("a worker cannot start: {}", HandshakeError::InitLate));
             // The other threads go on until the end: no exit handler runs beside them.
             worker::exit_now(exit::LATE);
         };
@@ -129,11 +130,16 @@ fn serve(alone: &worker::Alone) -> i32 {
     let worker::Ends { requests, replies } = match worker::adopt(alone) {
         Ok(ends) => ends,
         Err(error) => {
-            eprintln!("asyncpal: this process was started as a worker, but: {error}");
+            complain(format_args!("this process was started as a worker, but: {error}"));
             return exit::NO_PARENT;
         }
     };
     exit_code(run(Link::nonblocking(requests, replies)))
+}
+
+/// Says why this process ends, if anybody listens.
+pub(crate) fn complain(why: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "asyncpal: {why}");
 }
 
 /// What a worker says of its end.
@@ -143,11 +149,11 @@ pub(crate) fn exit_code(ended: Result<(), Stop>) -> i32 {
         // The parent has gone: there is nobody to tell.
         Err(Stop::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => exit::IO,
         Err(Stop::Io(error)) => {
-            eprintln!("asyncpal: worker {} stops: {error}", std::process::id());
+            complain(format_args!("worker {} stops: {error}", std::process::id()));
             exit::IO
         }
         Err(Stop::Protocol(what)) => {
-            eprintln!("asyncpal: worker {} stops: {what}", std::process::id());
+            complain(format_args!("worker {} stops: {what}", std::process::id()));
             exit::PROTOCOL
         }
     }

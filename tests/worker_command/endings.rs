@@ -22,6 +22,7 @@ crate::trials! {
     a_launcher_that_takes_long_does_not_hold_up_the_end_of_its_pool
     an_idle_worker_ends_when_its_host_is_killed
     a_child_that_the_host_has_forked_keeps_no_idle_worker_alive
+    a_child_that_the_host_has_forked_keeps_no_busy_worker_alive
 }
 
 /// The argument that makes this program the host of an idle worker.
@@ -29,6 +30,9 @@ pub(crate) const HOST: &str = "--host";
 
 /// One more of them, and it forks a child that lives on.
 const FORKING: &str = "--forking";
+
+/// A third one, and the worker has a task, whose reply it writes when the host is gone.
+const BUSY: &str = "--busy";
 
 fn a_worker_that_exits_in_a_task_is_lost_whatever_its_code() {
     let pool = this_program().pool().max_workers(1).build().expect("valid");
@@ -146,7 +150,16 @@ fn an_idle_worker_ends_when_its_host_is_killed() {
 
 /// An idle command waits for the end of its requests, whose write end the child has by birth.
 fn a_child_that_the_host_has_forked_keeps_no_idle_worker_alive() {
-    let orphan = orphan(&[FORKING]);
+    keeps_no_worker_alive(&[FORKING]);
+}
+
+/// A busy one waited for somebody to read its reply, whose read end the child has, too.
+fn a_child_that_the_host_has_forked_keeps_no_busy_worker_alive() {
+    keeps_no_worker_alive(&[FORKING, BUSY]);
+}
+
+fn keeps_no_worker_alive(arguments: &[&str]) {
+    let orphan = orphan(arguments);
 
     eventually(|| !lives(orphan.worker));
 
@@ -182,7 +195,14 @@ fn orphan(arguments: &[&str]) -> Orphan {
 pub(crate) fn host() -> ExitCode {
     let pool = this_program().pool().max_workers(1).idle_timeout(None).build().expect("valid");
     let worker = pool.submit(PID).expect("open").collect().expect("no panic");
-    if env::args().nth(2).as_deref() == Some(FORKING) {
+    let arguments: Vec<_> = env::args().skip(2).collect();
+    if arguments.iter().any(|it| it == BUSY) {
+        let zeros = pool.submit(LAST_ZEROS).expect("open");
+        eventually(|| zeros.is_running());
+        // That it has been sent is not told.
+        thread::sleep(Duration::from_millis(100));
+    }
+    if arguments.iter().any(|it| it == FORKING) {
         // SAFETY: the child only sleeps.
         let child = unsafe { libc::fork() };
         if child == 0 {

@@ -21,6 +21,7 @@ crate::trials! {
     a_worker_of_another_version_is_told_with_it
     a_worker_of_a_version_with_other_bodies_is_told_with_it
     a_worker_that_claims_two_gigabytes_is_refused
+    a_greeting_is_short_however_much_a_pool_takes
     launchers_that_die_break_the_pool_if_that_is_asked_for
 }
 
@@ -139,4 +140,15 @@ fn a_worker_that_claims_two_gigabytes_is_refused() {
     let what = protocol_error(shell(&format!("printf '{head}'; exec sleep 600")));
 
     assert!(what.contains("a frame of 2147483648 bytes exceeds the limit"), "{what}");
+}
+
+/// Up to the limit of its pool's results it was waited for.
+fn a_greeting_is_short_however_much_a_pool_takes() {
+    // HELLO: a body of 256 KiB and one byte.
+    let head = r"\001\0\004\0\001\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    let command = shell(&format!("printf '{head}'; exec sleep 600"));
+
+    let what = protocol_error(command.handshake_timeout(Duration::from_secs(1)));
+
+    assert_eq!(what, "a frame of 262145 bytes exceeds the limit of 262144 bytes");
 }

@@ -18,6 +18,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     vec![
         trial("a_rust_worker_understands_what_it_should", || understands(rust)),
         trial("a_rust_worker_stops_where_the_protocol_is_broken", || stops(rust)),
+        trial("a_rust_worker_that_nobody_listens_to_ends_with_its_code", nobody_listens),
         python::trial("a_python_worker_understands_what_it_should", || understands(python)),
         python::trial("a_python_worker_stops_where_the_protocol_is_broken", || stops(python)),
     ]
@@ -92,6 +93,20 @@ fn stops(worker: fn() -> Command) {
         let said = tell(worker(), &[&start[..], &words].concat());
         assert_eq!(said, (Some(exit::PROTOCOL), vec![Kind::Hello, Kind::Ready]), "{what}");
     }
+}
+
+/// It panicked, as it could not say why it ends, and its code was 101.
+fn nobody_listens() {
+    let mut listener = Command::new("true").stdin(Stdio::piped()).spawn().expect("a program");
+    let stderr = listener.stdin.take().expect("it is a pipe");
+    listener.wait().expect("it is ours");
+    let mut worker = rust();
+    worker.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
+
+    let mut worker = worker.spawn().expect("it is there");
+    worker.stdin.take().expect("it is a pipe").write_all(&[0; 24]).expect("it reads");
+
+    assert_eq!(worker.wait().expect("it ends").code(), Some(exit::PROTOCOL));
 }
 
 fn frame(kind: Kind, aux: u64, body: &[u8]) -> Vec<u8> {

@@ -4,6 +4,7 @@ use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::process::parent_id;
 use std::path::Path;
 use std::process::{self, ExitCode};
 use std::thread::sleep;
@@ -21,6 +22,7 @@ pub(crate) const PARSE: Named<fn(String) -> u8> = Named::new("parse");
 pub(crate) const BURN: Named<fn(String)> = Named::new("burn");
 pub(crate) const SAY: Named<fn(String) -> String> = Named::new("say");
 pub(crate) const ZEROS: Named<fn(usize) -> Vec<u8>> = Named::new("zeros");
+pub(crate) const LAST_ZEROS: Named<fn() -> Vec<u8>> = Named::new("last_zeros");
 pub(crate) const EXIT: Named<fn(i32)> = Named::new("exit");
 pub(crate) const ABORT: Named<fn()> = Named::new("abort");
 pub(crate) const NAP: Named<fn(u64) -> u64> = Named::new("nap");
@@ -67,6 +69,14 @@ pub(crate) fn serve() -> ExitCode {
             io::stdin().lines().map_while(Result::ok).collect::<Vec<_>>().join("\n")
         })
         .function(ZEROS.name(), |count: usize| vec![0_u8; count])
+        .function(LAST_ZEROS.name(), || {
+            let parent = parent_id();
+            while parent_id() == parent {
+                sleep(Duration::from_millis(5));
+            }
+            // More than a pipe holds.
+            vec![0_u8; 16 << 20]
+        })
         .function(EXIT.name(), |code: i32| -> () { process::exit(code) })
         .function(ABORT.name(), || -> () { process::abort() })
         .function(NAP.name(), |millis: u64| {

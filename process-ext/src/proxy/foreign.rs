@@ -9,14 +9,14 @@ use super::{Launch, Proxy, Terms, lost_early};
 use crate::error::{HandshakeError, LaunchError};
 use crate::launch::Foreign;
 use crate::sys::command;
-use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, MIN_FRAME_LIMIT};
+use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT};
 use crate::wire::message::{Hello, PROTOCOL_VERSION};
 use crate::wire::named::Start;
 
 impl Proxy {
     pub(super) fn start_foreign(launch: &Launch, foreign: &Foreign) -> io::Result<Self> {
         let max_frame_bytes = launch.max_frame_bytes.min(MAX_FRAME_LIMIT);
-        let (link, replies) = Link::open_foreign(max_frame_bytes.max(MIN_FRAME_LIMIT))?;
+        let (link, replies) = Link::open_foreign()?;
         let child = command::spawn(&foreign.command, link.requests_for_worker(), replies.as_fd())?;
         Ok(Self::new(launch, child, link, max_frame_bytes))
     }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::link::Outgoing;
+use super::link::{Outgoing, shown};
 use super::{ENDING_WITHIN, Launch, Proxy, Terms, after, lost_early};
 use crate::bell::Bell;
 use crate::error::{HandshakeError, LaunchError, LostCause};
@@ -46,7 +46,7 @@ impl Proxy {
         let hello = self.read_hello(&frame)?;
         let build = object::identity();
         if hello.version != PROTOCOL_VERSION || hello.build != build || build.is_empty() {
-            let found = format!("protocol {}, build {}", hello.version, hello.build.escape_ascii());
+            let found = format!("protocol {}, build {}", hello.version, shown(&hello.build));
             return Err(LaunchError::WrongBuild { found });
         }
 
@@ -73,7 +73,10 @@ impl Proxy {
 
     pub(super) fn is_ready(&mut self, frame: &Frame) -> Result<(), LaunchError> {
         match frame.header.kind {
-            Kind::Ready => Ok(()),
+            Kind::Ready => {
+                self.link.set_limit(self.max_frame_bytes);
+                Ok(())
+            }
             Kind::InitErr => {
                 let error = self.remote_error(frame).map_err(lost_early)?;
                 // It is on its way out; let it flush what the initializer printed. What it leaves is killed with the drop.
@@ -120,6 +123,7 @@ mod tests {
 
     use super::*;
     use crate::proxy::hostile::stand_in;
+    use crate::wire::message::Hello;
 
     const GRACE: Duration = Duration::from_millis(50);
     const LONG: Duration = Duration::from_secs(30);
@@ -158,6 +162,20 @@ mod tests {
             assert!(matches!(silence, Err(HandshakeError::Dismissed)), "{silence:?}");
             assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
         }
+    }
+
+    #[test]
+    fn what_is_told_of_another_build_is_short() {
+        let (mut proxy, mut worker) = stand_in();
+        let hello = Hello { version: PROTOCOL_VERSION, pid: 1, build: vec![0xff; 200_000] };
+        let body = hello.encode();
+        let head = Header::new(Kind::Hello).encode(body.len()).unwrap();
+        worker.replies.write_all(&[&head, &body[..]].concat()).unwrap();
+
+        let error = proxy.greet(&Launch::new("other"), Terms::FOR_EVER).unwrap_err();
+
+        let LaunchError::WrongBuild { found } = error else { panic!("{error:?}") };
+        assert!(found.len() < 400 && found.ends_with("\\xff…"), "{found}");
     }
 
     #[test]

@@ -93,7 +93,8 @@ pub(super) fn stand_in() -> (Proxy, WorkerHalf) {
 
 /// The same, with that limit of frames.
 pub(super) fn stand_in_within(max_frame_bytes: usize) -> (Proxy, WorkerHalf) {
-    let (link, ends) = Link::open(max_frame_bytes).expect("there are descriptors");
+    let (mut link, ends) = Link::open().expect("there are descriptors");
+    link.set_limit(max_frame_bytes);
     let requests = link.requests_for_worker().try_clone_to_owned().expect("there are descriptors");
     let (child, end) = Child::stand_in().expect("there are descriptors");
     let proxy = Proxy {

@@ -7,13 +7,20 @@ use std::time::Instant;
 
 use asyncpal_std::kind::Search;
 
-use crate::sys::lifeline::{self, WriteEnd};
+use crate::sys::lifeline::{self, End};
 use crate::sys::pipe::{self, Aside, Pipe};
 use crate::sys::poll::{self, Watch};
-use crate::wire::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header};
+use crate::wire::frame::{Decoder, Frame, FrameError, HEADER_BYTES, Header, MIN_FRAME_LIMIT};
 
-/// How much of what is no frame is told.
+/// How much is told of what a worker says.
 const SHOWN_BYTES: usize = 80;
+
+/// The first of these bytes, as text.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    let shown = &bytes[..bytes.len().min(SHOWN_BYTES)];
+    let more = if shown.len() < bytes.len() { "…" } else { "" };
+    format!("{}{more}", shown.escape_ascii())
+}
 
 /// What waiting for a frame came to.
 #[must_use]
@@ -54,8 +61,8 @@ const PACKET_BYTES: usize = 4096;
 /// The parent's ends; both are non-blocking.
 #[derive(Debug)]
 pub(super) struct Link {
-    requests: WriteEnd,
-    replies: File,
+    requests: End,
+    replies: End,
     decoder: Decoder,
     packets: Packets,
     /// While something was sent that may have to be withdrawn.
@@ -78,14 +85,14 @@ enum Packets {
 pub(super) struct WorkerEnds {
     pub(super) replies: OwnedFd,
     pub(super) lifeline: OwnedFd,
-    pub(super) tied_to: WriteEnd,
+    pub(super) tied_to: End,
 }
 
 impl Link {
     /// Opens the three pipes of a worker.
-    pub(super) fn open(limit: usize) -> io::Result<(Self, WorkerEnds)> {
+    pub(super) fn open() -> io::Result<(Self, WorkerEnds)> {
         let (tied_to, lifeline) = lifeline::open()?;
-        let (mut link, replies) = Self::open_with(limit, WriteEnd::new)?;
+        let (mut link, replies) = Self::open_with(End::new)?;
         // The worker's, too: it looks before it sleeps.
         pipe::set_nonblocking(link.unread.as_fd())?;
         link.packets = Packets::Off;
@@ -93,29 +100,31 @@ impl Link {
     }
 
     /// Opens the two pipes of a worker of another program, which gets the write end of the second one, too.
-    pub(super) fn open_foreign(limit: usize) -> io::Result<(Self, OwnedFd)> {
-        // The end of its requests is all that tells it of the parent's.
-        Self::open_with(limit, WriteEnd::vital)
+    pub(super) fn open_foreign() -> io::Result<(Self, OwnedFd)> {
+        // The ends of its pipes are all that tells it of the parent's: of its requests, or of who reads its replies.
+        Self::open_with(End::vital)
     }
 
-    fn open_with(
-        limit: usize,
-        requests_end: fn(OwnedFd) -> WriteEnd,
-    ) -> io::Result<(Self, OwnedFd)> {
+    fn open_with(end: fn(OwnedFd) -> End) -> io::Result<(Self, OwnedFd)> {
         let requests = Pipe::open()?.grown();
         let replies = Pipe::open()?.grown();
         pipe::set_nonblocking(requests.writer.as_fd())?;
         pipe::set_nonblocking(replies.reader.as_fd())?;
         let link = Self {
-            requests: requests_end(requests.writer),
-            replies: File::from(replies.reader),
-            decoder: Decoder::new(limit),
+            requests: end(requests.writer),
+            replies: end(replies.reader),
+            decoder: Decoder::new(MIN_FRAME_LIMIT),
             packets: Packets::Never,
             aside: None,
             search: Search::by_calls(),
             unread: requests.reader,
         };
         Ok((link, replies.writer))
+    }
+
+    /// From now on bodies may be so long. Until then they may not be longer than those of every pool.
+    pub(super) fn set_limit(&mut self, max_frame_bytes: usize) {
+        self.decoder.set_limit(max_frame_bytes.max(MIN_FRAME_LIMIT));
     }
 
     /// The read end of the request pipe, which parent and worker share.
@@ -171,7 +180,7 @@ impl Link {
     /// From now on the worker's words come from there.
     #[cfg(test)]
     pub(super) fn listen_to(&mut self, replies: File) {
-        self.replies = replies;
+        self.replies = End::new(replies.into());
     }
 
     /// Whether no byte has arrived behind the last frame.
@@ -187,9 +196,7 @@ impl Link {
     /// What was said that is no frame, or none yet; `None` if nothing was said.
     pub(super) fn first_words(&self) -> Option<String> {
         let words = self.decoder.pending();
-        let shown = &words[..words.len().min(SHOWN_BYTES)];
-        let more = if shown.len() < words.len() { "…" } else { "" };
-        (!shown.is_empty()).then(|| format!("\"{}{more}\"", shown.escape_ascii()))
+        (!words.is_empty()).then(|| format!("\"{}\"", shown(words)))
     }
 
     /// Sends `outgoing` and waits for the next frame.
@@ -230,7 +237,7 @@ impl Link {
                 }
             }
             let mut watches = [
-                Watch::readable(self.replies.as_fd()),
+                Watch::readable(self.replies.file().as_fd()),
                 Watch::readable(exit_fd),
                 if outgoing.is_sent() {
                     Watch::never()
@@ -273,7 +280,7 @@ impl Link {
     /// Reads what was written by now: a reply that was written whole is not lost. But no more: whoever holds the other
     /// end, perhaps a grandchild, may write on for ever.
     fn drain(&mut self, outgoing: &Outgoing<'_>, otherwise: Event) -> Result<Event, String> {
-        let mut left = pipe::unread_bytes(self.replies.as_fd()).unwrap_or(0);
+        let mut left = pipe::unread_bytes(self.replies.file().as_fd()).unwrap_or(0);
         loop {
             if let Some(reply) = self.next_for(outgoing)? {
                 return Ok(reply);
@@ -308,7 +315,7 @@ impl Link {
     /// Reads so many bytes at most.
     fn read(&mut self, most: usize) -> Result<Read, String> {
         let (buffer, welcome) = self.decoder.buffer();
-        match pipe::read_append(&self.replies, buffer, welcome.min(most)) {
+        match pipe::read_append(self.replies.file(), buffer, welcome.min(most)) {
             Ok(0) => Ok(Read::End),
             Ok(bytes) => Ok(Read::Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Read::Nothing),

@@ -8,9 +8,15 @@ use crate::wire::frame::{DEFAULT_MAX_FRAME_BYTES, Kind};
 
 const LARGE: usize = 2 << 20;
 
+fn opened() -> io::Result<(Link, WorkerEnds)> {
+    let (mut link, ends) = Link::open()?;
+    link.set_limit(DEFAULT_MAX_FRAME_BYTES);
+    Ok((link, ends))
+}
+
 #[test]
 fn a_worker_that_talks_before_it_has_listened_does_not_deadlock() {
-    let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
+    let (mut link, ends) = opened().unwrap();
     let mut requests = File::from(link.unread.try_clone().unwrap());
     pipe::set_blocking(requests.as_fd()).unwrap();
     let mut replies = File::from(ends.replies);
@@ -37,7 +43,7 @@ fn a_worker_that_talks_before_it_has_listened_does_not_deadlock() {
 
 #[test]
 fn a_reply_that_was_written_whole_survives_its_writer() {
-    let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
+    let (mut link, ends) = opened().unwrap();
     let mut replies = File::from(ends.replies);
     let ended = EventFd::new().unwrap();
     ended.raise();
@@ -59,7 +65,7 @@ fn a_reply_that_was_written_whole_survives_its_writer() {
 /// The last words may arrive after the reply pipe was polled and before the worker's end was.
 #[test]
 fn what_was_written_between_the_two_polls_is_read() {
-    let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
+    let (mut link, ends) = opened().unwrap();
     let mut replies = File::from(ends.replies);
     replies.write_all(&Header::new(Kind::Result).encode(0).unwrap()).unwrap();
 
@@ -70,7 +76,7 @@ fn what_was_written_between_the_two_polls_is_read() {
 
 #[test]
 fn a_request_that_nobody_reads_is_known_to_be_unread() {
-    let (mut link, ends) = Link::open(DEFAULT_MAX_FRAME_BYTES).unwrap();
+    let (mut link, ends) = opened().unwrap();
     drop(ends);
     let never = EventFd::new().unwrap();
 

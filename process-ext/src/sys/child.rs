@@ -12,7 +12,7 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use super::eventfd::EventFd;
-use super::lifeline::WriteEnd;
+use super::lifeline::End;
 use super::pipe::check;
 use super::poll::{self, Watch};
 
@@ -55,7 +55,7 @@ pub(crate) struct Child {
     pidfd: Arc<OwnedFd>,
     status: Option<Status>,
     /// What kills it when it is dropped, whatever this program may do by then.
-    lifeline: Option<WriteEnd>,
+    lifeline: Option<End>,
 }
 
 impl Child {
@@ -100,7 +100,7 @@ impl Child {
     }
 
     /// From now on the child lives no longer than this. It is the other end of what the child was given.
-    pub(crate) fn tied_to(mut self, lifeline: WriteEnd) -> Self {
+    pub(crate) fn tied_to(mut self, lifeline: End) -> Self {
         self.lifeline = Some(lifeline);
         self
     }

@@ -1,16 +1,16 @@
-//! Write ends of pipes whose closing ends a worker, its lifeline or, for a command, its requests: closed in a
+//! Ends of pipes whose closing ends a worker, its lifeline's or, for a command, those of both its pipes: closed in a
 //! child that the host forks, so that workers end with the process whose they are and not with the last of its
 //! children.
 //!
 //! # State
 //! | what | meaning |
 //! |---|---|
-//! | `TABLE[i]` | a descriptor that is open and such a write end, or 0: free |
+//! | `TABLE[i]` | a descriptor that is open and such an end, or 0: free |
 //! | `USED` | no entry from here on was ever taken |
 //!
 //! # Invariants
 //! - **I1** A descriptor in the table is open in the process that put it there: it is put in after it was
-//!   opened, and taken out before it is closed. So a child never closes what is not its parent's write end.
+//!   opened, and taken out before it is closed. So a child never closes what is not such an end of its parent's.
 //!
 //! # Transitions
 //! | name | change | by | when |
@@ -28,7 +28,7 @@
 //!
 //! # Not covered
 //! A fork on another thread between the opening of the pipe and W1, a few microseconds at each start of a
-//! worker; more than `PLACES` workers at once; `vfork` without `exec`, and raw `clone`, which call no handlers.
+//! worker; more than `PLACES` ends at once; `vfork` without `exec`, and raw `clone`, which call no handlers.
 //! There a worker whose parent is killed, and which is busy or a command, goes on until the child has ended, too.
 
 #![expect(unsafe_code, reason = "it calls the C library")]
@@ -40,31 +40,31 @@ use std::os::fd::{AsRawFd as _, OwnedFd, RawFd};
 use super::pipe::Pipe;
 use crate::sync::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
-/// Descriptors that most hosts are allowed, at more than one for each worker.
+/// Descriptors that most hosts are allowed, of which each worker has more than are listed of it.
 const PLACES: usize = 4096;
 const FREE: RawFd = 0;
 
 static TABLE: [AtomicI32; PLACES] = [const { AtomicI32::new(FREE) }; PLACES];
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// A write end of the parent's.
+/// An end of the parent's.
 #[derive(Debug)]
-pub(crate) struct WriteEnd {
+pub(crate) struct End {
     place: Option<usize>,
     // Closed after `drop` has freed the place.
     file: File,
 }
 
-impl WriteEnd {
+impl End {
     /// One on which no life depends.
-    pub(crate) fn new(writer: OwnedFd) -> Self {
-        Self { place: None, file: File::from(writer) }
+    pub(crate) fn new(end: OwnedFd) -> Self {
+        Self { place: None, file: File::from(end) }
     }
 
     /// One whose closing ends a worker.
-    pub(crate) fn vital(writer: OwnedFd) -> Self {
+    pub(crate) fn vital(end: OwnedFd) -> Self {
         register();
-        Self { place: take_place(writer.as_raw_fd()), file: File::from(writer) }
+        Self { place: take_place(end.as_raw_fd()), file: File::from(end) }
     }
 
     pub(crate) fn file(&self) -> &File {
@@ -73,12 +73,12 @@ impl WriteEnd {
 }
 
 /// Opens a lifeline: when the parent's end, the first, is closed, the kernel kills who has the other.
-pub(crate) fn open() -> io::Result<(WriteEnd, OwnedFd)> {
+pub(crate) fn open() -> io::Result<(End, OwnedFd)> {
     let Pipe { reader, writer } = Pipe::open()?;
-    Ok((WriteEnd::vital(writer), reader))
+    Ok((End::vital(writer), reader))
 }
 
-impl Drop for WriteEnd {
+impl Drop for End {
     fn drop(&mut self) {
         if let Some(place) = self.place {
             // In a child the place is free already, or another's.

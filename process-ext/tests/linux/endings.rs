@@ -8,6 +8,7 @@ use std::time::Instant;
 use asyncpal_process::error::{CloseError, LostCause};
 use asyncpal_process::proxy::{Launch, Proxy};
 use asyncpal_process::remote::FunctionId;
+use asyncpal_process::wire::exit;
 
 use super::{Trials, call, exists, kill_self, launch, trials};
 
@@ -29,6 +30,7 @@ pub(crate) fn trials() -> Trials {
         a_worker_that_ends_badly_when_its_finalizer_has_ended_is_a_loss,
         a_busy_worker_dies_with_its_parent,
         a_child_that_the_parent_has_forked_keeps_no_worker_alive,
+        a_worker_without_a_parent_ends_with_its_code_though_nobody_listens,
     ]
 }
 
@@ -228,4 +230,16 @@ fn orphan(how: &str) {
         // SAFETY: kill touches no memory; the child runs, so its number is its own.
         unsafe { libc::kill(child.try_into().unwrap(), libc::SIGKILL) };
     }
+}
+
+/// It panicked, as it could not say why it ends, and its code was 101.
+fn a_worker_without_a_parent_ends_with_its_code_though_nobody_listens() {
+    let mut listener = Command::new("true").stdin(Stdio::piped()).spawn().unwrap();
+    let stderr = listener.stdin.take().unwrap();
+    listener.wait().unwrap();
+    let mut worker = Command::new(std::env::current_exe().unwrap());
+
+    let worker = worker.env("ASYNCPAL_WORKER", "1").stderr(stderr).status().unwrap();
+
+    assert_eq!(worker.code(), Some(exit::NO_PARENT));
 }
