@@ -152,7 +152,8 @@ impl WorkerCommand {
 
     /// So many commands in a row that end, or have to be given up, before they are ready break the pool, with
     /// [`BrokenCause::CrashLoop`](asyncpal_std::BrokenCause::CrashLoop). Default: zero, it goes on trying, for a host
-    /// may be away for long.
+    /// may be away for long. An initializer that returns an error or panics breaks the pool the first time, whatever is
+    /// set here.
     pub fn crash_loop(mut self, starts: u32) -> Self {
         self.crash_loop = NonZeroU32::new(starts);
         self

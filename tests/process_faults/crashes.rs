@@ -3,8 +3,8 @@
 use core::time::Duration;
 use std::process;
 
-use asyncpal::process::{LostCause, Processes, WorkerLost};
-use asyncpal::{Builder, Handle, ProcessPool, TaskError};
+use asyncpal::process::{LostCause, ProcessOptions, Processes, WorkerLost};
+use asyncpal::{BrokenCause, Builder, Handle, PoolError, ProcessPool, TaskError};
 
 use crate::clean::children;
 use crate::faults;
@@ -26,8 +26,10 @@ faults![
     a_worker_killed_before_it_greets_is_named_as_the_cause,
     a_worker_killed_in_its_initializer_is_named_as_the_cause,
     a_worker_that_hangs_while_it_exits_is_ended_and_breaks_no_pool,
+    a_worker_with_a_finalizer_that_hangs_while_it_exits_breaks_its_pool,
     a_worker_that_dies_in_its_finalizer_breaks_its_pool,
     a_worker_that_dies_before_its_finalizer_breaks_no_pool,
+    a_worker_that_dies_after_its_finalizer_breaks_no_pool,
 ];
 
 fn outcome_of(pool: &ProcessPool, task: Handle<()>) -> LostCause {
@@ -85,7 +87,7 @@ fn a_worker_whose_stack_overflows_is_lost() {
     let pool = pool(1);
     let task = pool.submit(|| assert!(dive(core::hint::black_box(1)) > 0)).expect("open");
 
-    // Rust's runtime says what happened, and aborts.
+    // Rust's runtime says what happened, and aborts; or does not see what it was, and lets it be a segfault.
     let cause = outcome_of(&pool, task);
     assert!(matches!(cause, LostCause::Signal(libc::SIGABRT | libc::SIGSEGV)), "{cause:?}");
 }
@@ -194,6 +196,11 @@ fn handshake(pool: ProcessPool) {
     // The pool is not broken: it tries again.
     assert!(!pool.is_broken());
     assert!(pool.run(own_pid).is_err());
+    assert!(!pool.is_broken());
+    // Three for the first task, at most one for each that follows: with the fifth it gives up.
+    eventually(|| pool.run(own_pid).is_err() && pool.is_broken());
+    let Err(PoolError::Broken(broken)) = pool.check() else { panic!("{pool:?}") };
+    assert!(matches!(&*broken, BrokenCause::CrashLoop { starts: 5, .. }), "{broken:?}");
 }
 
 fn a_worker_killed_before_it_greets_is_named_as_the_cause() {
@@ -222,6 +229,31 @@ fn a_worker_that_hangs_while_it_exits_is_ended_and_breaks_no_pool() {
     eventually(|| pool.count_workers() == 0);
     assert!(!pool.is_broken());
     assert!(works(&pool));
+}
+
+extern "C" fn leave(_: i32) {
+    // SAFETY: _exit has no preconditions.
+    unsafe { libc::_exit(9) };
+}
+
+/// What its finalizer has begun may need the exit.
+fn a_worker_with_a_finalizer_that_hangs_while_it_exits_breaks_its_pool() {
+    let options = ProcessOptions::new().close_grace(Duration::from_millis(100));
+    let pool = options.pool().max_workers(1).finalizer(|| ()).build().expect("valid");
+    let task = || {
+        let handler = leave as extern "C" fn(i32);
+        // SAFETY: the handler only ends the process.
+        unsafe { libc::signal(libc::SIGTERM, handler as *const () as libc::sighandler_t) };
+        // SAFETY: the handler may be called at any exit.
+        unsafe { libc::atexit(hang) }
+    };
+    assert_eq!(pool.run(task).expect("no panic"), 0);
+
+    pool.join();
+
+    let error = pool.check().expect_err("it is broken");
+    let lost = WorkerLost::of(&error).unwrap_or_else(|| panic!("{error:?}"));
+    assert_eq!(lost.cause(), &LostCause::Exited(9), "by SIGTERM");
 }
 
 fn a_worker_that_dies_in_its_finalizer_breaks_its_pool() {
@@ -255,5 +287,22 @@ fn a_worker_that_dies_before_its_finalizer_breaks_no_pool() {
     }
     let error = pool.run(kill_self).expect_err("its worker is gone");
     assert_eq!(cause(&error), &LostCause::Signal(libc::SIGKILL));
+    assert!(pool.check().is_ok());
+}
+
+fn a_worker_that_dies_after_its_finalizer_breaks_no_pool() {
+    extern "C" fn die() {
+        kill_self();
+    }
+    let die_later = || {
+        // SAFETY: the handler may be called at any exit.
+        unsafe { libc::atexit(die) };
+    };
+    let pool = ProcessPool::builder().max_workers(1).finalizer(die_later);
+    let pool = pool.build().expect("valid");
+    pool.run(own_pid).expect("no panic");
+
+    pool.join();
+
     assert!(pool.check().is_ok());
 }

@@ -18,6 +18,7 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use asyncpal::ProcessPool;
+use asyncpal::process::wire::exit;
 use asyncpal::process::{LostCause, Named, ProcessOptions, Registry, serve_stdio, worker_command};
 
 use crate::clean::{Clean, children};
@@ -170,7 +171,7 @@ fn a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent() -> Re
     let ends = [&requests.0, &replies.1, &lifeline.0].map(|end| end.as_raw_fd());
     let mut program = setuid.plays("builds");
     program.env("ASYNCPAL_WORKER", "1").uid(NOBODY).gid(NOBODY);
-    program.stdout(Stdio::null()).stderr(Stdio::null());
+    program.stdout(Stdio::null()).stderr(Stdio::piped());
     let give_ends = move || {
         // SAFETY: fcntl and dup2 touch no memory.
         let aside = ends.map(|end| unsafe { libc::fcntl(end, libc::F_DUPFD_CLOEXEC, 100) });
@@ -183,13 +184,16 @@ fn a_program_with_its_files_privileges_obeys_nobody_who_plays_its_parent() -> Re
     // SAFETY: it does what a forked child may do.
     unsafe { program.pre_exec(give_ends) };
 
-    let mut started = program.spawn().expect("it starts");
+    let started = program.spawn().expect("it starts");
     drop((requests, replies.1));
     let mut said = Vec::new();
     File::from(replies.0).read_to_end(&mut said).expect("readable");
-    started.wait().expect("it ends");
+    let ended = started.wait_with_output().expect("it ends");
 
     assert_eq!(said, [], "a worker's first words");
+    assert_eq!(ended.status.code(), Some(exit::NO_PARENT), "{ended:?}");
+    let why = String::from_utf8_lossy(&ended.stderr);
+    assert!(why.contains("privileges that its user does not have"), "{why}");
     Ok(())
 }
 
@@ -246,8 +250,12 @@ pub(crate) fn serve() {
     let registry = Registry::new()
         .function(PID.name(), own_pid)
         .function(NAP.name(), || sleep(Duration::from_secs(1)))
-        .function(STATUS.name(), || fs::read_to_string("/proc/self/status").expect("Linux"));
+        .function(STATUS.name(), status);
     let _ = serve_stdio(&registry);
+}
+
+fn status() -> String {
+    fs::read_to_string("/proc/self/status").expect("Linux")
 }
 
 /// Whether this child can be reaped. One that is a zombie may have threads left, and cannot yet.
@@ -353,7 +361,8 @@ fn a_folder_that_may_not_be_entered_is_named() -> Result<(), Missing> {
     Ok(())
 }
 
-/// A command of a host that blocks and ignores signals has none blocked, and none ignored but what it ignores itself.
+/// Workers and commands of a host that blocks and ignores signals have none blocked, and none ignored but what they
+/// ignore themselves.
 pub(crate) fn mask_signals() {
     let mut all = core::mem::MaybeUninit::uninit();
     // SAFETY: it writes the set.
@@ -364,15 +373,22 @@ pub(crate) fn mask_signals() {
         // SAFETY: SIG_IGN is a valid disposition.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
-    let pool = worker_command(this_file()).env("ASYNCPAL_TEST_ENDING", "serves").pool();
-    let pool = pool.max_workers(1).build().expect("valid");
-    let status = pool.submit(STATUS).expect("open").collect().expect("no panic");
-    let mask = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux");
-        u64::from_str_radix(line.trim(), 16).expect("a mask")
-    };
-    assert_eq!(mask("SigBlk:"), 0);
-    // glibc keeps 32 and 33 to itself. Rust's runtime ignores SIGPIPE.
-    assert_eq!(mask("SigIgn:") & 0x7fff_ffff, 1 << (libc::SIGPIPE - 1));
+    let commands = worker_command(this_file()).env("ASYNCPAL_TEST_ENDING", "serves").pool();
+    let commands = commands.max_workers(1).build().expect("valid");
+    let command = commands.submit(STATUS).expect("open").collect().expect("no panic");
+    let worker = pool(1).run(status).expect("no panic");
+    // Rust's runtime ignores SIGPIPE, and a worker what the terminal sends.
+    let own = [libc::SIGINT, libc::SIGQUIT, libc::SIGTTOU];
+    for (status, own) in [(command, &[][..]), (worker, &own[..])] {
+        let mask = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux");
+            u64::from_str_radix(line.trim(), 16).expect("a mask")
+        };
+        let bit = |signal: i32| 1 << (signal - 1);
+        assert_eq!(mask("SigBlk:"), 0);
+        let ignored = own.iter().fold(bit(libc::SIGPIPE), |mask, &signal| mask | bit(signal));
+        // glibc keeps 32 and 33 to itself.
+        assert_eq!(mask("SigIgn:") & 0x7fff_ffff, ignored);
+    }
     say("clean");
 }

@@ -141,8 +141,20 @@ fn words_that_are_no_frame_are_refused() {
     assert!(what.contains("wrong magic"), "{what}");
 }
 
+/// The most memory that this program has had, in bytes of address space.
+fn peak_bytes() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmPeak:")).expect("Linux");
+    let kib: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
+    kib << 10
+}
+
+/// Less than what is claimed, and more than threads and the like may take.
+const LITTLE_BYTES: u64 = 1 << 30;
+
 /// 4 GiB less one byte: the header has no room for more.
 fn a_claim_of_the_largest_length_is_refused_before_memory_is() {
+    let before = peak_bytes();
     let what = protocol(|pool| {
         let task = || {
             reply(&header(Kind::Result, 1, u32::MAX));
@@ -152,6 +164,7 @@ fn a_claim_of_the_largest_length_is_refused_before_memory_is() {
     });
 
     assert!(what.contains("4294967295 bytes exceeds the limit"), "{what}");
+    assert!(peak_bytes() - before < LITTLE_BYTES);
 }
 
 /// Replies with a list of two bytes which claims to be so long.
@@ -163,6 +176,7 @@ fn claim(count: u64) -> Vec<u8> {
 }
 
 fn a_result_that_claims_ten_gigabytes_fails_its_task_alone() {
+    let before = peak_bytes();
     let claimed = |pool: &ProcessPool, count| pool.submit_with(claim, (count,)).expect("open");
     let pools = [pool(1), pool(1)];
 
@@ -171,6 +185,7 @@ fn a_result_that_claims_ten_gigabytes_fails_its_task_alone() {
 
     assert_eq!(true_claim.expect("they are there"), b"ab");
     assert!(claim.downcast_ref::<DecodeError>().is_some(), "{claim:?}");
+    assert!(peak_bytes() - before < LITTLE_BYTES);
     assert!(pools.iter().all(works));
 }
 

@@ -21,6 +21,7 @@ pub(crate) fn trials() -> Vec<Trial> {
         trial("a_rust_worker_that_nobody_listens_to_ends_with_its_code", nobody_listens),
         python::trial("a_python_worker_understands_what_it_should", || understands(python)),
         python::trial("a_python_worker_stops_where_the_protocol_is_broken", || stops(python)),
+        python::trial("a_python_worker_pays_for_no_claim_before_it_has_come", pays_for_no_claim),
     ]
 }
 
@@ -93,6 +94,18 @@ fn stops(worker: fn() -> Command) {
         let said = tell(worker(), &[&start[..], &words].concat());
         assert_eq!(said, (Some(exit::PROTOCOL), vec![Kind::Hello, Kind::Ready]), "{what}");
     }
+}
+
+/// It allocated the whole of a body when it had read the header.
+fn pays_for_no_claim() {
+    let mut poor = Command::new("sh");
+    // Some 500 MiB of addresses.
+    poor.args(["-c", "ulimit -v 500000; exec python3 \"$0\"", python::WORKER]);
+    let header = Header::new(Kind::Call).encode(1 << 30).expect("a length").to_vec();
+
+    let said = tell(poor, &[start(2 << 30), header, vec![0; 100]].concat());
+
+    assert_eq!(said, (Some(exit::PROTOCOL), vec![Kind::Hello, Kind::Ready]));
 }
 
 /// It panicked, as it could not say why it ends, and its code was 101.

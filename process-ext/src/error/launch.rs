@@ -217,7 +217,8 @@ impl Error for CallError {
     }
 }
 
-/// A worker did not end as it should. It has ended, and was reaped, all the same.
+/// A worker did not end as it should. It has ended, and was reaped, all the same; unless the system refused to kill it
+/// ([`LostCause::KillRefused`](super::LostCause::KillRefused)): then it is reaped when a later one is started.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CloseError {

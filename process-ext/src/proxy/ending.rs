@@ -15,7 +15,7 @@ impl Proxy {
     ///
     /// # Errors
     ///
-    /// See [`CloseError`]. The worker has ended and was reaped in every case.
+    /// See [`CloseError`], also for the one case in which the worker has not ended.
     pub fn close(mut self) -> Result<(), CloseError> {
         if let Some(lost) = self.lost.take() {
             return Err(CloseError::Lost(lost));
