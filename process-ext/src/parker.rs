@@ -20,6 +20,7 @@
 //!
 //! # Edges
 //! - **E1** P2 releases, P3 acquires: what was written before `unpark` is seen after `park`.
+//! - **E2** P1 releases, P2 that finds `PARKED` acquires: the eventfd that the owner has made is there to be raised.
 //!
 //! # Progress
 //! A waker never waits. A raise that arrives late (I2, after P3) makes one later wait in the kernel return at once; it
@@ -30,7 +31,7 @@
 
 use core::time::Duration;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread;
 use std::time::Instant;
 
@@ -56,8 +57,8 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(10);
 pub struct ProcessParker {
     state: AtomicU32,
     wake: OnceLock<EventFd>,
-    /// The owner's alone; the lock is for the compiler.
-    watched: Mutex<Option<Arc<OwnedFd>>>,
+    /// The owner's alone; the lock is for the compiler. It keeps nothing open: whose descriptor it is may go.
+    watched: Mutex<Option<Weak<OwnedFd>>>,
 }
 
 /// Why [`ProcessParker::park`] returned.
@@ -86,14 +87,14 @@ impl ProcessParker {
         Self { state: AtomicU32::new(EMPTY), wake: OnceLock::new(), watched: Mutex::default() }
     }
 
-    /// From now on a `park` without a descriptor of its own watches this one, and reports it once. Only the owner
-    /// may call it. False if no `park` could wait.
-    pub fn watch(&self, descriptor: Arc<OwnedFd>) -> bool {
-        *self.watched() = Some(descriptor);
+    /// From now on a `park` without a descriptor of its own watches this one, for as long as somebody else keeps it, and
+    /// reports it once. Only the owner may call it. False if no `park` could wait.
+    pub fn watch(&self, descriptor: &Arc<OwnedFd>) -> bool {
+        *self.watched() = Some(Arc::downgrade(descriptor));
         self.wake().is_some()
     }
 
-    fn watched(&self) -> MutexGuard<'_, Option<Arc<OwnedFd>>> {
+    fn watched(&self) -> MutexGuard<'_, Option<Weak<OwnedFd>>> {
         self.watched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,8 +109,8 @@ impl ProcessParker {
 
     /// Wakes the owner, or lets its next [`park`](Self::park) return at once. It is a system call only if it waits.
     pub fn unpark(&self) {
-        // ORDERING: Release, E1. Nothing is read here; the eventfd brings its own edge.
-        if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
+        // ORDERING: Release, E1. Acquire, E2.
+        if self.state.swap(NOTIFIED, Ordering::AcqRel) == PARKED {
             if let Some(wake) = self.wake.get() {
                 wake.raise();
             }
@@ -122,9 +123,9 @@ impl ProcessParker {
     pub fn park(&self, watch: Option<BorrowedFd<'_>>, deadline: Option<Instant>) -> Unparked {
         let Some(wake) = self.wake() else { return Unparked::Refused };
         loop {
-            // ORDERING: Relaxed on both sides: P3 acquires what the wake carries, also when P1 fails.
+            // ORDERING: Release, E2. Relaxed on failure: P3 acquires what the wake carries.
             let parked =
-                self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed);
+                self.state.compare_exchange(EMPTY, PARKED, Ordering::Release, Ordering::Relaxed);
             let mut watches =
                 [Watch::readable(wake.as_fd()), watch.map_or_else(Watch::never, Watch::readable)];
             // A refusal looks like a stale raise: the wait starts anew.
@@ -156,7 +157,7 @@ fn pause(deadline: Option<Instant>) -> bool {
 
 impl Park for ProcessParker {
     fn park(&self, deadline: Option<Moment>) -> park::Unparked {
-        let watched = self.watched().clone();
+        let watched = self.watched().as_ref().and_then(Weak::upgrade);
         let descriptor = watched.as_ref().map(|descriptor| descriptor.as_fd());
         match Self::park(self, descriptor, deadline.map(|moment| StdClock.to_std(moment))) {
             Unparked::TimedOut => park::Unparked::TimedOut,

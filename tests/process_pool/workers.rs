@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 use std::sync::mpsc;
-use std::{io, process};
+use std::{fs, io, process};
 
 use asyncpal::{BrokenCause, Departure, EventKind, PoolError, ProcessPool, WorkerThread};
 
@@ -30,6 +30,14 @@ fn idle_processes_leave_down_to_none() {
     naps.into_iter().for_each(|nap| assert_eq!(nap.collect().expect("no panic"), 50));
 
     eventually(|| pool.count_workers() == 0 && children().is_empty());
+    eventually(|| !descriptors().iter().any(|what| what.contains("pidfd")));
+}
+
+/// What this program has open.
+fn descriptors() -> Vec<String> {
+    let open = fs::read_dir("/proc/self/fd").expect("Linux");
+    let whats = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    whats.map(|what| what.to_string_lossy().into_owned()).collect()
 }
 
 fn sequential_runs_use_one_process() {

@@ -115,9 +115,9 @@ impl Child {
         self.pidfd.as_fd()
     }
 
-    /// The same, for as long as somebody watches.
-    pub(crate) fn shared_exit_fd(&self) -> Arc<OwnedFd> {
-        Arc::clone(&self.pidfd)
+    /// The same, to share with who watches.
+    pub(crate) fn shared_exit_fd(&self) -> &Arc<OwnedFd> {
+        &self.pidfd
     }
 
     /// Sends a signal to the child and to the rest of its process group. `Err` if the child may not be sent one.
