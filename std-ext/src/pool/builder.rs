@@ -232,8 +232,9 @@ impl<K: Kind> Builder<K> {
     /// runs or cancels it, so what the hook takes is part of the task's time or of the call. Events of
     /// one thread come in order; of a task that ended its handle tells only after the hook. The hook
     /// may use the pool, but must not wait for the task that it is told of. Its own panic is caught.
-    /// Told of a [spawn that failed](EventKind::SpawnFailed), it must not wait for any task of the pool, nor for room or
-    /// its end: what nobody else will run is given back or cancelled by this very thread, when the hook is over.
+    /// Told of a [spawn that failed](crate::EventKind::SpawnFailed), it must not wait for any task of the pool, nor
+    /// for room or its end: what nobody else will run is given back or cancelled by this very thread, when the
+    /// hook is over.
     ///
     /// The thread that ends a task is usually a worker. The hook may submit; in a pool of processes it must not wait
     /// for tasks of that pool, whose replies this very thread may have to read, and it holds up what its worker was
