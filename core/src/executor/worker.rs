@@ -220,24 +220,18 @@ where
             }
             match entry.claim() {
                 Popped::Claimed(task) => return Some(task),
-                Popped::CancelRequested(entry) => {
-                    self.keep_to_cancel(entry);
+                Popped::CancelRequested(entry) if K::TAKES_AHEAD => {
+                    self.to_cancel = Some(entry);
                     return None;
                 }
-                Popped::Stub => {}
+                // The former is what was given back.
+                Popped::CancelRequested(_) | Popped::Stub => {}
             }
         }
     }
 
     pub(super) fn has_to_cancel(&self) -> bool {
         K::TAKES_AHEAD && self.to_cancel.is_some()
-    }
-
-    // By itself, since every pop pays for what is done here: 280 instead of 255 instructions per task.
-    #[cold]
-    #[inline(never)]
-    fn keep_to_cancel(&mut self, entry: Entry<K>) {
-        self.to_cancel = Some(entry);
     }
 
     /// Cancels what was found. No task counts on this worker meanwhile.
