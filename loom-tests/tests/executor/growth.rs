@@ -39,10 +39,9 @@ fn the_tasks_of_one_submitter_run_on_two_workers() {
     });
 }
 
-/// With one preemption it has 5.5 million executions.
 #[test]
 fn the_tasks_of_two_submitters_run_on_two_workers() {
-    model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(0), || {
+    model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(1), || {
         two_tasks_run(2, Script::default());
     });
 }
