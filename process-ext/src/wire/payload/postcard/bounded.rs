@@ -92,6 +92,16 @@ macro_rules! nesting {
     )*};
 }
 
+/// What tells of values inside this one.
+macro_rules! one_deeper {
+    ($($method:ident($party:ident))*) => {$(
+        #[inline]
+        fn $method<P: $party<'de>>(self, of: P) -> Result<V::Value, P::Error> {
+            self.of.$method(Bounded { of, at: self.at.inner()? })
+        }
+    )*};
+}
+
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for Bounded<'_, D> {
     type Error = D::Error;
 
@@ -175,24 +185,11 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Bounded<'_, V> {
         visit_unit()
     }
 
-    #[inline]
-    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.of.visit_some(Bounded { of: inner, at: self.at.inner()? })
-    }
-
-    #[inline]
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        self.of.visit_newtype_struct(Bounded { of: inner, at: self.at.inner()? })
-    }
-
-    #[inline]
-    fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<V::Value, A::Error> {
-        self.of.visit_seq(Bounded { of: items, at: self.at.inner()? })
-    }
-
-    #[inline]
-    fn visit_map<A: MapAccess<'de>>(self, entries: A) -> Result<V::Value, A::Error> {
-        self.of.visit_map(Bounded { of: entries, at: self.at.inner()? })
+    one_deeper! {
+        visit_some(Deserializer)
+        visit_newtype_struct(Deserializer)
+        visit_seq(SeqAccess)
+        visit_map(MapAccess)
     }
 
     /// A variant without fields has nothing inside: the others come by `VariantAccess`.
