@@ -262,7 +262,7 @@ fn await_request() {
     assert_eq!(unsafe { libc::poll(&raw mut requests, 1, 60_000) }, 1);
 }
 
-/// The next task failed with this one's breach.
+/// The breach comes when the next task has been sent.
 fn a_second_reply_costs_no_task_that_was_not_read() {
     let pool = pool(1);
     let worker = pool.run(own_pid).expect("no panic");
@@ -312,7 +312,6 @@ pub(crate) fn lowered_limit_behind_a_reply() {
     assert!(matches!(early, Ok(Reply::Result(_))), "{early:?}");
 }
 
-/// It was lost with its worker.
 fn a_reply_that_is_there_when_a_wait_is_refused_counts() {
     plays("lowered-limit-behind-a-reply");
 }

@@ -153,7 +153,7 @@ fn a_child_that_the_host_has_forked_keeps_no_idle_worker_alive() {
     keeps_no_worker_alive(&[FORKING]);
 }
 
-/// A busy one waited for somebody to read its reply, whose read end the child has, too.
+/// A busy one waits for somebody to read its reply, whose read end the child has by birth, too.
 fn a_child_that_the_host_has_forked_keeps_no_busy_worker_alive() {
     keeps_no_worker_alive(&[FORKING, BUSY]);
 }

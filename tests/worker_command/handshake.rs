@@ -142,7 +142,7 @@ fn a_worker_that_claims_two_gigabytes_is_refused() {
     assert!(what.contains("a frame of 2147483648 bytes exceeds the limit"), "{what}");
 }
 
-/// Up to the limit of its pool's results it was waited for.
+/// The limit of its pool's results is for what comes after it.
 fn a_greeting_is_short_however_much_a_pool_takes() {
     // HELLO: a body of 256 KiB and one byte.
     let head = r"\001\0\004\0\001\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";

@@ -67,7 +67,7 @@ fn a_command_that_replies_and_reads_no_call_is_replaced_once_for_each() {
     fs::remove_file(starts).expect("it is there");
 }
 
-/// It ran the call that another worker had run meanwhile.
+/// Another one runs the call meanwhile.
 fn a_worker_elsewhere_that_goes_on_after_its_launchers_death_finds_no_call() {
     let calls = path("calls");
     // In a session of its own: what is killed with the launcher's group is not the worker.
