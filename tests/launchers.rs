@@ -1,6 +1,8 @@
 //! Pools over launchers, for real: `ssh` to a server on loopback that the tests start, and `srun` where there is a
 //! Slurm. The worker is this test program. What is missing is skipped, or a failure if [`DEMANDED`] names it.
 
+#[path = "common/processes.rs"]
+mod processes;
 #[path = "worker_command/worker.rs"]
 #[allow(dead_code, reason = "these tests use a part of it")]
 mod worker;
@@ -8,7 +10,6 @@ mod worker;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 use std::fs::{self, File};
-use std::io;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command, ExitCode, Stdio};
@@ -21,6 +22,7 @@ use asyncpal::process::worker_command;
 use asyncpal::process::{CommandPool, LostCause, RemoteError, WorkerCommand, WorkerLost};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
+use processes::{children, eventually, lives};
 use worker::*;
 
 /// The variable that lists which launchers must be there.
@@ -348,31 +350,6 @@ fn a_closed_pool_leaves_no_step_of_srun() {
 
 fn pid(pool: &CommandPool) -> u32 {
     pool.submit(PID).expect("open").collect().expect("it has one")
-}
-
-fn children() -> Vec<u32> {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    let lists =
-        tasks.map(|task| fs::read_to_string(task.expect("readable").path().join("children")));
-    let ids = lists.flat_map(|list: io::Result<String>| {
-        let list = list.unwrap_or_default();
-        list.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<_>>()
-    });
-    ids.collect()
-}
-
-fn eventually(what: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !what() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
-        sleep(Duration::from_millis(1));
-    }
-}
-
-/// Whether this process is there and no zombie.
-fn lives(pid: u32) -> bool {
-    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    stat.is_ok_and(|stat| !stat.contains(") Z"))
 }
 
 fn kill(pid: u32) {

@@ -1,6 +1,9 @@
 //! What a thousand pools leave behind: no memory, no thread, no descriptor, no child. `.ci/leaks` runs
 //! the same under valgrind, which also says who has allocated what is lost.
 
+#[path = "common/processes.rs"]
+mod processes;
+
 use core::alloc::{GlobalAlloc, Layout};
 use core::sync::atomic::{AtomicIsize, Ordering};
 use core::time::Duration;
@@ -9,6 +12,8 @@ use std::{fs, thread};
 
 use asyncpal::{CompletionFilter, ProcessPool, TaskError, ThreadPool};
 use libtest_mimic::{Arguments, Failed, Trial};
+
+use processes::children;
 
 /// Blocks that were allocated and not freed.
 struct Counting(AtomicIsize);
@@ -55,15 +60,11 @@ fn held() -> Held {
     // First: looking takes memory, too.
     let blocks = MEMORY.0.load(Ordering::Relaxed);
     let count = |path: &str| fs::read_dir(path).expect("Linux").count();
-    let children = fs::read_dir("/proc/self/task").expect("Linux").map(|task| {
-        let path = task.expect("readable").path().join("children");
-        fs::read_to_string(path).unwrap_or_default().split_whitespace().count()
-    });
     Held {
         blocks,
         threads: count("/proc/self/task"),
         descriptors: count("/proc/self/fd"),
-        children: children.sum(),
+        children: children().len(),
     }
 }
 

@@ -3,9 +3,11 @@
 use core::ptr;
 use core::time::Duration;
 use std::collections::BTreeSet;
-use std::fs;
 use std::thread::sleep;
 use std::time::Instant;
+use std::{fs, process};
+
+use crate::processes::{Process, children_of};
 
 /// How long what ends by itself may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,9 +34,9 @@ impl Clean {
     pub(crate) fn check(self) {
         let begun = Instant::now();
         loop {
-            let (children, descriptors) = (children(), descriptors());
+            let (children, descriptors) = (child_processes(), descriptors());
             // Children of workers, which were killed with them, and came here.
-            children.iter().filter(|child| child.is_zombie && !child.leads).for_each(Process::bury);
+            children.iter().filter(|child| child.is_zombie && !child.leads).for_each(bury);
             if children.is_empty() && descriptors == self.descriptors {
                 return;
             }
@@ -48,43 +50,16 @@ impl Clean {
     }
 }
 
-/// A child of this process.
-#[derive(Debug)]
-pub(crate) struct Process {
-    pub(crate) pid: u32,
-    pub(crate) is_zombie: bool,
-    /// Whether it leads its process group, as every worker does.
-    leads: bool,
+/// The children of this process, zombies included.
+pub(crate) fn child_processes() -> Vec<Process> {
+    children_of(process::id())
 }
 
-impl Process {
-    fn read(pid: u32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name may hold anything, the fields behind it are plain.
-        let (_, fields) = stat.rsplit_once(')')?;
-        let mut fields = fields.split_whitespace();
-        let state = fields.next()?;
-        let group: u32 = fields.nth(1)?.parse().ok()?;
-        Some(Self { pid, is_zombie: state == "Z" || state == "X", leads: group == pid })
-    }
-
-    /// Takes the status of a zombie.
-    pub(crate) fn bury(&self) {
-        let pid = self.pid.try_into().expect("a process");
-        // SAFETY: waitpid accepts a null status.
-        unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
-    }
-}
-
-/// This process's children, zombies included.
-pub(crate) fn children() -> Vec<Process> {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    let lists =
-        tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let pids = lists.flat_map(|list| {
-        list.split_whitespace().map(|pid| pid.parse().expect("a number")).collect::<Vec<_>>()
-    });
-    pids.filter_map(Process::read).collect()
+/// Takes the status of a zombie.
+pub(crate) fn bury(zombie: &Process) {
+    let pid = zombie.pid.try_into().expect("a process");
+    // SAFETY: waitpid accepts a null status.
+    unsafe { libc::waitpid(pid, ptr::null_mut(), 0) };
 }
 
 /// The numbers of the open descriptors.
@@ -111,9 +86,9 @@ pub(crate) fn bury_any_orphans() {
 fn bury_when(all_are_here: impl Fn(&[Process]) -> bool) {
     let begun = Instant::now();
     loop {
-        let orphans = children();
+        let orphans = child_processes();
         if orphans.iter().all(|orphan| orphan.is_zombie) && all_are_here(&orphans) {
-            return orphans.iter().for_each(Process::bury);
+            return orphans.iter().for_each(bury);
         }
         assert!(begun.elapsed() < PATIENCE, "living, or too few or many: {orphans:?}");
         sleep(Duration::from_millis(1));

@@ -6,11 +6,10 @@ use std::process;
 use asyncpal::process::{LostCause, ProcessOptions, Processes, WorkerLost};
 use asyncpal::{BrokenCause, Builder, Handle, PoolError, ProcessPool, TaskError};
 
-use crate::clean::children;
 use crate::faults;
+use crate::processes::{children, eventually};
 use crate::tasks::{
-    busy_worker, cause, eventually, kill_self, lost, own_pid, pool, show_busy, signal, sleep_long,
-    works,
+    busy_worker, cause, kill_self, lost, own_pid, pool, show_busy, signal, sleep_long, works,
 };
 
 faults![

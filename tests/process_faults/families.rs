@@ -5,9 +5,10 @@ use std::time::Instant;
 
 use asyncpal::process::LostCause;
 
-use crate::clean::{Process, children};
+use crate::clean::{bury, child_processes};
 use crate::faults;
-use crate::tasks::{cause, eventually, kill_self, pool, signal, works};
+use crate::processes::eventually;
+use crate::tasks::{cause, kill_self, pool, signal, works};
 
 faults![
     a_child_of_a_lost_worker_ends_with_it,
@@ -41,14 +42,14 @@ fn fork(leaves_the_group: bool) -> u32 {
 
 /// Whether it runs, and is this process's child.
 fn is_orphan(pid: u32) -> bool {
-    children().iter().any(|child| child.pid == pid && !child.is_zombie)
+    child_processes().iter().any(|child| child.pid == pid && !child.is_zombie)
 }
 
 fn end(pid: u32) {
     assert!(is_orphan(pid), "or else it shows nothing");
     signal(pid, libc::SIGKILL);
     eventually(|| !is_orphan(pid));
-    children().iter().filter(|child| child.pid == pid).for_each(Process::bury);
+    child_processes().iter().filter(|child| child.pid == pid).for_each(bury);
 }
 
 fn a_child_of_a_lost_worker_ends_with_it() {

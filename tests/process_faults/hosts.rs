@@ -9,6 +9,7 @@ use std::thread::sleep;
 use crate::clean::{bury_any_orphans, bury_orphans};
 use crate::faults;
 use crate::missing::Missing;
+use crate::processes::children_of;
 use crate::program::{Ended, Program};
 use crate::tasks::{signal, signal_group};
 
@@ -100,19 +101,11 @@ fn ctrl_c_is_the_hosts_to_decide_on() {
     let mut host = ready("in-a-group-and-patient");
     // The worker's group, too: in the foreground or not, it does not end a worker.
     host.expect("worker").expect("it says whose");
-    let children = format!("/proc/{0}/task", host.id());
-    let workers = fs::read_dir(children).expect("it runs").map(|task| {
-        fs::read_to_string(task.expect("readable").path().join("children")).unwrap_or_default()
-    });
-    let workers: Vec<u32> = workers
-        .flat_map(|list| {
-            list.split_whitespace().filter_map(|it| it.parse().ok()).collect::<Vec<_>>()
-        })
-        .collect();
+    let workers = children_of(host.id());
     assert_eq!(workers.len(), 1, "{workers:?}");
 
     signal_group(host.id(), libc::SIGINT);
-    signal_group(workers[0], libc::SIGINT);
+    signal_group(workers[0].pid, libc::SIGINT);
     signal(host.id(), libc::SIGUSR1);
 
     host.finish().expect("it ends").check(0, &["42", "clean"]).expect("the task went on");

@@ -22,6 +22,9 @@ mod pipes;
 #[cfg(target_os = "linux")]
 mod privileges;
 #[cfg(target_os = "linux")]
+#[path = "../common/processes.rs"]
+mod processes;
+#[cfg(target_os = "linux")]
 #[path = "../common/program.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod program;
@@ -147,6 +150,8 @@ mod tasks {
     use asyncpal::process::{LostCause, WorkerLost};
     use asyncpal::{ProcessPool, TaskError};
 
+    use crate::processes::children;
+
     pub(crate) fn pool(max_workers: usize) -> ProcessPool {
         ProcessPool::builder().max_workers(max_workers).build().expect("`init` has run")
     }
@@ -179,9 +184,9 @@ mod tasks {
             let is_busy = |pid: u32| {
                 std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|it| it == "busy\n")
             };
-            let busy = crate::clean::children().into_iter().find(|child| is_busy(child.pid));
+            let busy = children().into_iter().find(|&child| is_busy(child));
             if let Some(worker) = busy {
-                return worker.pid;
+                return worker;
             }
             assert!(begun.elapsed() < Duration::from_secs(60), "no worker is busy");
             sleep(Duration::from_millis(1));
@@ -207,14 +212,6 @@ mod tasks {
         // SAFETY: killpg touches no memory.
         let sent = unsafe { libc::killpg(leader, signal) };
         assert_eq!(sent, 0, "{}", std::io::Error::last_os_error());
-    }
-
-    pub(crate) fn eventually(what: impl Fn() -> bool) {
-        let begun = Instant::now();
-        while !what() {
-            assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
-            sleep(Duration::from_millis(1));
-        }
     }
 
     /// The loss behind a failure.

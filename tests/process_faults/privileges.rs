@@ -21,11 +21,12 @@ use asyncpal::ProcessPool;
 use asyncpal::process::wire::exit;
 use asyncpal::process::{LostCause, Named, ProcessOptions, Registry, serve_stdio, worker_command};
 
-use crate::clean::{Clean, children};
+use crate::clean::Clean;
 use crate::faults;
 use crate::missing::Missing;
+use crate::processes::{children, eventually};
 use crate::roles::{all_of, say, this_file};
-use crate::tasks::{cause, eventually, own_pid, pool, sleep_long, works};
+use crate::tasks::{cause, own_pid, pool, sleep_long, works};
 
 faults![
     a_program_with_its_files_privileges_builds_no_pool,
@@ -227,7 +228,7 @@ pub(crate) fn drop_privileges() {
 
         assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
         assert_eq!(cause(&late), &LostCause::TimedOut(LIMIT));
-        assert!(children().iter().all(|child| child.pid != worker), "it is gone");
+        assert!(!children().contains(&worker), "it is gone");
         assert!(works(&pool));
     }
     clean.check();
@@ -286,7 +287,7 @@ pub(crate) fn drop_privileges_before_a_command() {
         assert!(matches!(cause(&late), LostCause::KillRefused(_)), "{late:?}");
         eventually(|| has_ended(worker));
         pool.submit(PID).expect("open").collect().expect("another one");
-        assert!(children().iter().all(|child| child.pid != worker), "it was reaped");
+        assert!(!children().contains(&worker), "it was reaped");
     }
     clean.check();
     say("clean");
@@ -321,9 +322,9 @@ pub(crate) fn drop_privileges_before_a_call() {
         let error = pool.submit(PID).expect("open").collect().expect_err("it hangs up");
 
         assert!(matches!(cause(&error), LostCause::KillRefused(_)), "{error:?}");
-        let [worker] = &children()[..] else { panic!("another one was started: {:?}", children()) };
+        let [worker] = children()[..] else { panic!("another one was started: {:?}", children()) };
         File::create(&gate).expect("anybody may");
-        eventually(|| has_ended(worker.pid));
+        eventually(|| has_ended(worker));
         // Its start reaps the other one.
         let serving = worker_command(this_file()).env("ASYNCPAL_TEST_ENDING", "serves").pool();
         serving.build().expect("valid").submit(PID).expect("open").collect().expect("no panic");

@@ -13,10 +13,9 @@ use asyncpal::process::parker::{ProcessParker, Unparked};
 use asyncpal::process::{LaunchError, LostCause};
 use asyncpal::{Handle, ProcessPool, TaskError};
 
-use crate::clean::{Clean, children};
-use crate::tasks::{
-    busy_worker, cause, eventually, kill_self, own_pid, pool, show_busy, signal, spin, works,
-};
+use crate::clean::Clean;
+use crate::processes::{children, eventually};
+use crate::tasks::{busy_worker, cause, kill_self, own_pid, pool, show_busy, signal, spin, works};
 use crate::{kernels, privileges, words};
 
 pub(crate) fn play(role: &str) {
@@ -180,7 +179,7 @@ fn deaths() {
         let worker = pool.run(own_pid).expect("another one");
         signal(worker, libc::SIGKILL);
         // What was sent to it just now may have started, for all that one can know.
-        eventually(|| children().iter().all(|child| child.pid != worker));
+        eventually(|| !children().contains(&worker));
         assert!(works(&pool));
     }
 }
@@ -216,7 +215,7 @@ fn deaths_at_any_time() {
             Ok(length) => assert_eq!(length, 4 << 20),
             Err(error) => check_loss(&error),
         }
-        eventually(|| children().iter().all(|child| child.pid != worker));
+        eventually(|| !children().contains(&worker));
     }
     check_loss(&pool.run(kill_self).expect_err("its worker is gone"));
     assert!(works(&pool));

@@ -9,7 +9,8 @@ use asyncpal::process::error::HandshakeError;
 use asyncpal::process::{LaunchError, LostCause, ProcessPool};
 use asyncpal::{BrokenCause, PoolError};
 
-use crate::killer::{children, signal};
+use crate::killer::signal;
+use crate::processes::children;
 use crate::{Resolved, WORKERS};
 
 /// More than are ever submitted.

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::thread::{self, sleep};
 
 use crate::ledger::parse;
+use crate::processes::children;
 
 const BETWEEN_KILLS: Duration = Duration::from_millis(5);
 
@@ -48,7 +49,7 @@ pub(crate) fn kill_until(over: &AtomicBool, victims: Victims, path: &Path) -> Ki
         if victims == Victims::Ready {
             alive.retain(|pid| ready.contains(pid));
         }
-        let Some(&victim) = alive.iter().nth(random.below(alive.len())) else { continue };
+        let Some(&victim) = alive.get(random.below(alive.len())) else { continue };
         if !signal(victim, libc::SIGSTOP) {
             continue;
         }
@@ -101,15 +102,4 @@ impl Random {
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 % end.max(1) as u64).expect("below a usize")
     }
-}
-
-/// This program's children, zombies included.
-pub(crate) fn children() -> BTreeSet<u32> {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    let lists =
-        tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("children")).ok());
-    let pids = lists.flat_map(|list| {
-        list.split_whitespace().map(|pid| pid.parse().expect("a number")).collect::<Vec<_>>()
-    });
-    pids.collect()
 }

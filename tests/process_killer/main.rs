@@ -9,10 +9,11 @@ mod every_handshake;
 mod killer;
 mod ledger;
 mod pauses;
+#[path = "../common/processes.rs"]
+mod processes;
 
 use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use core::time::Duration;
-use std::collections::BTreeSet;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::sync::Arc;
@@ -24,9 +25,10 @@ use asyncpal::process::ProcessOptions;
 use libtest_mimic::{Arguments, Trial};
 
 use every_handshake::a_killer_of_every_handshake_breaks_the_pool_and_each_handle_resolves_once;
-use killer::{Victims, children, kill_until};
+use killer::{Victims, kill_until};
 use ledger::{Ledger, judge};
 use pauses::{Diary, Pauses, starts_that_fail_are_further_apart_each_time_until_one_succeeds};
+use processes::{children, eventually};
 
 const TASKS: u64 = 10_000;
 const WORKERS: usize = 4;
@@ -57,7 +59,7 @@ fn trial(name: &str, test: fn()) -> Trial {
     Trial::test(name, move || {
         let before = descriptors();
         test();
-        assert_eq!(children(), BTreeSet::new());
+        assert_eq!(children(), []);
         assert_eq!(descriptors(), before);
         Ok(())
     })
@@ -159,14 +161,6 @@ impl Resolved {
         // ORDERING: Relaxed: see `watch`.
         let wrong = self.0[..count].iter().filter(|times| times.load(Ordering::Relaxed) != 1);
         assert_eq!(wrong.count(), 0, "handles that were not resolved exactly once");
-    }
-}
-
-fn eventually(what: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !what() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
-        sleep(Duration::from_millis(1));
     }
 }
 

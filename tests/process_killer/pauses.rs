@@ -12,7 +12,8 @@ use asyncpal::process::{ProcessOptions, Processes};
 use asyncpal::{Builder, EventKind, WorkerThread};
 
 use crate::eventually;
-use crate::killer::{children, signal};
+use crate::killer::signal;
+use crate::processes::children;
 
 /// What was seen of the workers, in the order in which it happened.
 #[derive(Clone, Default)]

@@ -2,17 +2,20 @@
 //! first, and the tests run one at a time: they count the program's children.
 
 use core::time::Duration;
+use std::process;
 use std::thread::sleep;
-use std::time::Instant;
-use std::{fs, process};
 
 use asyncpal::TaskError;
 use asyncpal::process::{LostCause, ProcessOptions, WorkerLost};
 use libtest_mimic::Arguments;
 
+use processes::{children, eventually};
+
 mod cancel;
 mod crash_loop;
 mod deadlines;
+#[path = "../common/processes.rs"]
+mod processes;
 mod recycling;
 mod starts;
 mod surroundings;
@@ -55,26 +58,6 @@ macro_rules! trials {
     };
 }
 pub(crate) use trials;
-
-/// The process ids of this program's children, zombies included.
-fn children() -> Vec<u32> {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    let lists =
-        tasks.map(|task| fs::read_to_string(task.expect("readable").path().join("children")));
-    let ids = lists.flat_map(|list| {
-        let list = list.unwrap_or_default();
-        list.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<_>>()
-    });
-    ids.collect()
-}
-
-fn eventually(what: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !what() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
-        sleep(Duration::from_millis(1));
-    }
-}
 
 fn options() -> ProcessOptions {
     ProcessOptions::new()

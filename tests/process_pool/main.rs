@@ -5,15 +5,18 @@ mod calls;
 mod capacity;
 mod endings;
 mod failures;
+#[path = "../common/processes.rs"]
+mod processes;
 mod workers;
 
 use core::time::Duration;
 use std::thread::sleep;
-use std::time::Instant;
-use std::{env, fs, process};
+use std::{env, process};
 
 use asyncpal::{BuildError, ProcessPool};
 use libtest_mimic::Arguments;
+
+use processes::{children, eventually};
 
 fn main() {
     if env::var_os(endings::WITHOUT_INIT).is_some() {
@@ -54,26 +57,6 @@ use trials;
 
 fn pool(max_workers: usize) -> ProcessPool {
     ProcessPool::builder().max_workers(max_workers).build().expect("`init` has run")
-}
-
-/// The process ids of this program's children, zombies included.
-fn children() -> Vec<u32> {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    let lists =
-        tasks.map(|task| fs::read_to_string(task.expect("readable").path().join("children")));
-    let ids = lists.flat_map(|list| {
-        let list = list.unwrap_or_default();
-        list.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<_>>()
-    });
-    ids.collect()
-}
-
-fn eventually(what: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !what() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
-        sleep(Duration::from_millis(1));
-    }
 }
 
 fn kill(pid: u32) {

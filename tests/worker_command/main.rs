@@ -5,22 +5,22 @@ mod calls;
 mod endings;
 mod given_up;
 mod handshake;
+#[path = "../common/processes.rs"]
+mod processes;
 mod python;
 mod refusals;
 mod unread;
 mod worker;
 
 use core::error::Error;
-use core::time::Duration;
-use std::path::Path;
+use std::env;
 use std::process::ExitCode;
-use std::thread::sleep;
-use std::time::Instant;
-use std::{env, fs};
 
 use asyncpal::TaskError;
 use asyncpal::process::{RemoteError, WorkerLost};
 use libtest_mimic::{Arguments, Trial};
+
+use processes::{children, eventually, lives};
 
 fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
@@ -60,32 +60,6 @@ macro_rules! trials {
     };
 }
 use trials;
-
-/// The process ids of this program's children, zombies included.
-fn children() -> Vec<u32> {
-    let tasks = fs::read_dir("/proc/self/task").expect("Linux");
-    let lists =
-        tasks.map(|task| fs::read_to_string(task.expect("readable").path().join("children")));
-    let ids = lists.flat_map(|list| {
-        let list = list.unwrap_or_default();
-        list.split_whitespace().map(|id| id.parse().expect("a number")).collect::<Vec<_>>()
-    });
-    ids.collect()
-}
-
-/// Whether this process is there and no zombie.
-fn lives(pid: u32) -> bool {
-    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat"));
-    stat.is_ok_and(|stat| !stat.contains(") Z"))
-}
-
-fn eventually(what: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !what() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it did not happen");
-        sleep(Duration::from_millis(1));
-    }
-}
 
 fn remote(error: &TaskError) -> &RemoteError {
     error.downcast_ref().expect("it failed in the worker")
