@@ -55,6 +55,17 @@ pub fn model_bounded(
     explore(name, max_preemptions, f);
 }
 
+/// Like [`model`], with so many preemptions fewer than the run's: for a model that is too large for as many as the
+/// others, and has its turn in a deeper run.
+///
+/// # Panics
+///
+/// As [`model`].
+#[track_caller]
+pub fn model_bounded_below(name: &str, fewer: usize, f: impl Fn() + Send + Sync + 'static) {
+    model_bounded(name, run_bound().map(|bound| bound.saturating_sub(fewer)), f);
+}
+
 /// The set of what `f` returns, over all its executions.
 ///
 /// Works on a checker that skips interleavings, too: this is how one finds out.

@@ -17,4 +17,4 @@ pub const DEFAULT_BOUND: usize = 2;
 mod harness;
 
 #[cfg(asyncpal_loom)]
-pub use harness::{model, model_bounded, outcomes};
+pub use harness::{model, model_bounded, model_bounded_below, outcomes};

@@ -8,7 +8,7 @@ use asyncpal_core::sync::stall;
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use loom::sync::Notify;
 use loom::thread;
-use loom_tests::{model, model_bounded};
+use loom_tests::{model, model_bounded, model_bounded_below};
 use std::sync::Arc;
 
 /// Two callers with a task each, which both run.
@@ -41,7 +41,7 @@ fn the_tasks_of_one_submitter_run_on_two_workers() {
 
 #[test]
 fn the_tasks_of_two_submitters_run_on_two_workers() {
-    model_bounded("the_tasks_of_two_submitters_run_on_two_workers", Some(1), || {
+    model_bounded_below("the_tasks_of_two_submitters_run_on_two_workers", 2, || {
         two_tasks_run(2, Script::default());
     });
 }
