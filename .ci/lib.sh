@@ -80,8 +80,10 @@ apt_install() {
     done
     [[ ${#missing[@]} -gt 0 ]] || return 0
     [[ $EUID -eq 0 ]] || as_root=(sudo --preserve-env=DEBIAN_FRONTEND)
-    "${as_root[@]}" apt-get update --quiet --quiet
-    "${as_root[@]}" apt-get install --quiet --quiet --yes --no-install-recommends "${missing[@]}"
+    # A fresh machine may be at its own updates.
+    local apt=("${as_root[@]}" apt-get --quiet --quiet -o DPkg::Lock::Timeout=600 -o Acquire::Retries=5)
+    "${apt[@]}" update
+    "${apt[@]}" install --yes --no-install-recommends "${missing[@]}"
 }
 
 # Debian's compiler has the source of the standard library, for targets that come without one:

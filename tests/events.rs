@@ -76,8 +76,11 @@ fn the_life_of_a_pool_is_told_in_order() {
     pool.shutdown();
     drop(pool);
 
+    let mut told = tolds(lines);
+    // A worker that is awake may see the close before the hook is told of it.
+    told[5..].sort_by_key(|told| *told != Told::Closed);
     assert_eq!(
-        tolds(lines),
+        told,
         [
             Told::Worker,
             Told::Started(1, Some("one".into())),

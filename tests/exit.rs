@@ -182,7 +182,7 @@ fn child(ending: &str) {
         }
         "both" => {
             // Whoever comes second sleeps in `exit` for ever: a worker looks busy.
-            let grace = Duration::from_secs(1);
+            let grace = Duration::from_secs(5);
             let pool = ThreadPool::dual().grace(grace).build().expect("valid");
             let pool = Box::leak(Box::new(pool));
             occupy(pool);

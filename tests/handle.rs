@@ -129,7 +129,7 @@ fn callbacks_of_the_task_before_are_no_part_of_a_running_time() {
         });
         let slow = slow.expect("open");
         let next = pool.submit(|| ()).expect("open");
-        let call_back = || slow.add_callback(|_| std::thread::sleep(Duration::from_millis(200)));
+        let call_back = || slow.add_callback(|_| std::thread::sleep(Duration::from_millis(500)));
         if early {
             call_back();
         }
@@ -143,8 +143,8 @@ fn callbacks_of_the_task_before_are_no_part_of_a_running_time() {
 
         let durations = next.durations().expect("done");
 
-        assert!(durations.pending >= Duration::from_millis(200), "{durations:?}");
-        assert!(durations.running < Duration::from_millis(200), "{durations:?}");
+        assert!(durations.pending >= Duration::from_millis(500), "{durations:?}");
+        assert!(durations.running < Duration::from_millis(500), "{durations:?}");
     }
 }
 

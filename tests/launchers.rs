@@ -238,13 +238,14 @@ fn a_worker_killed_over_ssh_fails_its_task_and_no_other() {
     let server = Server::start();
     let pool = server.pool();
     let victim = pid(&pool);
-    let napping = pool.submit_with(NAP, (600_000,)).expect("open");
+    let has_begun = path("far-killed");
+    let begun = pool.submit_with(BEGIN, (has_begun.clone(),)).expect("open");
     let next = pool.submit_with(SQUARE, (3,)).expect("open");
-    eventually(|| napping.is_running());
+    eventually(|| fs::remove_file(&has_begun).is_ok());
 
     kill(victim);
 
-    let error = napping.collect().expect_err("its worker is gone");
+    let error = begun.collect().expect_err("its worker is gone");
     // What ssh says when the far command was killed by a signal.
     assert_eq!(lost(&error).cause(), &LostCause::Exited(255));
     assert_eq!(next.collect().expect("another worker's"), 9);
@@ -255,7 +256,7 @@ fn a_killed_ssh_is_a_lost_worker_and_the_far_one_ends_after_its_task() {
     let pool = server.pool();
     let far = pid(&pool);
     let napping = pool.submit_with(NAP, (200,)).expect("open");
-    eventually(|| napping.is_running());
+    eventually(|| !napping.is_pending());
     let ssh = children().into_iter().find(|&child| child != server.sshd.id());
 
     kill(ssh.expect("it carries the task"));

@@ -13,7 +13,7 @@ use std::{fs, thread};
 use asyncpal::{CompletionFilter, ProcessPool, TaskError, ThreadPool};
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use processes::children;
+use processes::{children, eventually};
 
 /// Blocks that were allocated and not freed.
 struct Counting(AtomicIsize);
@@ -76,12 +76,7 @@ fn leave_nothing(pools: usize, use_one: fn()) -> Result<(), Failed> {
     let use_many = |count| {
         thread::spawn(move || (0..count).for_each(|_| use_one())).join().expect("no panic");
         // The kernel lists a thread a little longer than it can be joined.
-        for _ in 0..1000 {
-            if fs::read_dir("/proc/self/task").expect("Linux").count() == 1 {
-                break;
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
+        eventually(|| fs::read_dir("/proc/self/task").expect("Linux").count() == 1);
         held()
     };
     let before = use_many(pools / 10);

@@ -211,7 +211,10 @@ fn an_expired_timeout_is_one_error_and_the_end() {
     check(pool.starmap_all(wait.clone(), items(), 1).timeout(Duration::ZERO));
     check(pool.starmap_all_unordered(wait, items(), 1).timeout(SHORT));
 
-    assert_eq!(pool.count_pending_tasks(), 0, "what had not started was cancelled");
+    // What had not started was cancelled; what has is told as claimed a little before it is no longer counted.
+    while pool.count_pending_tasks() > 0 {
+        std::thread::yield_now();
+    }
     drop(gate);
 }
 
@@ -295,6 +298,9 @@ fn dropping_a_map_cancels_the_chunks_that_have_not_started() {
     // The one worker is busy with the first chunk of this one.
     let mut stuck = pool.map(wait, 0..10).buffer_size(10).timeout(SHORT);
     assert!(matches!(stuck.next(), Some(Err(TaskError::TimedOut))));
+    while pool.count_pending_tasks() > 9 {
+        std::thread::yield_now();
+    }
     let eager = pool.map_all(|n: u32| n, 0..100, 1);
     let unordered = pool.map_all_unordered(|n: u32| n, 0..100, 1);
     assert_eq!(pool.count_pending_tasks(), 209);

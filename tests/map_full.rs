@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use asyncpal::{Handle, TaskError, ThreadPool, WhenFull};
-use tasks::{LONG, SHORT, gated, sorted, values};
+use tasks::{LONG, SHORT, sorted, started, values};
 
 #[path = "common/tasks.rs"]
 mod tasks;
@@ -26,10 +26,7 @@ fn bounded(max_workers: usize, capacity: usize, policy: WhenFull) -> ThreadPool 
 
 /// Makes a pool of one worker full until the gate goes.
 fn fill(pool: &ThreadPool) -> (Vec<Handle<u32>>, mpsc::Sender<()>) {
-    let (stuck, gate) = gated(pool, 0);
-    while stuck.is_pending() {
-        thread::yield_now();
-    }
+    let (stuck, gate) = started(pool, 0);
     let pending = core::iter::from_fn(|| pool.try_submit(|| 1).ok());
     (core::iter::once(stuck).chain(pending).collect(), gate)
 }

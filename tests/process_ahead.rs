@@ -2,6 +2,11 @@
 //! no task waits behind a long one, is lost with a worker that did not begin it, or runs twice. The workers are this
 //! test program, so its `main` calls `init` first, and the tests run one at a time.
 
+#[path = "common/gate.rs"]
+mod gate;
+#[path = "common/processes.rs"]
+mod processes;
+
 use core::time::Duration;
 use std::collections::BTreeSet;
 use std::thread::sleep;
@@ -10,6 +15,9 @@ use std::time::Instant;
 use asyncpal::process::{LostCause, ProcessOptions, WorkerLost};
 use asyncpal::{Handle, ProcessPool, TaskError};
 use libtest_mimic::{Arguments, Trial};
+
+use gate::{Gate, wait_at};
+use processes::eventually;
 
 fn main() {
     asyncpal::process::init();
@@ -44,6 +52,8 @@ trials! {
 
 /// More than are ever sent ahead.
 const MANY: u64 = 60;
+/// Never awaited.
+const LONG: Duration = Duration::from_secs(60);
 
 fn pool(max_workers: usize) -> ProcessPool {
     warm(ProcessPool::builder().max_workers(max_workers).build().expect("`init` has run"))
@@ -85,15 +95,28 @@ fn lost(error: &TaskError) -> &WorkerLost {
 
 /// The worker of the long task has been sent others before it was known to be long.
 fn brief_tasks_do_not_wait_behind_a_long_one() {
-    check_that_none_waits(&pool(2));
+    check_that_none_waits(&two_workers(), gates());
 }
 
 /// To take them back needs descriptors.
 fn a_full_descriptor_table_lets_no_brief_task_wait_behind_a_long_one() {
-    let pool = pool(2);
+    let (pool, gates) = (two_workers(), gates());
     let _full = NoDescriptors::left();
 
-    check_that_none_waits(&pool);
+    check_that_none_waits(&pool, gates);
+}
+
+/// Both are there, or without descriptors there would never be a second one.
+fn two_workers() -> ProcessPool {
+    let pool = pool(2);
+    pool.spawn_max_workers().expect("open");
+    eventually(|| pool.stats().idle_workers == 2);
+    pool
+}
+
+/// To make one needs a descriptor, to open it does not.
+fn gates() -> [Gate; 10] {
+    core::array::from_fn(|_| Gate::new())
 }
 
 /// The pool moves its descriptors to 10 and above; until this is dropped there are none.
@@ -120,17 +143,18 @@ fn limit_descriptors(limit: libc::rlimit) {
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) }, 0);
 }
 
-fn check_that_none_waits(pool: &ProcessPool) {
-    for _ in 0..10 {
+fn check_that_none_waits(pool: &ProcessPool, gates: [Gate; 10]) {
+    for gate in gates {
         let before: Vec<_> = (0..MANY).map(|n| brief(pool, n)).collect();
-        let long = pool.submit_with(sleep_millis, (400,)).expect("open");
+        let long = pool.submit_with(wait_at, (gate.path(),)).expect("open");
         let behind: Vec<_> = (0..MANY).map(|n| brief(pool, n)).collect();
 
-        for (n, task) in (0..MANY).chain(0..MANY).zip(before.into_iter().chain(behind)) {
-            assert_eq!(task.collect().expect("it returns"), n);
+        for (n, mut task) in (0..MANY).chain(0..MANY).zip(before.into_iter().chain(behind)) {
+            let result = task.collect_timeout(LONG);
+            assert_eq!(result.expect("it does not wait for the long one"), n);
         }
 
-        assert!(!long.is_done(), "a brief task waited for the long one");
+        drop(gate);
         long.collect().expect("it returns");
         // The worker has to show again that its tasks are brief.
         (0..MANY).for_each(|n| drop(brief(pool, n).collect()));
@@ -239,11 +263,11 @@ fn nothing_is_sent_ahead_where_a_cancel_kills() {
 fn a_task_with_a_limit_of_its_own_has_all_of_it_however_early_it_was_sent() {
     use asyncpal::process::Within;
     let pool = pool(1);
-    for _ in 0..10 {
+    for _ in 0..3 {
         let before: Vec<_> = (0..MANY).map(|n| brief(&pool, n)).collect();
-        let first = pool.submit_with(sleep_millis, (100,)).expect("open");
+        let first = pool.submit_with(sleep_millis, (1000,)).expect("open");
         let call = asyncpal::kind::With { function: sleep_millis, arguments: (20,) };
-        let second = pool.submit(Within::new(Duration::from_millis(90), call)).expect("open");
+        let second = pool.submit(Within::new(Duration::from_millis(900), call)).expect("open");
 
         before.into_iter().for_each(|task| assert!(task.collect().is_ok()));
         first.collect().expect("it has no limit");

@@ -3,18 +3,21 @@
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process;
 use std::thread::sleep;
-use std::{env, fs, process};
 
 use asyncpal::process::WorkerLost;
 use asyncpal::{
     CompletionFilter, Handle, ProcessPool, TaskError, as_done, as_done_in_order, collect,
     split_map_task, split_starmap_task, wait,
 };
+use gate::{Gate, wait_at};
 use libtest_mimic::{Arguments, Trial};
 use tasks::{LONG, SHORT, sorted, values};
 
+#[path = "common/gate.rs"]
+mod gate;
 #[path = "common/tasks.rs"]
 mod tasks;
 
@@ -65,37 +68,10 @@ fn add(x: u64, y: u64) -> u64 {
     x + y
 }
 
-/// A file for whose end workers wait: the one thing that they share with this process. Dropped, the gate opens.
-struct Gate(PathBuf);
-
-impl Gate {
-    fn new() -> Self {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let file = env::temp_dir().join(format!("asyncpal-gate-{}-{number}", process::id()));
-        fs::write(&file, "").expect("a writable folder for temporary files");
-        Self(file)
-    }
-
-    fn path(&self) -> String {
-        self.0.to_str().expect("UTF-8").to_owned()
-    }
-
-    fn open(&self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
-impl Drop for Gate {
-    fn drop(&mut self) {
-        self.open();
-    }
-}
-
 /// Returns `n`, zero not before the gate is open.
 fn zero_waits(n: u64, gate: String) -> u64 {
-    while n == 0 && Path::new(&gate).exists() {
-        sleep(Duration::from_millis(1));
+    if n == 0 {
+        wait_at(gate);
     }
     n
 }
@@ -143,7 +119,7 @@ fn unordered_forms_return_what_is_ready_first() {
         let mut quick = [(); 2].map(|()| results.next().expect("an item").expect("fine"));
         quick.sort_unstable();
         assert_eq!(quick, [1, 2]);
-        gate.open();
+        drop(gate);
         assert_eq!(results.next().expect("an item").expect("no panic"), 0);
         assert!(results.next().is_none());
     }
@@ -179,7 +155,7 @@ fn eager_forms_submit_all_before_they_return_and_a_drop_cancels() {
     let pool = pool(1);
     let gate = Gate::new();
     let busy = pool.submit_with(zero_waits, (0, gate.path())).expect("open");
-    while busy.is_pending() {
+    while pool.count_pending_tasks() > 0 {
         sleep(Duration::from_millis(1));
     }
 
@@ -190,7 +166,7 @@ fn eager_forms_submit_all_before_they_return_and_a_drop_cancels() {
     drop(star);
     assert_eq!(pool.count_pending_tasks(), 4);
 
-    gate.open();
+    drop(gate);
     assert!(values(ordered).into_iter().eq((0..10).map(square)));
     assert_eq!(busy.collect().expect("no panic"), 0);
 }
@@ -269,7 +245,7 @@ fn an_expired_timeout_is_one_error_and_the_end() {
     check(pool.starmap_all_unordered(zero_waits, items(), 1).timeout(SHORT));
 
     assert_eq!(pool.count_pending_tasks(), 0, "what had not started was cancelled");
-    gate.open();
+    drop(gate);
     // Before the file is removed.
     pool.join();
 }
@@ -301,39 +277,40 @@ fn a_split_map_is_the_map_in_tasks() {
     assert!(sums.into_iter().eq((0..10).map(|n| n + n)));
 }
 
-fn submitted(pool: &ProcessPool, gate: &Gate) -> Vec<Handle<u64>> {
-    let submit = |n| pool.submit_with(zero_waits, (n, gate.path())).expect("open");
+fn submitted(pool: &ProcessPool, gate: &str) -> Vec<Handle<u64>> {
+    let submit = |n| pool.submit_with(zero_waits, (n, gate.to_owned())).expect("open");
     (0..3).map(submit).collect()
 }
 
 fn several_tasks_are_waited_for_and_collected() {
     let pool = pool(2);
     let gate = Gate::new();
-    let handles = submitted(&pool, &gate);
+    let path = gate.path();
+    let handles = submitted(&pool, &path);
 
     assert!(!wait(&handles, SHORT));
-    assert!(matches!(collect(submitted(&pool, &gate), SHORT), Err(TaskError::TimedOut)));
+    assert!(matches!(collect(submitted(&pool, &path), SHORT), Err(TaskError::TimedOut)));
     let mut in_order = as_done_in_order(handles).timeout(SHORT);
     assert!(in_order.next().is_none());
     let mut done = as_done(in_order.into_rest());
     let quick = done.next().expect("three are left").collect();
     assert!(quick.expect("no panic") > 0);
-    gate.open();
+    drop(gate);
 
     assert_eq!(collect(done, None).expect("no panic").len(), 2);
-    assert_eq!(collect(submitted(&pool, &gate), LONG).expect("no panic"), [0, 1, 2]);
+    assert_eq!(collect(submitted(&pool, &path), LONG).expect("no panic"), [0, 1, 2]);
 }
 
 fn a_filter_gives_back_what_is_done() {
     let pool = pool(2);
     let gate = Gate::new();
-    let filter: CompletionFilter<_> = submitted(&pool, &gate).into_iter().collect();
+    let filter: CompletionFilter<_> = submitted(&pool, &gate.path()).into_iter().collect();
     let value = |handle: Option<Handle<u64>>| handle.expect("one is left").collect();
 
     assert_eq!(value(filter.get()).expect("no panic"), 1);
     assert_eq!(value(filter.get()).expect("no panic"), 2);
     assert!(filter.get_timeout(SHORT).is_none());
-    gate.open();
+    drop(gate);
 
     assert_eq!(value(filter.get()).expect("no panic"), 0);
     assert!(filter.get().is_none());

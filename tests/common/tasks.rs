@@ -17,8 +17,25 @@ pub(crate) fn pool(max_workers: usize) -> ThreadPool {
 
 /// A task that returns `value` once its gate is dropped.
 pub(crate) fn gated(pool: &ThreadPool, value: u32) -> (Handle<u32>, Sender<()>) {
+    gated_after(pool, value, || ())
+}
+
+/// The same, once it runs: its place in the queue is free.
+pub(crate) fn started(pool: &ThreadPool, value: u32) -> (Handle<u32>, Sender<()>) {
+    let (tell, told) = mpsc::channel();
+    let gated = gated_after(pool, value, move || tell.send(()).expect("waited for"));
+    told.recv().expect("it starts");
+    gated
+}
+
+fn gated_after(
+    pool: &ThreadPool,
+    value: u32,
+    before: impl FnOnce() + Send + 'static,
+) -> (Handle<u32>, Sender<()>) {
     let (gate, closed) = mpsc::channel::<()>();
     let task = move || {
+        before();
         let _ = closed.recv();
         value
     };

@@ -108,7 +108,9 @@ mod missing {
         /// Its name in the list, and how it is told.
         fn told(self) -> (&'static str, &'static str) {
             match self {
-                Self::Root => ("root", "it is for root"),
+                Self::Root => {
+                    ("root", "it is for root, and a folder whose programs may have privileges")
+                }
                 Self::World => ("world", "it may not mount anything"),
                 Self::Loader => ("loader", "this program has no loader"),
             }

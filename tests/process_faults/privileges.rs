@@ -12,14 +12,16 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::Instant;
 
 use asyncpal::ProcessPool;
 use asyncpal::process::wire::exit;
-use asyncpal::process::{LostCause, Named, ProcessOptions, Registry, serve_stdio, worker_command};
+use asyncpal::process::{
+    LostCause, Named, ProcessOptions, Registry, Within, serve_stdio, worker_command,
+};
 
 use crate::clean::Clean;
 use crate::faults;
@@ -53,6 +55,17 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 
 const LIMIT: Duration = Duration::from_millis(100);
 
+/// Whether a program in this folder is started, and with its privileges.
+fn honours_privileges(folder: &Path) -> bool {
+    let path = CString::new(folder.as_os_str().as_bytes()).expect("a path");
+    let mut system = MaybeUninit::<libc::statvfs>::zeroed();
+    // SAFETY: the string ends with a zero byte; statvfs writes one structure to the place given.
+    let status = unsafe { libc::statvfs(path.as_ptr(), system.as_mut_ptr()) };
+    // SAFETY: it was zeroed, which is a value of this type, and perhaps overwritten.
+    let flags = unsafe { system.assume_init() }.f_flag;
+    status == 0 && flags & (libc::ST_NOSUID | libc::ST_NOEXEC) == 0
+}
+
 /// A copy of this program, which goes with the value.
 struct Copy(PathBuf);
 
@@ -62,7 +75,9 @@ impl Copy {
         if unsafe { libc::geteuid() } != 0 {
             return Err(Missing::Root);
         }
-        let copy = std::env::temp_dir().join(format!("asyncpal-{test}-{}", own_pid()));
+        let folders = [std::env::temp_dir(), "/var/tmp".into()];
+        let folder = folders.into_iter().find(|it| honours_privileges(it)).ok_or(Missing::Root)?;
+        let copy = folder.join(format!("asyncpal-{test}-{}", own_pid()));
         fs::copy(this_file(), &copy).expect("there is room");
         fs::set_permissions(&copy, Permissions::from_mode(mode)).expect("it is root's");
         Ok(Self(copy))
@@ -218,13 +233,13 @@ fn become_nobody() {
 pub(crate) fn drop_privileges() {
     let clean = Clean::before();
     {
-        let options = ProcessOptions::new().task_timeout(LIMIT);
-        let pool = options.pool().max_workers(1).build().expect("valid");
+        let pool = pool(1);
         let worker = pool.run(own_pid).expect("no panic");
         become_nobody();
 
         let begun = Instant::now();
-        let late = pool.submit(sleep_long).expect("open").collect().expect_err("late");
+        let late = pool.submit(Within::new(LIMIT, sleep_long)).expect("open");
+        let late = late.collect().expect_err("late");
 
         assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
         assert_eq!(cause(&late), &LostCause::TimedOut(LIMIT));
@@ -276,12 +291,12 @@ pub(crate) fn drop_privileges_before_a_command() {
     let clean = Clean::before();
     {
         let command = worker_command(this_file()).env("ASYNCPAL_TEST_ENDING", "serves");
-        let pool = command.task_timeout(LIMIT).pool().max_workers(1).build().expect("valid");
+        let pool = command.pool().max_workers(1).build().expect("valid");
         let worker = pool.submit(PID).expect("open").collect().expect("no panic");
         become_nobody();
 
         let begun = Instant::now();
-        let late = pool.submit(NAP).expect("open").collect().expect_err("late");
+        let late = pool.submit(Within::new(LIMIT, NAP)).expect("open").collect().expect_err("late");
 
         assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
         assert!(matches!(cause(&late), LostCause::KillRefused(_)), "{late:?}");

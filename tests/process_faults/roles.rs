@@ -157,7 +157,7 @@ fn patient() {
             42
         });
         let nap = nap.expect("open");
-        eventually(|| nap.is_running());
+        eventually(|| !nap.is_pending());
         say("worker");
         eventually(|| GO_ON.load(Ordering::Relaxed));
         println!("{}", nap.collect().expect("it was not disturbed"));

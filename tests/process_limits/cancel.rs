@@ -9,6 +9,7 @@ use std::time::Instant;
 use asyncpal::Handle;
 use asyncpal::process::{LostCause, ProcessPool};
 
+use crate::gate::{Gate, wait_at};
 use crate::{cause, eventually, kill, lost, options, own_pid, spin, trials};
 
 trials! {
@@ -49,9 +50,12 @@ fn a_cancel_kills_the_running_task_and_frees_its_slot() {
 fn a_cancel_kills_a_task_that_was_submitted_again() {
     let first = options().pool().max_workers(1).keep_cancelled_tasks(true);
     let first = first.build().expect("valid");
-    let running = first.submit_with(nap, (100,)).expect("open");
-    eventually(|| running.is_running());
+    let gate = Gate::new();
+    drop(first.submit_with(wait_at, (gate.path(),)).expect("open"));
+    eventually(|| first.count_pending_tasks() == 0);
     drop(first.submit(spin).expect("open"));
+    first.shutdown_timeout(Duration::ZERO);
+    drop(gate);
     first.shutdown();
     let task = first.take_cancelled_tasks().pop().expect("one was pending");
 
@@ -82,17 +86,14 @@ fn a_cancel_kills_one_task_and_leaves_the_others() {
 
 fn a_cancelled_task_runs_on_unless_the_pool_kills() {
     let pool = ProcessPool::builder().max_workers(1).build().expect("valid");
-    let handle = pool.submit_with(nap, (100,)).expect("open");
+    let gate = Gate::new();
+    let handle = pool.submit_with(wait_at, (gate.path(),)).expect("open");
     eventually(|| handle.is_running());
 
     assert!(!handle.cancel());
 
-    assert_eq!(handle.collect().expect("it runs on"), 100);
-}
-
-fn nap(millis: u64) -> u64 {
-    std::thread::sleep(crate::millis(millis));
-    millis
+    drop(gate);
+    handle.collect().expect("it runs on");
 }
 
 /// The ring of a cancel that came too late must not be taken for one of the next task.
@@ -146,11 +147,12 @@ fn a_handle_that_is_dropped_can_kill() {
 
 /// Initializers of this program's workers wait before it while it is closed: a file that is there. Another one says
 /// that somebody waits.
-struct Gate([PathBuf; 2]);
+struct Checkpoint([PathBuf; 2]);
 
-impl Gate {
+impl Checkpoint {
     fn of(program: u32) -> Self {
-        let file = |what| std::env::temp_dir().join(format!("asyncpal-gate-{program}-{what}"));
+        let file =
+            |what| std::env::temp_dir().join(format!("asyncpal-checkpoint-{program}-{what}"));
         Self([file("closed"), file("reached")])
     }
 
@@ -171,7 +173,7 @@ impl Gate {
 }
 
 /// Opened when this is dropped.
-struct Closed<'g>(&'g Gate);
+struct Closed<'c>(&'c Checkpoint);
 
 impl Drop for Closed<'_> {
     fn drop(&mut self) {
@@ -184,14 +186,14 @@ impl Drop for Closed<'_> {
 /// The worker has died before it reads the task, and the other one's initializer takes its time.
 fn a_cancel_is_heard_while_another_worker_is_started_for_the_task() {
     let options = options().kill_on_cancel(true);
-    let pool = options.pool().max_workers(1).initializer(Gate::pass).build().expect("valid");
-    let gate = Gate::of(own_pid());
+    let pool = options.pool().max_workers(1).initializer(Checkpoint::pass).build().expect("valid");
+    let checkpoint = Checkpoint::of(own_pid());
     for _ in 0..200 {
         let worker = pool.run(own_pid).expect("no panic");
-        let closed = gate.close();
+        let closed = checkpoint.close();
         kill(worker);
         let mut handle = pool.submit(own_pid).expect("open");
-        eventually(|| gate.0[1].exists() || handle.is_done());
+        eventually(|| checkpoint.0[1].exists() || handle.is_done());
 
         // Else the worker's end was noticed before the task came, or the task had been read.
         if handle.is_running() {
@@ -209,8 +211,9 @@ fn a_cancel_is_heard_while_another_worker_is_started_for_the_task() {
 fn a_thread_s_cancel_rings_and_nobody_is_killed() {
     let processes = killing_pool(1);
     let worker = processes.run(own_pid).expect("no panic");
-    let napping = processes.submit_with(nap, (200,)).expect("open");
-    eventually(|| napping.is_running());
+    let gate = Gate::new();
+    let waiting = processes.submit_with(wait_at, (gate.path(),)).expect("open");
+    eventually(|| waiting.is_running());
     let threads = asyncpal::ThreadPool::new();
     let looking = threads.submit(|| while !asyncpal::is_cancel_requested() {}).expect("open");
     eventually(|| looking.is_running());
@@ -218,16 +221,18 @@ fn a_thread_s_cancel_rings_and_nobody_is_killed() {
     assert!(!looking.cancel());
 
     looking.collect().expect("it returned");
-    assert_eq!(napping.collect().expect("nobody has cancelled it"), 200);
+    drop(gate);
+    waiting.collect().expect("nobody has cancelled it");
     assert_eq!(processes.run(own_pid).expect("no panic"), worker);
 }
 
 /// The pool asks its tasks to stop, which for a process means: as soon as it is done.
 fn a_shutdown_with_a_limit_does_not_kill() {
     let pool = killing_pool(2);
-    let napping = pool.submit_with(nap, (300,)).expect("open");
+    let gate = Gate::new();
+    let waiting = pool.submit_with(wait_at, (gate.path(),)).expect("open");
     let spinning = pool.submit(spin).expect("open");
-    eventually(|| napping.is_running() && spinning.is_running());
+    eventually(|| waiting.is_running() && spinning.is_running());
 
     let report = pool.shutdown_timeout(crate::millis(1));
     assert!(!report.is_complete());
@@ -235,7 +240,8 @@ fn a_shutdown_with_a_limit_does_not_kill() {
     spinning.cancel();
 
     assert_eq!(cause(&spinning.collect().expect_err("cancelled")), &LostCause::Cancelled);
-    assert_eq!(napping.collect().expect("it ended in peace"), 300);
+    drop(gate);
+    waiting.collect().expect("it ended in peace");
     // The handle tells before the worker is closed, and the pool waits for that no longer.
     eventually(|| crate::children().is_empty());
 }

@@ -10,7 +10,7 @@ use asyncpal::Labelled;
 use asyncpal::kind::{Fallible, With};
 use asyncpal::process::{LostCause, ProcessPool, Within};
 
-use crate::{cause, children, eventually, lost, millis, options, own_pid, spin, trials};
+use crate::{cause, children, eventually, in_time, lost, millis, options, own_pid, spin, trials};
 
 trials! {
     a_task_that_runs_for_too_long_fails_with_its_limit_and_its_worker_is_killed
@@ -32,7 +32,7 @@ fn nap(millis: u64) -> u64 {
 
 fn a_task_that_runs_for_too_long_fails_with_its_limit_and_its_worker_is_killed() {
     let pool = options().task_timeout(millis(100)).pool().max_workers(1).build().expect("valid");
-    let worker = pool.run(own_pid).expect("in time");
+    let worker = pool.run(in_time(own_pid)).expect("in time");
 
     let begun = Instant::now();
     let error = pool.run(spin).expect_err("it spins for ever");
@@ -48,9 +48,9 @@ fn a_task_that_runs_for_too_long_fails_with_its_limit_and_its_worker_is_killed()
 
 fn the_next_task_gets_another_worker_at_once() {
     let pool = options().task_timeout(millis(50)).pool().max_workers(1).build().expect("valid");
-    let first = pool.run(own_pid).expect("in time");
+    let first = pool.run(in_time(own_pid)).expect("in time");
     let late = pool.submit(spin).expect("open");
-    let next = pool.submit(own_pid).expect("open");
+    let next = pool.submit(in_time(own_pid)).expect("open");
 
     let error = late.collect().expect_err("it spins for ever");
     let failed = Instant::now();
@@ -73,10 +73,9 @@ fn a_task_in_time_is_left_alone_and_keeps_its_worker() {
 fn a_limit_of_one_call_counts_more_than_that_of_the_pool() {
     let pool = options().task_timeout(millis(50)).pool().max_workers(1).build().expect("valid");
 
-    let longer = With { function: nap, arguments: (150,) };
-    let longer = pool.run(Within::new(Duration::from_secs(3600), longer));
+    let longer = pool.run(in_time(With { function: nap, arguments: (150,) }));
     let after = pool.run(spin);
-    let nested = pool.run(Within::new(millis(20), Within::new(Duration::from_secs(3600), spin)));
+    let nested = pool.run(Within::new(millis(20), in_time(spin)));
 
     assert_eq!(longer.expect("in its own time"), 150);
     assert_eq!(cause(&nested.expect_err("late")), &LostCause::TimedOut(millis(20)));
@@ -86,15 +85,13 @@ fn a_limit_of_one_call_counts_more_than_that_of_the_pool() {
 
 fn a_limit_stands_round_every_kind_of_call() {
     let pool = ProcessPool::builder().max_workers(1).build().expect("valid");
-    let within = Duration::from_secs(3600);
-
     let with = With { function: u32::pow, arguments: (2, 10) };
-    let handle = pool.submit(Within::new(within, Labelled::new("power", with))).expect("open");
+    let handle = pool.submit(in_time(Labelled::new("power", with))).expect("open");
     assert_eq!(handle.label(), Some("power"));
     assert_eq!(handle.collect().expect("in time"), 1024);
 
     let parse = Fallible(|| "12".parse::<u8>());
-    let labelled = Labelled::new("parse", Within::new(within, parse));
+    let labelled = Labelled::new("parse", in_time(parse));
     assert_eq!(pool.submit(labelled).expect("open").collect().expect("a number"), 12);
 
     let error = pool.run(Within::new(millis(20), Fallible(|| Ok::<_, String>(spin()))));
@@ -110,24 +107,23 @@ fn a_limit_of_zero_ends_every_task() {
     assert!(pool.run(own_pid).is_ok());
 }
 
-/// A task that takes no notice of SIGTERM.
-fn defy() -> u32 {
+/// For workers that take no notice of SIGTERM, from their start on.
+fn defy() {
     // SAFETY: SIG_IGN is a valid disposition, and no handler is replaced.
     unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
-    spin()
 }
 
 fn a_worker_that_ignores_sigterm_is_killed_after_the_grace() {
     let build = |grace| {
         let options = options().task_timeout(millis(300)).kill_grace(grace);
-        options.pool().max_workers(1).build().expect("valid")
+        options.pool().max_workers(1).initializer(defy).build().expect("valid")
     };
     let (patient, impatient) = (build(millis(400)), build(Duration::ZERO));
 
     for (pool, least) in [(&patient, millis(700)), (&impatient, millis(300))] {
-        pool.run(own_pid).expect("in time");
+        pool.run(in_time(own_pid)).expect("in time");
         let begun = Instant::now();
-        let error = pool.run(defy).expect_err("it spins for ever");
+        let error = pool.run(spin).expect_err("it spins for ever");
         let took = begun.elapsed();
 
         // The reason, and not the signal that came last.
@@ -186,13 +182,11 @@ fn only_the_task_that_is_late_fails() {
 }
 
 fn a_worker_that_does_not_close_is_forced_out_within_the_grace() {
-    fn stay() {
-        // SAFETY: SIG_IGN is a valid disposition, and no handler is replaced.
-        unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
-        spin();
-    }
     let grace = millis(200);
-    let builder = options().close_grace(grace).pool().max_workers(1).finalizer(stay);
+    let options = options().close_grace(grace);
+    let builder = options.pool().max_workers(1).initializer(defy).finalizer(|| {
+        spin();
+    });
     let pool = builder.build().expect("valid");
     pool.run(own_pid).expect("no panic");
 

@@ -6,7 +6,7 @@ use std::process;
 use std::thread::sleep;
 
 use asyncpal::TaskError;
-use asyncpal::process::{LostCause, ProcessOptions, WorkerLost};
+use asyncpal::process::{LostCause, ProcessOptions, Within, WorkerLost};
 use libtest_mimic::Arguments;
 
 use processes::{children, eventually};
@@ -14,6 +14,8 @@ use processes::{children, eventually};
 mod cancel;
 mod crash_loop;
 mod deadlines;
+#[path = "../common/gate.rs"]
+mod gate;
 #[path = "../common/processes.rs"]
 mod processes;
 mod recycling;
@@ -77,8 +79,15 @@ fn kill(pid: u32) {
     assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0);
 }
 
+/// A call that no limit of its pool ends.
+fn in_time<C>(call: C) -> Within<C> {
+    Within::new(Duration::from_secs(3600), call)
+}
+
 /// A task that computes without end, and never looks at anything.
 fn spin() -> u32 {
+    // SAFETY: alarm touches no memory. It ends a worker whom nobody else ends.
+    unsafe { libc::alarm(60) };
     let mut rounds = 0_u32;
     loop {
         rounds = core::hint::black_box(rounds.wrapping_add(1));

@@ -11,6 +11,7 @@ use asyncpal::kind::With;
 use asyncpal::process::Processes;
 use asyncpal::{Builder, Event, EventKind, ProcessPool};
 
+use crate::gate::{Gate, wait_at};
 use crate::{eventually, nap, pool};
 
 pub(crate) const WITHOUT_INIT: &str = "ASYNCPAL_TEST_WITHOUT_INIT";
@@ -29,14 +30,20 @@ crate::trials! {
 
 fn shutdown_cancels_what_is_pending_and_finishes_what_runs() {
     let pool = pool(1);
-    let running = pool.submit_with(nap, (200,)).expect("open");
+    let gate = Gate::new();
+    let running = pool.submit_with(wait_at, (gate.path(),)).expect("open");
     eventually(|| running.is_running());
     let pending = pool.submit_with(nap, (1,)).expect("open");
 
-    assert!(pool.shutdown());
+    std::thread::scope(|scope| {
+        let shutdown = scope.spawn(|| pool.shutdown());
+        eventually(|| pending.is_cancelled());
+        assert!(running.is_running());
+        drop(gate);
+        assert!(shutdown.join().expect("no panic"));
+    });
 
-    assert_eq!(running.collect().expect("it ran"), 200);
-    assert!(pending.is_cancelled());
+    running.collect().expect("it ran");
     let error = pool.submit_with(nap, (3,)).expect_err("closed");
     assert_eq!(error.into_inner().arguments, (3,));
 }
@@ -46,13 +53,16 @@ fn a_shutdown_with_a_limit_counts_the_task_that_its_caller_runs() {
     // So that there is an idle worker, whose place the next caller takes.
     pool.run(With::new(nap, (1,))).expect("open");
     std::thread::scope(|scope| {
-        let caller = scope.spawn(|| pool.run(With::new(nap, (300,))).expect("it runs on"));
+        let gate = Gate::new();
+        let call = With::new(wait_at, (gate.path(),));
+        let caller = scope.spawn(|| pool.run(call).expect("it runs on"));
         eventually(|| pool.stats().running == 1);
 
         let report = pool.shutdown_timeout(Duration::from_millis(10));
 
         assert_eq!((report.completed, report.running, report.workers), (0, 1, 1));
-        assert_eq!(caller.join().expect("no panic"), 300);
+        drop(gate);
+        caller.join().expect("no panic");
     });
     assert!(pool.shutdown_timeout(Duration::MAX).is_complete());
 }
@@ -159,6 +169,6 @@ pub(crate) fn leave_a_pool_open() {
     handle.add_callback(|status| {
         println!("napped 300 ms{}", if status == asyncpal::Status::Completed { "" } else { "?" })
     });
-    eventually(|| handle.is_running());
+    eventually(|| !handle.is_pending());
     drop(pool.submit_with(nap, (60_000,)).expect("open"));
 }

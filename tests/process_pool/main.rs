@@ -5,6 +5,8 @@ mod calls;
 mod capacity;
 mod endings;
 mod failures;
+#[path = "../common/gate.rs"]
+mod gate;
 #[path = "../common/processes.rs"]
 mod processes;
 mod workers;

@@ -15,6 +15,7 @@ mod program;
 
 use allocations::Observed;
 use program::{Ended, Program, ending};
+use programs::SOON;
 
 #[global_allocator]
 static ALLOCATOR: Observed = Observed;
@@ -101,19 +102,19 @@ fn a_second_signal_ends_the_program_at_once() -> Verdict {
 fn the_deadline_ends_what_does_not_stop() -> Verdict {
     let ended = signalled("stuck", &[(SIGTERM, "")])?;
     ended.check_signal(SIGTERM, &["asked to stop"])?;
-    ended.check_time(Duration::from_millis(300), Duration::from_secs(20))
+    ended.check_time(SOON, Duration::from_secs(20))
 }
 
 fn the_deadline_holds_whatever_destructors_do() -> Verdict {
     let ended = signalled("destructor", &[(SIGTERM, "")])?;
     ended.check_signal(SIGTERM, &["the destructor has begun"])?;
-    ended.check_time(Duration::from_millis(300), Duration::from_secs(20))
+    ended.check_time(SOON, Duration::from_secs(20))
 }
 
 fn the_grace_of_a_pool_ends_its_part() -> Verdict {
     let ended = signalled("grace", &[(SIGTERM, "")])?;
     ended.check_signal(SIGTERM, &["asked to stop"])?;
-    ended.check_time(Duration::from_millis(300), Duration::from_secs(20))?;
+    ended.check_time(SOON, Duration::from_secs(20))?;
     if ended.stderr.contains("\"graceful\"") {
         Ok(())
     } else {
@@ -138,7 +139,7 @@ fn an_exit_that_came_first_keeps_its_code() -> Verdict {
 fn a_signal_puts_its_deadline_to_an_exit_that_came_first() -> Verdict {
     let ended = signalled("exit-stuck", &[(SIGTERM, "")])?;
     ended.check_signal(SIGTERM, &[])?;
-    ended.check_time(Duration::from_millis(300), Duration::from_secs(20))
+    ended.check_time(SOON, Duration::from_secs(20))
 }
 
 fn what_was_printed_is_flushed() -> Verdict {

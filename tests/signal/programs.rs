@@ -71,8 +71,10 @@ fn remote_nap() {
     println!("running task finished");
 }
 
+/// A deadline: long enough for a task that is asked to stop to say so before.
+pub(crate) const SOON: Duration = Duration::from_secs(2);
+
 pub(crate) fn run(ending: &str) {
-    let soon = Duration::from_millis(300);
     match ending {
         "park" => {
             drain(HOUR);
@@ -100,14 +102,14 @@ pub(crate) fn run(ending: &str) {
             ready();
         }
         "stuck" => {
-            drain(soon);
+            drain(SOON);
             block(pool());
             ready();
         }
-        "destructor" => destructor(soon),
+        "destructor" => destructor(SOON),
         "grace" => {
             drain(HOUR);
-            let pool = ThreadPool::builder().name("graceful").grace(soon).build().expect("valid");
+            let pool = ThreadPool::builder().name("graceful").grace(SOON).build().expect("valid");
             block(&pool);
             ready();
         }
@@ -121,7 +123,7 @@ pub(crate) fn run(ending: &str) {
             }
         }
         "exit-first" | "exit-stuck" => {
-            drain(if ending == "exit-first" { HOUR } else { soon });
+            drain(if ending == "exit-first" { HOUR } else { SOON });
             let stuck = ending == "exit-stuck";
             start(pool(), move || {
                 until_asked();

@@ -61,14 +61,15 @@ fn a_launcher_that_is_killed_in_a_task_takes_its_worker_along() {
     // The shell stays: it is the launcher, and the worker its child.
     let pool = shell("\"$0\" --serve; exit $?").pool().max_workers(1).build().expect("valid");
     let worker = pool.submit(PID).expect("open").collect().expect("no panic");
-    let napping = pool.submit_with(NAP, (600_000,)).expect("open");
-    eventually(|| napping.is_running());
+    let has_begun = path("launcher-killed");
+    let begun = pool.submit_with(BEGIN, (has_begun.clone(),)).expect("open");
+    eventually(|| fs::remove_file(&has_begun).is_ok());
 
     let [launcher] = children()[..] else { panic!("one launcher") };
     assert_ne!(launcher, worker);
     kill(launcher);
 
-    let error = napping.collect().expect_err("its launcher is gone");
+    let error = begun.collect().expect_err("its launcher is gone");
     assert_eq!(lost(&error).cause(), &LostCause::Signal(9));
     assert_eq!(lost(&error).pid(), launcher);
     eventually(|| !lives(worker));
@@ -199,7 +200,7 @@ pub(crate) fn host() -> ExitCode {
     if arguments.iter().any(|it| it == BUSY) {
         let zeros = pool.submit(LAST_ZEROS).expect("open");
         eventually(|| zeros.is_running());
-        // That it has been sent is not told.
+        // So that it is sent, as a rule, before this ends; that is not told.
         thread::sleep(Duration::from_millis(100));
     }
     if arguments.iter().any(|it| it == FORKING) {

@@ -76,9 +76,9 @@ fn a_launcher_that_prompts_and_waits_is_noticed_at_once() {
 fn a_launcher_that_says_a_little_and_hangs_is_told_with_it() {
     let command = shell("printf '? '; exec sleep 600");
 
-    let what = protocol_error(command.handshake_timeout(Duration::from_millis(100)));
+    let what = protocol_error(command.handshake_timeout(Duration::from_secs(2)));
 
-    assert_eq!(what, "within 100ms it said no more than \"? \"");
+    assert_eq!(what, "within 2s it said no more than \"? \"");
 }
 
 fn a_launcher_that_hangs_is_given_up_after_the_handshake_timeout() {
@@ -148,7 +148,7 @@ fn a_greeting_is_short_however_much_a_pool_takes() {
     let head = r"\001\0\004\0\001\0PA\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
     let command = shell(&format!("printf '{head}'; exec sleep 600"));
 
-    let what = protocol_error(command.handshake_timeout(Duration::from_secs(1)));
+    let what = protocol_error(command.handshake_timeout(Duration::from_secs(10)));
 
     assert_eq!(what, "a frame of 262145 bytes exceeds the limit of 262144 bytes");
 }

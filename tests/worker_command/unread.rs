@@ -46,11 +46,6 @@ fn say(kind: Kind, task_id: u64, body: &[u8]) {
     out.write_all(&[&head, body].concat()).and_then(|()| out.flush()).expect("somebody reads");
 }
 
-fn path(name: &str) -> String {
-    let path = env::temp_dir().join(format!("asyncpal-{name}-{}", process::id()));
-    path.to_str().expect("plain").to_owned()
-}
-
 /// What it was sent has not started, so another one gets it, which is no better.
 fn a_command_that_replies_and_reads_no_call_is_replaced_once_for_each() {
     let starts = path("starts");

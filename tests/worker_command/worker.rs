@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::process::parent_id;
 use std::path::Path;
@@ -11,6 +11,12 @@ use std::thread::sleep;
 use std::{env, io};
 
 use asyncpal::process::{Named, Registry, WorkerCommand, serve_stdio, worker_command};
+
+/// A file of this process that its workers can be told of.
+pub(crate) fn path(name: &str) -> String {
+    let path = env::temp_dir().join(format!("asyncpal-{name}-{}", process::id()));
+    path.to_str().expect("plain").to_owned()
+}
 
 /// The argument that makes a worker of this program.
 pub(crate) const SERVE: &str = "--serve";
@@ -27,6 +33,7 @@ pub(crate) const EXIT: Named<fn(i32)> = Named::new("exit");
 pub(crate) const ABORT: Named<fn()> = Named::new("abort");
 pub(crate) const NAP: Named<fn(u64) -> u64> = Named::new("nap");
 pub(crate) const AWAIT_FILE: Named<fn(String)> = Named::new("await_file");
+pub(crate) const BEGIN: Named<fn(String)> = Named::new("begin");
 pub(crate) const APPEND: Named<fn(String, String)> = Named::new("append");
 pub(crate) const PREPARE: Named<fn()> = Named::new("prepare");
 pub(crate) const PREPARED: Named<fn() -> u32> = Named::new("prepared");
@@ -56,6 +63,7 @@ pub(crate) fn append(path: &str, line: &str) {
 pub(crate) fn serve() -> ExitCode {
     static CALLS: AtomicU32 = AtomicU32::new(0);
 
+    let parent = parent_id();
     let registry = Registry::new()
         .function(SQUARE.name(), |n: u64| n * n)
         .function(JOIN.name(), |words: Vec<String>, by: char| words.join(&by.to_string()))
@@ -69,8 +77,7 @@ pub(crate) fn serve() -> ExitCode {
             io::stdin().lines().map_while(Result::ok).collect::<Vec<_>>().join("\n")
         })
         .function(ZEROS.name(), |count: usize| vec![0_u8; count])
-        .function(LAST_ZEROS.name(), || {
-            let parent = parent_id();
+        .function(LAST_ZEROS.name(), move || {
             while parent_id() == parent {
                 sleep(Duration::from_millis(5));
             }
@@ -87,6 +94,10 @@ pub(crate) fn serve() -> ExitCode {
             while !Path::new(&path).exists() {
                 sleep(Duration::from_millis(5));
             }
+        })
+        .function(BEGIN.name(), |file: String| {
+            fs::write(file, "").expect("writable");
+            sleep(Duration::from_secs(600));
         })
         .function(APPEND.name(), |path: String, line: String| append(&path, &line))
         .function(PREPARE.name(), || {

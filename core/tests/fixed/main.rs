@@ -331,6 +331,7 @@ fn a_worker_offers_the_processor_after_a_task_that_woke_it_from_a_long_sleep() {
     for tasks in 1..=5 {
         thread::sleep(Duration::from_millis(5));
         run_while_it_sleeps();
-        assert!((1..=tasks).contains(&POOL.kind().offers()));
+        assert!(POOL.kind().offers() <= tasks);
     }
+    assert!(POOL.kind().offers() >= 1);
 }

@@ -75,8 +75,11 @@ const LONG: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(200);
 
 fn close_with(finalizer: FunctionId, grace: Duration) -> CloseError {
-    let launch = Launch { finalizer: Some(finalizer), grace, ..Launch::new("worker") };
-    let proxy = Proxy::launch(&launch).unwrap();
+    close(&Launch { finalizer: Some(finalizer), grace, ..Launch::new("worker") })
+}
+
+fn close(launch: &Launch) -> CloseError {
+    let proxy = Proxy::launch(launch).unwrap();
     let pid = proxy.pid();
     let error = proxy.close().unwrap_err();
     assert!(!exists(pid));
@@ -113,13 +116,17 @@ fn a_finalizer_that_hangs_is_terminated() {
 }
 
 fn a_worker_that_ignores_sigterm_is_killed() {
-    let stubborn = || {
+    let ignore_sigterm = || {
         // SAFETY: SIG_IGN is a valid disposition.
         unsafe { libc::signal(libc::SIGTERM, libc::SIG_IGN) };
-        hang();
     };
 
-    let error = close_with(FunctionId::plain::<_, ()>(stubborn).unwrap(), SHORT);
+    let error = close(&Launch {
+        initializer: Some(FunctionId::plain::<_, ()>(ignore_sigterm).unwrap()),
+        finalizer: Some(FunctionId::plain::<_, ()>(hang).unwrap()),
+        grace: SHORT,
+        ..Launch::new("worker")
+    });
 
     assert_eq!(ended_by(error), LostCause::Signal(libc::SIGKILL));
 }
@@ -215,7 +222,7 @@ fn orphan(how: &str) {
     let killed = Instant::now();
     parent.kill().unwrap();
     while !has_ended(worker) {
-        if killed.elapsed() > Duration::from_secs(1) {
+        if killed.elapsed() > Duration::from_secs(15) {
             // SAFETY: kill touches no memory; the orphan runs, so its number is its own.
             unsafe { libc::kill(worker.try_into().unwrap(), libc::SIGKILL) };
             panic!("worker {worker} became an orphan");

@@ -179,7 +179,7 @@ fn a_grandchild_that_holds_the_pipes_does_not_hide_the_loss() {
     let lost = lose(&mut proxy, fork_and_die);
 
     assert_eq!(lost.cause(), &LostCause::Signal(libc::SIGKILL));
-    assert!(start.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() < Duration::from_secs(30), "the grandchild has no end");
 }
 
 fn fork_and_return() -> u32 {

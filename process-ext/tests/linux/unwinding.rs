@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Instant;
 
 use asyncpal_process::error::DecodeError;
-use asyncpal_process::{LostCause, ProcessOptions, ProcessPool, WorkerLost};
+use asyncpal_process::{LostCause, ProcessOptions, ProcessPool, Within, WorkerLost};
 use asyncpal_std::{Handle, TaskError, With};
 use serde::ser::SerializeTuple;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -152,13 +152,16 @@ fn a_destructor_that_panics_behind_another_panic_is_contained() {
     assert!(is_the_panic(&submitted.unwrap_err()) && is_the_panic(&ran.unwrap_err()));
 }
 
-/// Its destructor takes so long.
+/// Its destructor takes as long as this worker lives, which it does not wait for without end.
 #[derive(Serialize, Deserialize)]
-struct Slow;
+struct Slow(u32);
 
 impl Drop for Slow {
     fn drop(&mut self) {
-        sleep(Duration::from_secs(2));
+        let begun = Instant::now();
+        while exists(self.0) && begun.elapsed() < Duration::from_secs(30) {
+            sleep(Duration::from_millis(1));
+        }
     }
 }
 
@@ -172,12 +175,12 @@ fn a_task_is_killed_at_its_limit_however_long_its_arguments_take_to_drop() {
     let limit = Duration::from_millis(100);
     let options = ProcessOptions::new().task_timeout(limit);
     let pool = options.pool().max_workers(1).build().unwrap();
-    let worker = pool.run(std::process::id).unwrap();
+    let worker = pool.run(Within::new(LONG, std::process::id)).unwrap();
 
     let begun = Instant::now();
-    let handle = pool.submit_with(work_for_ever, (Slow,)).unwrap();
+    let handle = pool.submit_with(work_for_ever, (Slow(worker),)).unwrap();
     while exists(worker) {
-        assert!(begun.elapsed() < Duration::from_secs(1), "it lives beyond its limit");
+        assert!(begun.elapsed() < Duration::from_secs(20), "it lives beyond its limit");
         sleep(Duration::from_millis(1));
     }
 
