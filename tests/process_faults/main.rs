@@ -10,6 +10,8 @@ use libtest_mimic::Arguments;
 #[cfg(target_os = "linux")]
 mod clean;
 #[cfg(target_os = "linux")]
+mod copy;
+#[cfg(target_os = "linux")]
 mod crashes;
 #[cfg(target_os = "linux")]
 mod families;
@@ -30,6 +32,8 @@ mod processes;
 mod program;
 #[cfg(target_os = "linux")]
 mod roles;
+#[cfg(target_os = "linux")]
+mod surrender;
 #[cfg(target_os = "linux")]
 mod words;
 
@@ -57,6 +61,7 @@ fn trials() -> Vec<libtest_mimic::Trial> {
         kernels::trials(),
         pipes::trials(),
         privileges::trials(),
+        surrender::trials(),
         words::trials(),
     ];
     trials.into_iter().flatten().collect()

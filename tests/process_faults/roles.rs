@@ -16,7 +16,7 @@ use asyncpal::{Handle, ProcessPool, TaskError};
 use crate::clean::Clean;
 use crate::processes::{children, eventually};
 use crate::tasks::{busy_worker, cause, kill_self, own_pid, pool, show_busy, signal, spin, works};
-use crate::{kernels, privileges, words};
+use crate::{kernels, privileges, surrender, words};
 
 pub(crate) fn play(role: &str) {
     match role {
@@ -72,12 +72,12 @@ pub(crate) fn play(role: &str) {
         "without-null" => without_null(),
         "builds" => privileges::build(),
         "builds-when-its-file-is-plain" => privileges::build_when_plain(),
-        "drops-privileges" => privileges::drop_privileges(),
-        "serves" => privileges::serve(),
-        "drops-privileges-before-a-command" => privileges::drop_privileges_before_a_command(),
-        "drops-privileges-before-a-call" => privileges::drop_privileges_before_a_call(),
+        "drops-privileges" => surrender::drop_privileges(),
+        "serves" => surrender::serve(),
+        "drops-privileges-before-a-command" => surrender::drop_privileges_before_a_command(),
+        "drops-privileges-before-a-call" => surrender::drop_privileges_before_a_call(),
         "enters" => privileges::enter(),
-        "masks-signals" => privileges::mask_signals(),
+        "masks-signals" => surrender::mask_signals(),
         other => match other.strip_prefix(kernels::LACKS) {
             Some(call) => kernels::build_without(call),
             None => panic!("no such role: {other}"),
