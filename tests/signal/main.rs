@@ -48,6 +48,7 @@ fn main() {
         a_task_that_exits_when_it_is_asked_to_stop_holds_nothing_up
         an_exit_that_came_first_keeps_its_code
         a_signal_puts_its_deadline_to_an_exit_that_came_first
+        a_signal_finds_a_stack_after_an_exit_of_another_thread_than_main
         what_was_printed_is_flushed
         a_handler_of_the_program_stays
         an_ignored_signal_stays_ignored
@@ -140,6 +141,11 @@ fn a_signal_puts_its_deadline_to_an_exit_that_came_first() -> Verdict {
     let ended = signalled("exit-stuck", &[(SIGTERM, "")])?;
     ended.check_signal(SIGTERM, &[])?;
     ended.check_time(SOON, Duration::from_secs(20))
+}
+
+/// `std::process::exit` takes the main thread's stack for signals away, whoever calls it (rust-lang/rust#161018).
+fn a_signal_finds_a_stack_after_an_exit_of_another_thread_than_main() -> Verdict {
+    signalled("exit-elsewhere", &[(SIGTERM, "")])?.check(7, FINISHED)
 }
 
 fn what_was_printed_is_flushed() -> Verdict {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::exit;
 use std::sync::mpsc;
-use std::thread::{park, sleep};
+use std::thread::{self, park, sleep};
 
 use asyncpal::signal::{SignalError, drain_on_signals};
 use asyncpal::{ProcessPool, ThreadPool, is_cancel_requested};
@@ -122,9 +122,9 @@ pub(crate) fn run(ending: &str) {
                 sleep(Duration::from_millis(1));
             }
         }
-        "exit-first" | "exit-stuck" => {
-            drain(if ending == "exit-first" { HOUR } else { SOON });
+        "exit-first" | "exit-stuck" | "exit-elsewhere" => {
             let stuck = ending == "exit-stuck";
+            drain(if stuck { SOON } else { HOUR });
             start(pool(), move || {
                 until_asked();
                 // `exit` has begun: only it asks.
@@ -132,7 +132,13 @@ pub(crate) fn run(ending: &str) {
                 sleep(if stuck { HOUR } else { Duration::from_millis(300) });
                 println!("running task finished");
             });
-            exit(7);
+            if ending != "exit-elsewhere" {
+                exit(7);
+            }
+            thread::spawn(|| exit(7));
+            loop {
+                park();
+            }
         }
         "print" => {
             drain(HOUR);

@@ -346,8 +346,9 @@ mod imp {
         let mut action = unsafe { action.assume_init() };
         action.sa_sigaction = handler();
         action.sa_mask = no_signals();
-        // Interrupted system calls go on; threads with small stacks and one for signals have it used.
-        action.sa_flags = libc::SA_RESTART | libc::SA_ONSTACK;
+        // Interrupted system calls go on. The stack is the thread's own, of which the handler takes little: one for
+        // signals may be gone, as main's is when another thread calls `std::process::exit` (rust-lang/rust#161018).
+        action.sa_flags = libc::SA_RESTART;
         // SAFETY: the action is valid, and its handler does what a handler may.
         check(unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) })
     }
