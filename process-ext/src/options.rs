@@ -23,7 +23,7 @@ use crate::worker_limits::WorkerLimits;
 ///
 /// What its tasks find in a worker, whatever is set: `std::env::args()` is the worker's name and nothing more, standard
 /// input is at its end (`/dev/null`), the environment and the folder are those of this program at the worker's start,
-/// the statics are as new, and SIGINT and SIGQUIT are ignored. A call and a result are at most
+/// the statics are as new, and SIGINT, SIGQUIT, SIGTTIN and SIGTTOU are ignored. A call and a result are at most
 /// [`max_frame_bytes`](Self::max_frame_bytes) long.
 ///
 /// # Examples

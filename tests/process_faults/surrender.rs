@@ -180,7 +180,7 @@ pub(crate) fn mask_signals() {
     let command = commands.submit(STATUS).expect("open").collect().expect("no panic");
     let worker = pool(1).run(status).expect("no panic");
     // Rust's runtime ignores SIGPIPE, and a worker what the terminal sends.
-    let own = [libc::SIGINT, libc::SIGQUIT, libc::SIGTTOU];
+    let own = [libc::SIGTTIN, libc::SIGTTOU, libc::SIGINT, libc::SIGQUIT];
     for (status, own) in [(command, &[][..]), (worker, &own[..])] {
         let mask = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux");

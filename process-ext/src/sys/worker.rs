@@ -262,9 +262,10 @@ fn open_again(pipe: &OwnedFd) -> Option<OwnedFd> {
     Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// What the terminal sends is the parent's to decide on; SIGTTOU would stop a worker that prints.
+/// What the terminal sends is the parent's to decide on; SIGTTIN and SIGTTOU would stop a worker, which is in the
+/// background, for ever: reads fail instead, and prints are printed.
 fn ignore_terminal_signals() {
-    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTTOU] {
+    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTTIN, libc::SIGTTOU] {
         // SAFETY: SIG_IGN is a valid disposition for these signals, and no handler runs in our name.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }

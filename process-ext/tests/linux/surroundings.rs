@@ -60,7 +60,7 @@ fn signals_are_reset_and_those_of_the_terminal_ignored() {
     // glibc keeps 32 and 33 to itself, also from a reset.
     let ignored = mask("SigIgn:") & 0x7fff_ffff;
     let bit = |signal: i32| 1_u64 << (signal - 1);
-    let expected = bit(libc::SIGINT) | bit(libc::SIGQUIT) | bit(libc::SIGTTOU);
+    let expected = bit(libc::SIGINT) | bit(libc::SIGQUIT) | bit(libc::SIGTTIN) | bit(libc::SIGTTOU);
     // Rust's runtime ignores SIGPIPE.
     assert_eq!(ignored, expected | bit(libc::SIGPIPE));
     assert_eq!(mask("SigBlk:"), 0);
