@@ -16,7 +16,8 @@ use crate::worker_main::{Answer, Bench, Link, Stop, complain, exit_code, out_of_
 /// input and output until the pool closes it or is gone. Returns the exit code for `main`.
 ///
 /// Meanwhile functions find nothing on standard input, and what they print goes to standard error: nothing can come
-/// between the frames. A panic of a function is its task's failure, and the worker goes on.
+/// between the frames. SIGTTIN and SIGTTOU are ignored from then on: no terminal stops the worker. A panic of a
+/// function is its task's failure, and the worker goes on.
 ///
 /// Call it before anything is printed and before other threads run.
 ///

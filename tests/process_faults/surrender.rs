@@ -179,9 +179,9 @@ pub(crate) fn mask_signals() {
     let commands = commands.max_workers(1).build().expect("valid");
     let command = commands.submit(STATUS).expect("open").collect().expect("no panic");
     let worker = pool(1).run(status).expect("no panic");
-    // Rust's runtime ignores SIGPIPE, and a worker what the terminal sends.
+    // Rust's runtime ignores SIGPIPE, a worker what the terminal sends, and a command what would stop it.
     let own = [libc::SIGTTIN, libc::SIGTTOU, libc::SIGINT, libc::SIGQUIT];
-    for (status, own) in [(command, &[][..]), (worker, &own[..])] {
+    for (status, own) in [(command, &own[..2]), (worker, &own[..])] {
         let mask = |name: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux");
             u64::from_str_radix(line.trim(), 16).expect("a mask")

@@ -112,7 +112,9 @@ pub(crate) fn adopt(alone: &Alone) -> io::Result<Ends> {
     let requests = take(fds::REQUESTS)?;
     let replies = take(fds::REPLIES)?;
     tie_to_parent(take(fds::LIFELINE)?)?;
-    ignore_terminal_signals();
+    // These are the parent's to decide on.
+    ignore(&[libc::SIGINT, libc::SIGQUIT]);
+    ignore(&STOPS_OF_THE_BACKGROUND);
     Ok(Ends { requests: File::from(requests), replies: File::from(replies) })
 }
 
@@ -134,6 +136,7 @@ pub(crate) fn adopt_stdio() -> io::Result<Ends> {
     replace(libc::STDIN_FILENO, null.as_fd())?;
     replace(libc::STDOUT_FILENO, io::stderr().as_fd())
         .or_else(|_| replace(libc::STDOUT_FILENO, null.as_fd()))?;
+    ignore(&STOPS_OF_THE_BACKGROUND);
     Ok(Ends { requests: File::from(requests), replies: File::from(replies) })
 }
 
@@ -262,11 +265,13 @@ fn open_again(pipe: &OwnedFd) -> Option<OwnedFd> {
     Some(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// What the terminal sends is the parent's to decide on; SIGTTIN and SIGTTOU would stop a worker, which is in the
-/// background, for ever: reads fail instead, and prints are printed.
-fn ignore_terminal_signals() {
-    for signal in [libc::SIGINT, libc::SIGQUIT, libc::SIGTTIN, libc::SIGTTOU] {
-        // SAFETY: SIG_IGN is a valid disposition for these signals, and no handler runs in our name.
+/// What the terminal sends to who reads from it or prints to it in the background, where a worker is in its group:
+/// there it would stop for ever. Ignored, reads fail, and prints are printed.
+const STOPS_OF_THE_BACKGROUND: [libc::c_int; 2] = [libc::SIGTTIN, libc::SIGTTOU];
+
+fn ignore(signals: &[libc::c_int]) {
+    for &signal in signals {
+        // SAFETY: SIG_IGN is a valid disposition for the signals that are passed, and no handler runs in our name.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
