@@ -118,7 +118,7 @@ impl Proxy {
 
     /// Says how many bytes it may keep in memory.
     fn limit_memory(&mut self, most: u64) -> Result<(), LaunchError> {
-        let memory = Memory::of(self.pid())
+        let memory = Memory::of(&self.child)
             .map_err(|error| LaunchError::Limit { what: "resident memory", error })?;
         self.memory = Some((memory, most));
         Ok(())

@@ -20,6 +20,8 @@ mod hosts;
 #[cfg(target_os = "linux")]
 mod kernels;
 #[cfg(target_os = "linux")]
+mod namespaces;
+#[cfg(target_os = "linux")]
 mod pipes;
 #[cfg(target_os = "linux")]
 mod privileges;
@@ -59,6 +61,7 @@ fn trials() -> Vec<libtest_mimic::Trial> {
         families::trials(),
         hosts::trials(),
         kernels::trials(),
+        namespaces::trials(),
         pipes::trials(),
         privileges::trials(),
         surrender::trials(),
@@ -103,7 +106,7 @@ mod missing {
     pub(crate) enum Missing {
         /// Somebody who can make programs with privileges.
         Root,
-        /// The right to see another `/dev` than others.
+        /// The right to see another `/dev` than others, and other process ids.
         World,
         /// A program that the kernel starts this one by.
         Loader,
@@ -116,7 +119,7 @@ mod missing {
                 Self::Root => {
                     ("root", "it is for root, and a folder whose programs may have privileges")
                 }
-                Self::World => ("world", "it may not mount anything"),
+                Self::World => ("world", "it may have no namespace of its own"),
                 Self::Loader => ("loader", "this program has no loader"),
             }
         }

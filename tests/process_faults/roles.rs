@@ -16,7 +16,7 @@ use asyncpal::{Handle, ProcessPool, TaskError};
 use crate::clean::Clean;
 use crate::processes::{children, eventually};
 use crate::tasks::{busy_worker, cause, kill_self, own_pid, pool, show_busy, signal, spin, works};
-use crate::{kernels, privileges, surrender, words};
+use crate::{kernels, namespaces, privileges, surrender, words};
 
 pub(crate) fn play(role: &str) {
     match role {
@@ -78,6 +78,8 @@ pub(crate) fn play(role: &str) {
         "drops-privileges-before-a-call" => surrender::drop_privileges_before_a_call(),
         "enters" => privileges::enter(),
         "masks-signals" => surrender::mask_signals(),
+        "is-numbered-anew" => namespaces::number_anew(),
+        "limits-workers" => namespaces::limit_workers(),
         other => match other.strip_prefix(kernels::LACKS) {
             Some(call) => kernels::build_without(call),
             None => panic!("no such role: {other}"),

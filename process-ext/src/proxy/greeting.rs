@@ -50,7 +50,7 @@ impl Proxy {
             return Err(LaunchError::WrongBuild { found });
         }
 
-        limits::impose(self.pid(), &launch.limits)
+        limits::impose(&self.child, &launch.limits)
             .map_err(|(what, error)| LaunchError::Limit { what, error })?;
         let init = Init {
             build: build.to_vec(),

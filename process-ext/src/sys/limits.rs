@@ -6,13 +6,19 @@
 use core::ptr;
 use std::io;
 
+use super::child::Child;
 use super::pipe::check;
+use super::procfs;
 use crate::worker_limits::WorkerLimits;
 
 /// Sets the limits of a child that has not been reaped. `Err` names the one that was refused.
 ///
 /// The child runs no more than its one thread yet: niceness belongs to threads, and is inherited.
-pub(crate) fn impose(pid: u32, limits: &WorkerLimits) -> Result<(), (&'static str, io::Error)> {
+pub(crate) fn impose(
+    child: &Child,
+    limits: &WorkerLimits,
+) -> Result<(), (&'static str, io::Error)> {
+    let pid = child.pid();
     let address_space = limits.address_space.map(|bytes| (bytes, bytes));
     let cpu_seconds = limits.cpu_seconds.map(|seconds| (seconds, seconds.saturating_add(1)));
     // What type a resource's number has, each C library says otherwise, and not all of them by a name: it is inferred.
@@ -32,8 +38,9 @@ pub(crate) fn impose(pid: u32, limits: &WorkerLimits) -> Result<(), (&'static st
         set_nice(pid, nice).map_err(|error| ("niceness", error))?;
     }
     if let Some(score) = limits.oom_score_adj {
-        let path = format!("/proc/{pid}/oom_score_adj");
-        std::fs::write(path, score.to_string()).map_err(|error| ("oom_score_adj", error))?;
+        procfs::folder_of(child.exit_fd())
+            .and_then(|folder| std::fs::write(folder.join("oom_score_adj"), score.to_string()))
+            .map_err(|error| ("oom_score_adj", error))?;
     }
     Ok(())
 }

@@ -5,6 +5,10 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+use super::child::Child;
+use super::procfs;
 
 /// The kernel's figures of one process. The open file stays with that process, whoever gets its number later.
 #[derive(Debug)]
@@ -15,8 +19,12 @@ pub(crate) struct Memory {
 
 impl Memory {
     /// Of a child that has not been reaped.
-    pub(crate) fn of(pid: u32) -> io::Result<Self> {
-        let statm = File::open(format!("/proc/{pid}/statm"))?;
+    pub(crate) fn of(child: &Child) -> io::Result<Self> {
+        Self::in_folder(&procfs::folder_of(child.exit_fd())?)
+    }
+
+    fn in_folder(folder: &Path) -> io::Result<Self> {
+        let statm = File::open(folder.join("statm"))?;
         Ok(Self { statm, page_bytes: super::worker::page_bytes() })
     }
 
@@ -46,7 +54,7 @@ mod tests {
 
     #[test]
     fn a_process_uses_what_it_has_written_to() {
-        let memory = Memory::of(std::process::id()).unwrap();
+        let memory = Memory::in_folder("/proc/self".as_ref()).unwrap();
         let before = memory.resident_bytes().unwrap();
 
         let written = vec![1_u8; 32 << 20];

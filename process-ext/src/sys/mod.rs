@@ -22,6 +22,8 @@ pub(crate) mod pipe;
 #[cfg(target_os = "linux")]
 pub(crate) mod poll;
 #[cfg(target_os = "linux")]
+mod procfs;
+#[cfg(target_os = "linux")]
 pub(crate) mod signal;
 #[cfg(target_os = "linux")]
 pub(crate) mod spawn;
