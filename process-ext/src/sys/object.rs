@@ -42,7 +42,11 @@ pub(crate) fn other_executable() -> Option<&'static Path> {
     other.as_deref()
 }
 
-/// The file that is mapped at the address: its inode and its path.
+/// What the kernel calls huge pages that are no file's.
+const HUGE_PAGES: &[u8] = b"/anon_hugepage (deleted)";
+
+/// The file that is mapped at the address: its inode and its path. `None` if it is memory of no file, as where a
+/// program has moved its code to huge pages.
 fn mapped_file(maps: &[u8], address: usize) -> Option<(u64, &[u8])> {
     maps.split(|&byte| byte == b'\n').find_map(|line| {
         // Range, mode, offset, device, inode, path.
@@ -54,7 +58,8 @@ fn mapped_file(maps: &[u8], address: usize) -> Option<(u64, &[u8])> {
             return None;
         }
         let inode = field().and(field()).and(field()).and(field())?.parse().ok()?;
-        Some((inode, fields.next()?.trim_ascii_start()))
+        let path = fields.next()?.trim_ascii_start();
+        (path.starts_with(b"/") && path != HUGE_PAGES).then_some((inode, path))
     })
 }
 
@@ -204,6 +209,18 @@ mod tests {
 
         assert_eq!(mapped_file(maps, 0x2fff), Some((8, &b"/b c (deleted)"[..])));
         assert_eq!(mapped_file(maps, 0x4000), None);
+    }
+
+    /// It was taken for that of another program than the one that was executed.
+    #[test]
+    fn code_that_was_moved_to_huge_pages_is_no_files() {
+        let maps = b"1000-2000 r-xp 00000000 00:00 0 \n\
+            2000-3000 r-xp 00000000 00:00 0                          [anon:text]\n\
+            3000-4000 r-xp 00000000 00:10 7                          /anon_hugepage (deleted)\n\
+            4000-5000 r-xp 00001000 00:00 0                          /stacked/b\n";
+
+        assert_eq!([0x1000, 0x2000, 0x3000].map(|address| mapped_file(maps, address)), [None; 3]);
+        assert_eq!(mapped_file(maps, 0x4000), Some((0, &b"/stacked/b"[..])));
     }
 
     #[test]
