@@ -41,7 +41,9 @@ static INIT_HAS_RUN: AtomicBool = AtomicBool::new(false);
 /// A worker in which there are other threads already ends before it touches anything, and its pool says so
 /// ([`HandshakeError::InitLate`](crate::error::HandshakeError::InitLate)). `#[tokio::main]` makes such a program, as its
 /// runtime runs before the first line. Either `main` calls `init` and builds the runtime then, as below; or
-/// [`init_before_main!`](crate::init_before_main) stands beside it.
+/// [`init_before_main!`](crate::init_before_main) stands beside it. An allocator's threads (jemalloc's
+/// `background_thread`) and those of a preloaded tool count, too: what starts them has to be off in workers, as by
+/// [`ProcessOptions::env`](crate::ProcessOptions::env).
 ///
 /// A program that runs with privileges which its user does not have (setuid, setgid, file capabilities) can neither be
 /// a worker nor have any: whoever starts it could play the parent. Started as a worker it ends here, and pools refuse

@@ -39,6 +39,7 @@ faults![
     a_greeting_that_is_no_frame_is_refused,
     half_a_greeting_is_waited_for_until_its_time_is_up,
     an_init_behind_the_start_of_threads_is_named_as_the_cause,
+    an_init_behind_a_thread_that_is_about_to_end_waits_for_it,
 ];
 
 /// What starts the names of workers that do not greet as they should.
@@ -65,6 +66,10 @@ pub(crate) fn speak_before_init() {
     } else if kind.starts_with("late") {
         // As a runtime does that is built round `main`.
         std::thread::spawn(sleep_long);
+        return;
+    } else if kind.starts_with("left") {
+        // As one that has been joined and is still on its way out, but for longer.
+        std::thread::spawn(|| sleep(Duration::from_millis(2)));
         return;
     }
     sleep_long();
@@ -347,4 +352,11 @@ fn an_init_behind_the_start_of_threads_is_named_as_the_cause() {
     let error = pool.run(own_pid).expect_err("no worker gets ready").to_string();
 
     assert!(error.contains("`init()` ran after other threads were started"), "{error}");
+}
+
+/// The kernel counts a thread for a moment after it was joined: one start of 20 000 failed.
+fn an_init_behind_a_thread_that_is_about_to_end_waits_for_it() {
+    let pool = ProcessPool::builder().max_workers(1).name(name("left")).build().expect("valid");
+
+    pool.run(own_pid).expect("it is alone soon");
 }

@@ -70,6 +70,7 @@ pub enum HandshakeError {
     /// Its pool was shut down, and the grace for its end has passed: it was killed.
     Dismissed,
     /// Its [`init()`](crate::init) ran when there were other threads already, whose descriptors it would have closed.
+    /// An allocator or a preloaded tool may have started them.
     InitLate,
 }
 
@@ -162,7 +163,8 @@ impl fmt::Display for HandshakeError {
             Self::Dismissed => f.write_str("its pool was shut down while it started"),
             Self::InitLate => f.write_str(
                 "`init()` ran after other threads were started: call it as the first thing in `main`, before a \
-                 runtime is built, or use `init_before_main!`",
+                 runtime is built, or use `init_before_main!`; an allocator (jemalloc's `background_thread`) or what \
+                 is preloaded may have started them, too",
             ),
         }
     }

@@ -5,11 +5,13 @@
 use core::ffi::CStr;
 use core::ops::Not as _;
 use core::ptr;
+use core::time::Duration;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt as _;
+use std::thread::sleep;
 
 use super::pipe::{self, check};
 use super::poll::{self, Watch};
@@ -66,21 +68,34 @@ pub(crate) fn is_marked() -> bool {
     std::env::var_os(MARKER).is_some()
 }
 
+/// How often is looked for threads that are about to be gone, and how long after one another.
+const LEAVING_LOOKS: u32 = 20;
+const LEAVING_PAUSE: Duration = Duration::from_millis(1);
+
 /// That this process has one thread. It stays true for as long as that thread starts no other.
 #[derive(Debug)]
 pub(crate) struct Alone(());
 
 impl Alone {
-    /// Asks the kernel; `None` if there are other threads.
+    /// Asks the kernel; `None` if there are other threads, which stay: one that was joined is counted until it is gone.
     ///
     /// It takes no descriptor, of which none may be left. Without `/proc`, in which the parent has found this program,
     /// the word of who calls `init` has to do.
     pub(crate) fn prove() -> Option<Self> {
-        // A directory has two links, and one for each directory in it.
-        let threads =
-            std::fs::metadata("/proc/self/task").map(|tasks| tasks.nlink().saturating_sub(2));
-        threads.is_ok_and(|threads| threads > 1).not().then_some(Self(()))
+        for _ in 0..LEAVING_LOOKS {
+            if !has_other_threads() {
+                return Some(Self(()));
+            }
+            sleep(LEAVING_PAUSE);
+        }
+        has_other_threads().not().then_some(Self(()))
     }
+}
+
+fn has_other_threads() -> bool {
+    // A directory has two links, and one for each directory in it.
+    let threads = std::fs::metadata("/proc/self/task").map(|tasks| tasks.nlink().saturating_sub(2));
+    threads.is_ok_and(|threads| threads > 1)
 }
 
 /// Removes what tells that this process is a worker, so that programs started by tasks are not.
