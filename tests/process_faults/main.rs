@@ -3,7 +3,7 @@
 //! The workers are this program: its `main` calls `init` first. The hosts that are killed, or whose signals or
 //! descriptors are as they should not be, are this program, too, with a role. After each test there are as many
 //! descriptors as before, no worker and no orphan. A test for which something is missing is ignored, or a failure if
-//! `ASYNCPAL_TEST_FAULTS` names that: `root`, `world`, `loader`.
+//! `ASYNCPAL_TEST_FAULTS` names that: `root`, `world`, `loader`, `tracing`.
 
 use libtest_mimic::Arguments;
 
@@ -37,6 +37,8 @@ mod roles;
 #[cfg(target_os = "linux")]
 mod surrender;
 #[cfg(target_os = "linux")]
+mod tracers;
+#[cfg(target_os = "linux")]
 mod words;
 
 fn main() {
@@ -65,6 +67,7 @@ fn trials() -> Vec<libtest_mimic::Trial> {
         pipes::trials(),
         privileges::trials(),
         surrender::trials(),
+        tracers::trials(),
         words::trials(),
     ];
     trials.into_iter().flatten().collect()
@@ -110,6 +113,8 @@ mod missing {
         World,
         /// A program that the kernel starts this one by.
         Loader,
+        /// The right to trace other processes.
+        Tracing,
     }
 
     impl Missing {
@@ -121,6 +126,7 @@ mod missing {
                 }
                 Self::World => ("world", "it may have no namespace of its own"),
                 Self::Loader => ("loader", "this program has no loader"),
+                Self::Tracing => ("tracing", "it may not trace another process"),
             }
         }
     }

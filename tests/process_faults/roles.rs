@@ -16,7 +16,7 @@ use asyncpal::{Handle, ProcessPool, TaskError};
 use crate::clean::Clean;
 use crate::processes::{children, eventually};
 use crate::tasks::{busy_worker, cause, kill_self, own_pid, pool, show_busy, signal, spin, works};
-use crate::{kernels, namespaces, privileges, surrender, words};
+use crate::{kernels, namespaces, privileges, surrender, tracers, words};
 
 pub(crate) fn play(role: &str) {
     match role {
@@ -80,10 +80,15 @@ pub(crate) fn play(role: &str) {
         "masks-signals" => surrender::mask_signals(),
         "is-numbered-anew" => namespaces::number_anew(),
         "limits-workers" => namespaces::limit_workers(),
-        other => match other.strip_prefix(kernels::LACKS) {
-            Some(call) => kernels::build_without(call),
-            None => panic!("no such role: {other}"),
-        },
+        other => {
+            if let Some(call) = other.strip_prefix(kernels::LACKS) {
+                kernels::build_without(call);
+            } else if let Some(worker) = other.strip_prefix(tracers::TRACES) {
+                tracers::trace(worker);
+            } else {
+                panic!("no such role: {other}");
+            }
+        }
     }
 }
 

@@ -25,7 +25,7 @@ impl Proxy {
         if !self.child.ends_by(deadline) {
             return Err(CloseError::TimedOut(self.force_out()));
         }
-        if let Some(Status::Exited(0) | Status::Taken) = self.child.ending() {
+        if let Some(Status::Exited(0) | Status::Taken) = self.child.ending_by(deadline) {
             // It has ended as it should, and what its tasks have started may go on.
             self.child.reap_by(deadline);
             return farewell.unwrap_or(Ok(())).map_err(CloseError::Finalizer);

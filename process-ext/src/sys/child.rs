@@ -22,8 +22,8 @@ const KILLED_WITHIN: Duration = Duration::from_secs(10);
 /// How long a child may take to end by its lifeline alone.
 const SEVERED_WITHIN: Duration = Duration::from_secs(1);
 
-/// Between two looks at a child, where the kernel refuses to wait.
-const REFUSED_PAUSE: Duration = Duration::from_millis(1);
+/// Between two looks at a child, where the kernel refuses to wait, or somebody traces it.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(1);
 
 /// Children that could not be killed: each is reaped by a later start, once it has ended by itself.
 static LEFT: Mutex<Vec<Arc<OwnedFd>>> = Mutex::new(Vec::new());
@@ -143,17 +143,22 @@ impl Child {
         self.status.is_none() && wait_now(&self.pidfd, libc::WNOWAIT) != Err(NotOurs)
     }
 
-    /// How the child ended, if it has. It stays unreaped, so that what is left of its group can be killed.
-    pub(crate) fn ending(&self) -> Option<Status> {
-        self.status.or_else(|| self.look(libc::WNOWAIT))
+    /// How the child ended, by the deadline. It stays unreaped, so that what is left of its group can be killed.
+    pub(crate) fn ending_by(&self, deadline: Instant) -> Option<Status> {
+        self.status.or_else(|| self.look_until(deadline, libc::WNOWAIT))
     }
 
-    /// Reaps the child if it has ended, and says how it ended; `None` while it runs.
-    fn try_reap(&mut self) -> Option<Status> {
-        if self.status.is_none() {
-            self.status = self.look(0);
+    /// The status of one that has ended and is traced by somebody is the tracer's first, and ours when the tracer has
+    /// taken it, or gone.
+    fn look_until(&self, deadline: Instant, flags: libc::c_int) -> Option<Status> {
+        self.ends_by(deadline);
+        loop {
+            let status = self.look(flags);
+            if status.is_some() || deadline <= Instant::now() {
+                return status;
+            }
+            sleep(BETWEEN_LOOKS);
         }
-        self.status
     }
 
     fn look(&self, flags: libc::c_int) -> Option<Status> {
@@ -173,15 +178,17 @@ impl Child {
                 // No memory, or no descriptor allowed at all.
                 Err(_) if wait_now(&self.pidfd, libc::WNOWAIT) != Ok(None) => return true,
                 Err(_) if deadline <= Instant::now() => return false,
-                Err(_) => sleep(REFUSED_PAUSE),
+                Err(_) => sleep(BETWEEN_LOOKS),
             }
         }
     }
 
     /// Waits for the child to end, until the deadline, and reaps it.
     pub(crate) fn reap_by(&mut self, deadline: Instant) -> Option<Status> {
-        self.ends_by(deadline);
-        self.try_reap()
+        if self.status.is_none() {
+            self.status = self.look_until(deadline, 0);
+        }
+        self.status
     }
 
     /// Asks the child and its process group to end; false if it may not be asked, so that nobody waits for an answer.
