@@ -17,7 +17,7 @@ faults![
 ];
 
 /// A copy of the worker, with its pipes, that sleeps for a minute.
-fn fork(leaves_the_group: bool) -> u32 {
+pub(crate) fn fork(leaves_the_group: bool) -> u32 {
     // SAFETY: the child calls what may be called there.
     let child = unsafe { libc::fork() };
     if child == 0 {

@@ -77,6 +77,7 @@ pub(crate) fn play(role: &str) {
         "drops-privileges-before-a-command" => surrender::drop_privileges_before_a_command(),
         "drops-privileges-before-a-call" => surrender::drop_privileges_before_a_call(),
         "enters" => privileges::enter(),
+        "kills-without-groups" => kernels::kill_without_groups(),
         "masks-signals" => surrender::mask_signals(),
         "is-numbered-anew" => namespaces::number_anew(),
         "limits-workers" => namespaces::limit_workers(),
@@ -97,7 +98,7 @@ pub(crate) fn say(what: &str) {
 }
 
 /// Does something after which all is as before.
-fn checked(what: fn()) {
+pub(crate) fn checked(what: fn()) {
     let clean = Clean::before();
     what();
     clean.check();
@@ -108,7 +109,7 @@ pub(crate) fn this_file() -> std::path::PathBuf {
     std::env::current_exe().expect("a test program has a path")
 }
 
-fn dispose(signal: i32, disposition: libc::sighandler_t) {
+pub(crate) fn dispose(signal: i32, disposition: libc::sighandler_t) {
     // SAFETY: it is one of the two dispositions that are no functions.
     let before = unsafe { libc::signal(signal, disposition) };
     assert_ne!(before, libc::SIG_ERR);

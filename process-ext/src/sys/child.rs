@@ -122,8 +122,7 @@ impl Child {
 
     /// Sends a signal to the child and to the rest of its process group. `Err` if the child may not be sent one.
     fn signal_group(&self, signal: i32) -> io::Result<()> {
-        // The child itself first: it may have left its group.
-        let sent_to_child = send_signal(&self.pidfd, signal, 0);
+        // The group first: where somebody else reaps the child, its number is free as soon as it has ended.
         let sent = send_signal(&self.pidfd, signal, libc::PIDFD_SIGNAL_PROCESS_GROUP);
         let unknown = sent.is_err_and(|error| error.raw_os_error() == Some(libc::EINVAL));
         if unknown && self.holds_its_number() {
@@ -131,7 +130,8 @@ impl Child {
             // SAFETY: kill touches no memory; the group's number is not in use by others.
             unsafe { libc::kill(-self.pid, signal) };
         }
-        match sent_to_child {
+        // The child may have left its group.
+        match send_signal(&self.pidfd, signal, 0) {
             Err(error) if error.raw_os_error() == Some(libc::EPERM) => Err(error),
             // One that has ended already has no use for a signal.
             _ => Ok(()),
@@ -199,12 +199,12 @@ impl Child {
 
     /// Kills the child with its process group, and reaps it.
     pub(crate) fn kill(&mut self) -> Result<Status, Survives> {
-        // First of all: it needs nobody's permission.
-        let is_severed = self.lifeline.take().is_some();
         let sent = match self.status {
             None => self.signal_group(libc::SIGKILL),
             Some(_) => Ok(()),
         };
+        // It needs nobody's permission, and ends the child alone: so after the group.
+        let is_severed = self.lifeline.take().is_some();
         let patience = match &sent {
             Ok(()) => KILLED_WITHIN,
             Err(_) if is_severed => SEVERED_WITHIN,
