@@ -41,7 +41,8 @@ impl WorkerLimits {
     }
 
     /// At most so many seconds on a processor (`RLIMIT_CPU`), all tasks of the worker together: then SIGXCPU ends it,
-    /// and a second later SIGKILL. For a limit of each task see [`task_timeout`](crate::ProcessOptions::task_timeout).
+    /// and a second later SIGKILL; SIGKILL alone where this program's own hard limit is just that. For a limit of each
+    /// task see [`task_timeout`](crate::ProcessOptions::task_timeout).
     #[doc(alias = "RLIMIT_CPU")]
     pub fn cpu_seconds(mut self, seconds: u64) -> Self {
         self.cpu_seconds = Some(seconds);

@@ -19,17 +19,20 @@ pub(crate) fn impose(
     limits: &WorkerLimits,
 ) -> Result<(), (&'static str, io::Error)> {
     let pid = child.pid();
-    let address_space = limits.address_space.map(|bytes| (bytes, bytes));
-    let cpu_seconds = limits.cpu_seconds.map(|seconds| (seconds, seconds.saturating_add(1)));
     // What type a resource's number has, each C library says otherwise, and not all of them by a name: it is inferred.
     let resources = [
-        ("address space", libc::RLIMIT_AS, address_space),
-        ("processor time", libc::RLIMIT_CPU, cpu_seconds),
+        ("address space", libc::RLIMIT_AS, limits.address_space, 0),
+        ("processor time", libc::RLIMIT_CPU, limits.cpu_seconds, 1),
     ];
-    for (name, resource, limit) in resources {
-        let Some((soft, hard)) = limit else { continue };
-        let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
+    for (name, resource, soft, spare) in resources {
+        let Some(soft) = soft else { continue };
         let pid = pid as libc::pid_t;
+        let mut present = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: it writes one rlimit64, and is given no new value.
+        check(unsafe { libc::prlimit64(pid, resource, ptr::null(), &raw mut present) })
+            .map_err(|error| (name, error))?;
+        let hard = hard_limit(soft, spare, present.rlim_max);
+        let limit = libc::rlimit64 { rlim_cur: soft, rlim_max: hard };
         // SAFETY: it reads one rlimit64, which lives, and is asked for no old value.
         check(unsafe { libc::prlimit64(pid, resource, &raw const limit, ptr::null_mut()) })
             .map_err(|error| (name, error))?;
@@ -45,7 +48,29 @@ pub(crate) fn impose(
     Ok(())
 }
 
+/// So much later than the soft one if it need not be raised for that, which takes a privilege.
+fn hard_limit(soft: u64, spare: u64, present: u64) -> u64 {
+    soft.saturating_add(spare).min(present.max(soft))
+}
+
 fn set_nice(pid: u32, nice: i32) -> io::Result<()> {
     // SAFETY: setpriority touches no memory of ours.
     check(unsafe { libc::setpriority(libc::PRIO_PROCESS, pid, nice) }).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who may have so many seconds and no more could not limit workers to them.
+    #[test]
+    fn the_hard_limit_is_a_second_later_if_it_may() {
+        assert_eq!(hard_limit(10, 1, libc::RLIM64_INFINITY), 11);
+        assert_eq!(hard_limit(10, 1, 11), 11);
+        assert_eq!(hard_limit(10, 1, 10), 10);
+        // It is raised all the same, or refused.
+        assert_eq!(hard_limit(10, 1, 9), 10);
+        assert_eq!(hard_limit(10, 0, 20), 10);
+        assert_eq!(hard_limit(u64::MAX, 1, u64::MAX), u64::MAX);
+    }
 }
