@@ -114,7 +114,7 @@ pub(crate) fn check_max_frame_bytes(bytes: usize) -> Result<(), BuildError> {
         return Ok(());
     }
     let what = format!(
-        "`max_frame_bytes` is {bytes}, and {MAX_FRAME_LIMIT} at most: lengths have 32 bits in the protocol"
+        "`max_frame_bytes` is {bytes}, and {MAX_FRAME_LIMIT} at most: what a length in the protocol, or memory, can be"
     );
     Err(BuildError::System(io::Error::new(io::ErrorKind::InvalidInput, what).into()))
 }

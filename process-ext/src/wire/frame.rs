@@ -28,8 +28,9 @@ pub const PANICKED: u8 = 1;
 /// The largest body that is accepted unless a pool says otherwise.
 pub const DEFAULT_MAX_FRAME_BYTES: usize = 256 << 20;
 
-/// The largest limit that can be set: lengths have 32 bits.
-pub const MAX_FRAME_LIMIT: usize = u32::MAX as usize;
+/// The largest limit that can be set: lengths have 32 bits, and nothing in memory is longer than `isize::MAX`.
+pub const MAX_FRAME_LIMIT: usize =
+    if isize::MAX as u64 > u32::MAX as u64 { u32::MAX as usize } else { isize::MAX as usize };
 
 /// What a limit leaves open at least, so that every HELLO, INIT and failure can travel.
 pub const MIN_FRAME_LIMIT: usize = 256 << 10;
@@ -234,14 +235,16 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// A decoder that refuses bodies over `limit` bytes, before it allocates for them.
+    /// A decoder that refuses bodies over `limit` bytes, before it allocates for them. The limit is [`MAX_FRAME_LIMIT`]
+    /// at most.
     pub fn new(limit: usize) -> Self {
+        let limit = limit.min(MAX_FRAME_LIMIT);
         Self { limit, inbox: Vec::new(), consumed: 0, large: None, spare: Vec::new() }
     }
 
     /// Changes the limit for the headers that are still to come.
     pub fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
+        self.limit = limit.min(MAX_FRAME_LIMIT);
     }
 
     /// Where the next bytes are to be appended, and how many at most; there is capacity for them.

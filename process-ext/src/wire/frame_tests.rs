@@ -153,3 +153,20 @@ fn eight_bytes_tell_that_a_stream_is_no_frame() {
     assert_eq!(decode(&mut decoder, b" ", 1), Err(FrameError::BadMagic(magic)));
     assert_eq!(decoder.pending(), b"Welcome ");
 }
+
+/// With words of 32 bits the length of the whole frame was more than a word holds.
+#[test]
+fn the_longest_frame_of_all_overflows_no_word() {
+    let mut decoder = Decoder::new(MIN_FRAME_LIMIT);
+    decoder.set_limit(usize::MAX);
+    let mut head = Header::new(Kind::Result).encode(0).unwrap();
+    head[..4].copy_from_slice(&u32::MAX.to_le_bytes());
+
+    let decoded = decode(&mut decoder, &head, usize::MAX);
+
+    let expected = match usize::BITS {
+        32 => Err(FrameError::TooLong { bytes: u32::MAX.into(), limit: isize::MAX as u64 }),
+        _ => Ok(vec![]),
+    };
+    assert_eq!(decoded, expected);
+}
