@@ -26,7 +26,13 @@ impl Surroundings {
         &self,
         parent: impl Iterator<Item = (OsString, OsString)>,
     ) -> BTreeMap<OsString, OsString> {
-        let mut all: BTreeMap<_, _> = if self.clear { BTreeMap::new() } else { parent.collect() };
+        let mut all = BTreeMap::new();
+        if !self.clear {
+            // The first of a name is what `getenv` finds in the parent.
+            for (key, value) in parent {
+                all.entry(key).or_insert(value);
+            }
+        }
         for (key, value) in &self.variables {
             match value {
                 Some(value) => all.insert(key.clone(), value.clone()),
@@ -101,6 +107,17 @@ mod tests {
 
     fn parent() -> impl Iterator<Item = (OsString, OsString)> {
         [("A", "1"), ("B", "2")].into_iter().map(|(key, value)| (key.into(), value.into()))
+    }
+
+    /// The host's `getenv` found the first, and its workers the last.
+    #[test]
+    fn the_first_of_two_variables_of_one_name_is_that_of_the_worker() {
+        let twice = [("A", "1"), ("B", "2"), ("A", "3")];
+        let twice = twice.into_iter().map(|(key, value)| (key.into(), value.into()));
+
+        let variables = Surroundings::default().environment(twice);
+
+        assert_eq!(variables.get(OsStr::new("A")), Some(&OsString::from("1")));
     }
 
     fn text(surroundings: &Surroundings) -> String {
