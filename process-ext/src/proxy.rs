@@ -28,7 +28,7 @@ use crate::supervisor::run_time::RunTime;
 use crate::sys::child::{Child, Status, Survives};
 use crate::sys::memory::Memory;
 use crate::sys::spawn::{self, spawn};
-use crate::sys::{kernel, object, worker};
+use crate::sys::{kernel, object, procfs, worker};
 use crate::wire::frame::{Frame, Header, Kind, MAX_FRAME_LIMIT, PANICKED};
 use crate::wire::message::Failure;
 use crate::worker_main::init_has_run;
@@ -148,7 +148,7 @@ impl Proxy {
             return Err(LaunchError::Privileged);
         }
         Self::check_system()?;
-        std::fs::metadata("/proc/self/exe").map_err(LaunchError::Proc)?;
+        std::fs::metadata(procfs::own("exe")).map_err(LaunchError::Proc)?;
         object::other_executable()
             .map_or(Ok(()), |other| Err(LaunchError::NotThisProgram(other.to_owned())))
     }

@@ -2,16 +2,19 @@
 //! program with a role; what it does is in `roles`.
 
 use core::time::Duration;
-use std::fs;
 use std::process::{Command, Output};
-use std::thread::sleep;
+use std::thread::{self, sleep};
+use std::{fs, process};
+
+use asyncpal::process::{ProcessOptions, WorkerLimits};
 
 use crate::clean::{bury_any_orphans, bury_orphans};
 use crate::faults;
 use crate::missing::Missing;
-use crate::processes::children_of;
+use crate::processes::{children_of, eventually, lives};
 use crate::program::{Ended, Program};
-use crate::tasks::{signal, signal_group};
+use crate::roles::say;
+use crate::tasks::{own_pid, signal, signal_group, works};
 
 faults![
     workers_busy_and_idle_end_with_a_parent_that_is_killed,
@@ -26,6 +29,7 @@ faults![
     a_descriptor_table_nearly_full_fails_tasks_with_a_cause,
     a_program_whose_file_was_deleted_starts_workers,
     a_program_whose_file_was_replaced_starts_workers,
+    a_program_whose_main_thread_has_ended_starts_workers,
     megabytes_that_a_task_prints_disturb_nothing,
     a_limit_of_descriptors_that_is_lowered_costs_tasks_and_no_processor,
     a_command_of_a_host_that_blocks_signals_has_none_blocked,
@@ -166,6 +170,27 @@ fn a_program_whose_file_was_deleted_starts_workers() {
 
 fn a_program_whose_file_was_replaced_starts_workers() {
     plays_in_a_copy("replaced");
+}
+
+/// Its own `/proc/self` is that of a zombie.
+pub(crate) fn end_main_thread() {
+    let others = thread::spawn(|| {
+        eventually(|| !lives(own_pid()));
+        let limits = WorkerLimits::new().oom_score_adj(500);
+        let options = ProcessOptions::new().worker_limits(limits).max_worker_rss(1 << 40);
+        let pool = options.pool().max_workers(2).build().expect("it has an executable");
+        assert!(works(&pool));
+        drop(pool);
+        say("clean");
+        process::exit(0);
+    });
+    drop(others);
+    // SAFETY: nothing of this thread is used by others, and nothing is to be dropped.
+    unsafe { libc::syscall(libc::SYS_exit, 0) };
+}
+
+fn a_program_whose_main_thread_has_ended_starts_workers() {
+    plays("ends-its-main-thread");
 }
 
 fn megabytes_that_a_task_prints_disturb_nothing() {

@@ -16,7 +16,7 @@ use asyncpal::{Handle, ProcessPool, TaskError};
 use crate::clean::Clean;
 use crate::processes::{children, eventually};
 use crate::tasks::{busy_worker, cause, kill_self, own_pid, pool, show_busy, signal, spin, works};
-use crate::{kernels, namespaces, privileges, surrender, tracers, words};
+use crate::{hosts, kernels, namespaces, privileges, surrender, tracers, words};
 
 pub(crate) fn play(role: &str) {
     match role {
@@ -66,6 +66,7 @@ pub(crate) fn play(role: &str) {
             std::fs::rename(other, this_file()).expect("the same folder");
             checked(|| assert!(works(&pool(2))));
         }
+        "ends-its-main-thread" => hosts::end_main_thread(),
         "prints" => checked(prints),
         "lowered-limit" => checked(lowered_limit),
         "lowered-limit-behind-a-reply" => checked(words::lowered_limit_behind_a_reply),

@@ -22,7 +22,7 @@ pub(crate) mod pipe;
 #[cfg(target_os = "linux")]
 pub(crate) mod poll;
 #[cfg(target_os = "linux")]
-mod procfs;
+pub(crate) mod procfs;
 #[cfg(target_os = "linux")]
 pub(crate) mod signal;
 #[cfg(target_os = "linux")]

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use asyncpal_std::kind::OnceBox;
 
+use super::procfs;
+
 const NT_GNU_BUILD_ID: u32 = 3;
 
 /// Whether `address` is code of the main executable.
@@ -31,10 +33,10 @@ pub(crate) fn other_executable() -> Option<&'static Path> {
     static OTHER: OnceBox<Option<PathBuf>> = OnceBox::new();
     let other = OTHER.get_or_init(|| {
         let code = main_object().code.first()?.start;
-        let maps = std::fs::read("/proc/self/maps").ok()?;
+        let maps = std::fs::read(procfs::own("maps")).ok()?;
         let (inode, path) = mapped_file(&maps, code)?;
-        let link = "/proc/self/exe";
-        let executable = std::fs::read_link(link).ok()?;
+        let link = procfs::own("exe");
+        let executable = std::fs::read_link(&link).ok()?;
         let has_inode = std::fs::metadata(link).ok()?.ino() == inode;
         // Either may differ for one and the same file: stacked file systems number anew, names may be escaped.
         (!has_inode && executable.as_os_str().as_bytes() != path).then_some(executable)
@@ -149,7 +151,7 @@ fn build_id(mut notes: &[u8], align: usize) -> Option<&[u8]> {
 }
 
 fn file_identity() -> Vec<u8> {
-    std::fs::metadata("/proc/self/exe").map_or_else(
+    std::fs::metadata(procfs::own("exe")).map_or_else(
         |_| Vec::new(),
         |file| {
             let (seconds, nanos) = (file.mtime(), file.mtime_nsec());

@@ -1,15 +1,24 @@
-//! Where `/proc` tells of a child. Its number there is another than here where `/proc` is that of an outer namespace of
-//! process ids (`unshare --pid --fork` without `--mount-proc`): its number here is a stranger's there.
+//! Where `/proc` tells of this process and of a child.
+//!
+//! A child's number there is another than here where `/proc` is that of an outer namespace of process ids (`unshare
+//! --pid --fork` without `--mount-proc`): its number here is a stranger's there.
 
 #![forbid(unsafe_code)]
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// This process's entry of that name, by the calling thread: once the main thread has ended, `/proc/self` is as good as
+/// empty.
+pub(crate) fn own(entry: &str) -> PathBuf {
+    let [of_thread, of_process] = ["/proc/thread-self", "/proc/self"].map(Path::new);
+    if of_thread.exists() { of_thread } else { of_process }.join(entry)
+}
 
 /// The folder of the process that a pidfd is of. Another process may have it once that one was reaped.
 pub(crate) fn folder_of(pidfd: BorrowedFd<'_>) -> io::Result<PathBuf> {
-    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
+    let info = std::fs::read_to_string(own("fdinfo").join(pidfd.as_raw_fd().to_string()))?;
     let number = number(&info).ok_or_else(|| io::Error::from_raw_os_error(libc::ESRCH))?;
     Ok(format!("/proc/{number}").into())
 }

@@ -15,7 +15,7 @@ use std::thread::sleep;
 
 use super::pipe::{self, check};
 use super::poll::{self, Watch};
-use super::{MARKER, fds};
+use super::{MARKER, fds, procfs};
 use crate::error::LaunchError;
 
 /// Not in the libc crate; the same on every Linux that Rust has a standard library for.
@@ -56,10 +56,12 @@ fn runs_as_its_user() -> bool {
 
 /// Whether this program's file is setuid or setgid, or has capabilities.
 fn file_gives_privileges() -> bool {
-    let (file, name) = (c"/proc/self/exe", c"security.capability");
-    // SAFETY: both strings end with a zero byte and are static; with no room it writes nothing.
+    let file = procfs::own("exe");
+    let mode = std::fs::metadata(&file).map_or(0, |file| file.mode());
+    let name = c"security.capability";
+    let Ok(file) = CString::new(file.into_os_string().into_encoded_bytes()) else { return true };
+    // SAFETY: both strings end with a zero byte and live; with no room it writes nothing.
     let length = unsafe { libc::getxattr(file.as_ptr(), name.as_ptr(), ptr::null_mut(), 0) };
-    let mode = std::fs::metadata("/proc/self/exe").map_or(0, |file| file.mode());
     length >= 0 || mode & (libc::S_ISUID | libc::S_ISGID) != 0
 }
 
