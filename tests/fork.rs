@@ -8,16 +8,19 @@ use std::sync::mpsc::{self, Sender};
 use std::thread::{self, sleep};
 
 use asyncpal::{
-    Builder, CompletionFilter, EventKind, Handle, PoolError, TaskError, ThreadPool, Threads,
-    as_done, as_done_in_order, collect, wait,
+    CompletionFilter, Handle, PoolError, TaskError, ThreadPool, as_done, as_done_in_order, collect,
+    wait,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
+#[path = "common/fork.rs"]
+mod fork;
 #[path = "common/program.rs"]
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod program;
 
-use program::{Program, be_mortal, ending};
+use fork::{fork, reap};
+use program::{Program, ending};
 
 fn main() {
     if let Some(ending) = ending() {
@@ -26,7 +29,6 @@ fn main() {
     let test =
         |name, ending, lines: &'static [&str]| Trial::test(name, move || said(ending, lines));
     const KEPT: &[&str] = &["first", "second"];
-    const OBSERVED: &[&str] = &["first", "ended", "second", "ended", "third", "ended"];
     let trials = vec![
         test("a_child_that_exits_leaves_the_parents_tasks_alone", "exit", KEPT),
         test("a_child_that_returns_from_main_leaves_the_parents_tasks_alone", "return", KEPT),
@@ -40,8 +42,6 @@ fn main() {
         test("a_scope_ends_at_once_in_the_child", "scope", KEPT),
         test("a_childs_own_pool_works_and_is_drained", "own-pool", &["child's task", "first"]),
         test("a_childs_child_is_told_apart_from_both", "grandchild", KEPT),
-        test("a_copy_of_a_worker_ends_with_its_task", "worker", &["first", "second", "third"]),
-        test("the_end_of_a_copy_of_a_worker_is_no_event", "observed-worker", OBSERVED),
         test("locks_that_others_hold_at_the_fork_stop_nobody", "busy", &["forked"]),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -49,27 +49,6 @@ fn main() {
 
 fn said(ending: &str, lines: &[&str]) -> Result<(), Failed> {
     Program::start(ending).finish()?.check(0, lines)
-}
-
-/// Forks; `Some` is the child's process id, in the parent.
-fn fork() -> Option<i32> {
-    // SAFETY: what the child does is what these tests are about.
-    match unsafe { libc::fork() } {
-        0 => {
-            be_mortal();
-            None
-        }
-        child if child > 0 => Some(child),
-        _ => panic!("no fork"),
-    }
-}
-
-/// Waits for the child and returns its exit code.
-fn reap(child: i32) -> Option<i32> {
-    let mut status = 0;
-    // SAFETY: waitpid writes one number to the place given.
-    assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
-    libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status))
 }
 
 fn leave(code: i32) -> ! {
@@ -143,12 +122,6 @@ fn run(ending: &str) {
         "done" => done(),
         "iterate" => iterate(),
         "scope" => scope(),
-        "worker" => worker(ThreadPool::builder()),
-        "observed-worker" => worker(ThreadPool::builder().on_event(|event| {
-            if let EventKind::TaskEnded { .. } = event.kind {
-                println!("ended");
-            }
-        })),
         "busy" => busy(),
         other => panic!("no such ending: {other}"),
     }
@@ -315,28 +288,6 @@ fn scope() {
     }
     scene.running.collect().expect("undisturbed");
     scene.pending.collect().expect("undisturbed");
-}
-
-/// The copy has the queue of its parent, too.
-fn worker(builder: Builder<Threads>) {
-    let pool = builder.max_workers(1).build().expect("valid");
-    let (gate, closed) = mpsc::channel::<()>();
-    let first = pool.submit(move || {
-        let _ = closed.recv();
-        let child = fork();
-        if child.is_some() {
-            println!("first");
-        }
-        child
-    });
-    let second = pool.submit(|| println!("second")).expect("open");
-    drop(gate);
-
-    let child = first.expect("open").collect().expect("no panic").expect("of the parent");
-
-    assert_eq!(reap(child), Some(0));
-    second.collect().expect("once");
-    pool.run(|| println!("third")).expect("by the same worker");
 }
 
 /// Others submit, wait, cancel, drop and build pools all the time: any lock may be held.

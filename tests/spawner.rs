@@ -1,5 +1,6 @@
 //! Threads of the user's making.
 
+use core::cell::RefCell;
 use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::io::{self, ErrorKind};
@@ -310,4 +311,65 @@ fn a_test_of_the_settings_tries_the_spawner() {
     let error = pool.test().expect_err("no worker can be spawned");
 
     assert!(error.to_string().contains("no more harts"), "{error}");
+}
+
+/// What a thread of the spawner's panics with, behind its worker.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("it goes off");
+    }
+}
+
+#[test]
+fn what_a_spawners_thread_panics_with_is_dropped_for_nobody() {
+    let pool = pool(1, |worker| {
+        Ok(thread::spawn(move || {
+            worker.run();
+            resume_unwind(Box::new(Bomb));
+        }))
+    });
+    assert_eq!(pool.run(|| 7).expect("no panic"), 7);
+
+    assert!(pool.shutdown());
+}
+
+/// Runs the worker when its thread is about to be gone.
+struct Late(Option<WorkerThread>);
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let Some(worker) = self.0.take() {
+            worker.run();
+        }
+    }
+}
+
+/// The pool's own locals of that thread are gone by then.
+#[test]
+fn a_worker_may_run_in_a_destructor_of_a_thread_that_has_run_one() {
+    thread_local! {
+        static LATE: RefCell<Late> = const { RefCell::new(Late(None)) };
+    }
+    let (offer, offered) = mpsc::channel();
+    let builder = ThreadPool::builder().max_workers(1).max_tasks_per_worker(1);
+    let builder = builder.spawner(move |worker| {
+        offer.send(worker).expect("waited for");
+        Ok(())
+    });
+    let pool = builder.build().expect("valid");
+    let thread = thread::spawn(move || {
+        LATE.with(|_| ());
+        let next = || -> WorkerThread { offered.recv().expect("one is wanted") };
+        next().run();
+        let last = next();
+        LATE.with_borrow_mut(|late| late.0 = Some(last));
+    });
+    assert_eq!(pool.run(|| 7).expect("no panic"), 7);
+
+    assert_eq!(pool.run(|| 8).expect("no panic"), 8);
+
+    assert!(pool.shutdown());
+    thread.join().expect("no panic");
 }

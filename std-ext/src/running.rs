@@ -11,7 +11,6 @@ use crate::contain::caught;
 use crate::failure::{Failure, Origin};
 use crate::observe::{Ending, EventKind, Observer, TaskLabel};
 use crate::sync::{Arc, thread_local};
-use crate::watcher::{Generation, leave_copy};
 
 /// What a thread is at.
 #[derive(Clone, Copy)]
@@ -254,19 +253,13 @@ fn label_of<S, J: Job<S, Failure>>(job: &Tracked<J>) -> Label {
     J::LABEL.map(|label| label(&job.0)).unwrap_or_default()
 }
 
-/// Runs a job; it may unwind. If it has forked, and returns here in the child, too, that one ends: there must not be two
-/// of this worker, and nobody hears of the second.
+/// Runs a job; it may unwind.
 #[inline]
 fn run_once<S, J>(job: J, seat: &mut S, this: &Running<'_>) -> Result<J::Output, Failure>
 where
     J: Job<S, Failure>,
 {
-    let generation = Generation::current();
-    let result = caught(|| job.run_as(seat, this));
-    if generation.is_past() {
-        leave_copy();
-    }
-    result
+    caught(|| job.run_as(seat, this))
 }
 
 /// Runs a job while somebody wants to know.

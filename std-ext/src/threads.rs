@@ -4,6 +4,7 @@ use core::panic::AssertUnwindSafe;
 
 use asyncpal_core::task::{Job, KeptJob};
 
+use crate::contain::in_one_process;
 use crate::error::{BrokenCause, BuildError, Panic, PoolError, TaskError};
 use crate::failure::Failure;
 use crate::kind::{
@@ -89,7 +90,7 @@ impl Kind for Threads {
 
 fn call_hook(hook: Option<&Hook>) -> Result<(), OpenFailure> {
     let Some(Hook(hook)) = hook else { return Ok(()) };
-    match catch_unwind(AssertUnwindSafe(hook)) {
+    match in_one_process(|| catch_unwind(AssertUnwindSafe(hook))) {
         Ok(result) => result,
         Err(payload) => Err(Box::new(TaskError::Panicked(Panic::new(payload)))),
     }

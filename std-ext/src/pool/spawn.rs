@@ -12,6 +12,7 @@ use super::attendance::{Returned, Settler};
 use super::builder::Builder;
 use super::roster::Staff;
 use super::roster::book::{Enlisted, Locals};
+use crate::contain::made;
 use crate::current::{CurrentWorker, Lender, holding};
 use crate::error::{BoxError, Panic, TaskError};
 use crate::failure::Failure;
@@ -20,6 +21,7 @@ use crate::running::{self, Posted};
 use crate::sync::panic::catch_unwind;
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Arc, thread_local};
+use crate::watcher::Generation;
 
 impl<K: Kind> Builder<K> {
     /// How workers get their threads: to set affinity or priority, or to use threads of another making
@@ -93,6 +95,7 @@ impl<K: Kind> Builder<K> {
 #[must_use = "dropping it means that the worker could not be spawned"]
 pub struct WorkerThread {
     duty: Option<Box<dyn Duty>>,
+    generation: Generation,
     name: String,
     number: usize,
     stack_size: Option<usize>,
@@ -123,9 +126,10 @@ impl WorkerThread {
     /// Returns at once, and the worker counts as dropped, on a thread that cannot be this worker: the
     /// one that is calling the spawner, since its caller has other things to do than to work, and one
     /// that is a worker already, since it could wait for itself. Returns at once, too, if the spawner
-    /// has returned an error meanwhile.
+    /// has returned an error meanwhile. So it does in a process that was forked since the spawner was called, whose
+    /// parent keeps the worker.
     pub fn run(mut self) {
-        let Some(duty) = self.duty.take() else { return };
+        let Some(duty) = self.take_duty() else { return };
         if IN_SPAWNER.with(Cell::get) {
             duty.decline(NotRun::InSpawner);
         } else if CurrentWorker::get().is_some() {
@@ -134,11 +138,21 @@ impl WorkerThread {
             duty.work();
         }
     }
+
+    /// None in a child that was forked since: the worker is its parent's.
+    fn take_duty(&mut self) -> Option<Box<dyn Duty>> {
+        let duty = self.duty.take();
+        if self.generation.is_past() {
+            core::mem::forget(duty);
+            return None;
+        }
+        duty
+    }
 }
 
 impl Drop for WorkerThread {
     fn drop(&mut self) {
-        if let Some(duty) = self.duty.take() {
+        if let Some(duty) = self.take_duty() {
             duty.decline(NotRun::Dropped);
         }
     }
@@ -278,7 +292,8 @@ impl<K: Kind> Place<K> {
     fn serve(&self) -> Posted {
         let Self { engine, slot, serial, locals } = self;
         let kept = Locals::new(locals.clone(), engine.kind().book().clone());
-        let _ = FIRST.with(|first| first.set(kept));
+        // A thread at its end may have lost it: then it runs its last worker.
+        let _ = FIRST.try_with(|first| first.set(kept));
         let home = (&raw const **engine).cast();
         CurrentWorker { home, serial: *serial, inline: K::INLINE.is_some() }.enter();
         let posted = running::take_own_post(engine.kind().terms.observer.clone(), *slot);
@@ -323,7 +338,7 @@ impl<K: Kind> Staff<K> {
             .enlist(|serial| {
                 let place = Place::new(engine, slot, serial);
                 let locals = Arc::downgrade(&place.locals);
-                let handle = builder.spawn(move || place.serve().for_good())?;
+                let handle = made(|| builder.spawn(move || place.serve().for_good()))?;
                 Ok(Enlisted { serial, handle, locals })
             })
             .map_err(|error: io::Error| TaskError::not_spawned(error.into()))
@@ -341,6 +356,7 @@ impl<K: Kind> Staff<K> {
         let locals = Arc::downgrade(&place.locals);
         let worker = WorkerThread {
             duty: Some(Box::new(place)),
+            generation: Generation::current(),
             name: self.worker_name(slot),
             number: slot,
             stack_size: self.terms.stack_size,

@@ -36,8 +36,10 @@
 
 use super::super::attendance::{Attendance, Returned};
 use crate::clock::Deadline;
+use crate::contain::contain;
 use crate::sync::thread::{JoinHandle, is_this};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, Weak, is_abandoned, lock, wait};
+use crate::watcher::Generation;
 
 /// The book.
 #[derive(Debug, Default)]
@@ -269,8 +271,9 @@ fn take(threads: &mut Vec<Enlisted>, are_wanted: &dyn Fn(&Enlisted) -> bool) -> 
 
 fn join(threads: Vec<Enlisted>) {
     for thread in threads {
-        // `work` does not unwind: what users bring is caught. A spawner's thread is not ours.
-        let _ = thread.handle.join();
+        // `work` does not unwind: what users bring is caught. A spawner's thread is not ours, nor is what it panicked
+        // with.
+        contain(|| drop(thread.handle.join()));
     }
 }
 
@@ -279,17 +282,22 @@ fn join(threads: Vec<Enlisted>) {
 pub(in crate::pool) struct Locals {
     token: Option<Arc<()>>,
     book: Arc<Book>,
+    generation: Generation,
 }
 
 impl Locals {
     pub(in crate::pool) fn new(token: Arc<()>, book: Arc<Book>) -> Self {
-        Self { token: Some(token), book }
+        Self { token: Some(token), book, generation: Generation::current() }
     }
 }
 
 impl Drop for Locals {
     fn drop(&mut self) {
-        if !is_abandoned() {
+        if self.generation.is_past() {
+            // The copy of a worker's thread ends in a child. The book is the parent's, and perhaps locked by a thread that is
+            // not here.
+            core::mem::forget((self.token.take(), self.book.clone()));
+        } else if !is_abandoned() {
             self.book.thread_ends(&mut self.token);
         }
     }
