@@ -31,6 +31,9 @@ fn main() {
         }),
         Trial::test("a_worker_that_exits_is_not_waited_for_by_another_pools_task", not_waited_for),
         Trial::test("exit_from_main_and_a_worker_at_once_is_one_exit", both_at_once),
+        Trial::test("who_calls_the_exit_of_the_c_library_second_waits_for_the_first", || {
+            drained("c-exit-second", 7)
+        }),
         Trial::test("exit_from_a_thread_of_nobodys_lets_running_tasks_finish", || {
             drained("thread-exit", 9)
         }),
@@ -44,6 +47,7 @@ fn main() {
         Trial::test("a_task_whose_shutdown_was_given_up_finishes", || drained("given-up", 0)),
         Trial::test("what_a_close_calls_holds_the_end_up_no_longer_than_the_grace", held_up),
         Trial::test("a_stuck_task_is_waited_for_no_longer_than_the_grace", stuck),
+        Trial::test("a_task_that_holds_the_standard_error_output_is_waited_for_no_longer", mute),
         Trial::test("the_graces_of_stuck_pools_run_side_by_side", side_by_side),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
@@ -78,6 +82,12 @@ fn stuck() -> Result<(), Failed> {
     ended.check_time(Duration::from_millis(200), Duration::from_secs(20))
 }
 
+fn mute() -> Result<(), Failed> {
+    let ended = Program::start("mute").finish()?;
+    ended.check(0, &[])?;
+    ended.check_time(Duration::from_millis(200), Duration::from_secs(20))
+}
+
 fn held_up() -> Result<(), Failed> {
     for ending in ["stuck-destructor", "stuck-callback", "stuck-hook"] {
         let ended = Program::start(ending).finish()?;
@@ -99,19 +109,33 @@ fn pool() -> &'static ThreadPool {
     Box::leak(Box::new(ThreadPool::builder().max_workers(1).build().expect("valid")))
 }
 
+/// Submits a task and waits for its start.
+fn start(pool: &ThreadPool, task: impl FnOnce() + Send + 'static) {
+    let (started, wait) = mpsc::channel();
+    let task = move || {
+        started.send(()).expect("waited for");
+        task();
+    };
+    pool.spawn(task).expect("open");
+    wait.recv().expect("started");
+}
+
+fn until_asked() {
+    while !is_cancel_requested() {
+        sleep(Duration::from_millis(1));
+    }
+}
+
 /// A task that ends 300 ms after the pool was closed, and, if the pool has one worker, one behind it
 /// that must be cancelled.
 fn occupy(pool: &'static ThreadPool) {
-    let (started, wait) = mpsc::channel();
-    drop(pool.submit(move || {
-        started.send(()).expect("waited for");
+    start(pool, || {
         while !pool.is_closed() {
             sleep(Duration::from_millis(1));
         }
         sleep(Duration::from_millis(300));
         println!("running task finished");
-    }));
-    wait.recv().expect("started");
+    });
     if pool.max_workers() == 1 {
         drop(pool.submit(|| println!("pending task ran")));
     }
@@ -195,6 +219,26 @@ fn child(ending: &str) {
             barrier.wait();
             exit(7);
         }
+        "c-exit-second" => {
+            let pool = ThreadPool::dual().build().expect("valid");
+            let pool = Box::leak(Box::new(pool));
+            occupy(pool);
+            start(pool, || {
+                until_asked();
+                // SAFETY: another thread has called it, which this one is about to wait for.
+                unsafe { libc::exit(8) }
+            });
+            exit(7);
+        }
+        "mute" => {
+            let grace = Duration::from_millis(200);
+            let pool = ThreadPool::single().grace(grace).build().expect("valid");
+            start(Box::leak(Box::new(pool)), || {
+                let _held = std::io::stderr().lock();
+                until_asked();
+                sleep(Duration::from_secs(600));
+            });
+        }
         "thread-exit" => {
             occupy(pool);
             let _ = thread::spawn(|| exit(9)).join();
@@ -242,12 +286,7 @@ fn child(ending: &str) {
                 .grace(Duration::from_millis(200))
                 .build()
                 .expect("valid");
-            let (started, wait) = mpsc::channel();
-            drop(pool.submit(move || {
-                started.send(()).expect("waited for");
-                sleep(Duration::from_secs(60));
-            }));
-            wait.recv().expect("started");
+            start(&pool, || sleep(Duration::from_secs(60)));
             exit(9);
         }
         "closed-by-task" => last_user(|pool| assert!(pool.shutdown())),
@@ -262,15 +301,7 @@ fn child(ending: &str) {
         "stuck-destructor" | "stuck-callback" => {
             let grace = Duration::from_millis(200);
             let pool = ThreadPool::single().grace(grace).build().expect("valid");
-            let (started, wait) = mpsc::channel();
-            let busy = move || {
-                started.send(()).expect("waited for");
-                while !is_cancel_requested() {
-                    sleep(Duration::from_millis(1));
-                }
-            };
-            pool.spawn(busy).expect("open");
-            wait.recv().expect("started");
+            start(&pool, until_asked);
             if ending == "stuck-destructor" {
                 struct Stuck;
                 impl Drop for Stuck {

@@ -2,6 +2,8 @@
 //! it signals when it says that it is ready; its tasks say what became of them on stdout.
 
 use core::time::Duration;
+use std::thread::sleep;
+use std::time::Instant;
 
 use libc::{SIGINT, SIGTERM};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -23,6 +25,9 @@ static ALLOCATOR: Observed = Observed;
 const HOUR: Duration = Duration::from_secs(3600);
 const FINISHED: &[&str] = &["running task finished"];
 
+/// A signal that comes so long after another one is a second one.
+const NO_ECHO: Duration = Duration::from_millis(600);
+
 type Verdict = Result<(), Failed>;
 
 macro_rules! trials {
@@ -41,6 +46,7 @@ fn main() {
         sigint_lets_running_tasks_finish_and_ends_the_program
         every_open_pool_is_drained
         a_second_signal_ends_the_program_at_once
+        a_signal_that_is_sent_twice_is_one
         the_deadline_ends_what_does_not_stop
         the_deadline_holds_whatever_destructors_do
         the_grace_of_a_pool_ends_its_part
@@ -50,6 +56,7 @@ fn main() {
         a_signal_puts_its_deadline_to_an_exit_that_came_first
         a_signal_finds_a_stack_after_an_exit_of_another_thread_than_main
         what_was_printed_is_flushed
+        an_output_that_is_held_does_not_hold_up_the_end
         a_handler_of_the_program_stays
         an_ignored_signal_stays_ignored
         a_second_call_is_refused
@@ -68,6 +75,7 @@ fn signalled(ending: &str, signals: &[(i32, &str)]) -> Result<Ended, Failed> {
     for (number, (signal, answer)) in signals.iter().enumerate() {
         if number > 0 {
             program.expect(answer)?;
+            sleep(NO_ECHO);
         }
         kill(program.id() as i32, *signal);
     }
@@ -98,6 +106,24 @@ fn a_second_signal_ends_the_program_at_once() -> Verdict {
     signalled("stubborn", &signals)?.check_signal(SIGINT, &[])?;
     let signals = [(SIGTERM, ""), (SIGTERM, "asked to stop")];
     signalled("stubborn", &signals)?.check_signal(SIGTERM, &[])
+}
+
+fn a_signal_that_is_sent_twice_is_one() -> Verdict {
+    loop {
+        let mut program = Program::start("stubborn-for-a-while");
+        program.expect("ready")?;
+        let first = Instant::now();
+        kill(program.id() as i32, SIGTERM);
+        program.expect("asked to stop")?;
+        // What GNU's `timeout` sends to the program's group.
+        kill(program.id() as i32, SIGTERM);
+        let is_echo = first.elapsed() < NO_ECHO / 3;
+        let ended = program.finish()?;
+        // The machine may have been busy with other things.
+        if is_echo {
+            return ended.check_signal(SIGTERM, FINISHED);
+        }
+    }
 }
 
 fn the_deadline_ends_what_does_not_stop() -> Verdict {
@@ -150,6 +176,12 @@ fn a_signal_finds_a_stack_after_an_exit_of_another_thread_than_main() -> Verdict
 
 fn what_was_printed_is_flushed() -> Verdict {
     signalled("print", &[(SIGTERM, "")])?.check_signal(SIGTERM, &["half a line"])
+}
+
+fn an_output_that_is_held_does_not_hold_up_the_end() -> Verdict {
+    let ended = signalled("held-output", &[(SIGTERM, "")])?;
+    ended.check_signal(SIGTERM, &[])?;
+    ended.check_time(Duration::ZERO, Duration::from_secs(20))
 }
 
 fn a_handler_of_the_program_stays() -> Verdict {

@@ -1,6 +1,7 @@
 //! What the programs do that are signalled.
 
 use core::time::Duration;
+use std::io::{self, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::exit;
 use std::sync::mpsc;
@@ -101,6 +102,16 @@ pub(crate) fn run(ending: &str) {
             block(pool());
             ready();
         }
+        "stubborn-for-a-while" => {
+            drain(HOUR);
+            start(pool(), || {
+                until_asked();
+                println!("asked to stop");
+                sleep(Duration::from_millis(300));
+                println!("running task finished");
+            });
+            ready();
+        }
         "stuck" => {
             drain(SOON);
             block(pool());
@@ -144,6 +155,14 @@ pub(crate) fn run(ending: &str) {
             drain(HOUR);
             // Under one lock: who flushes comes after both.
             print!("ready\nhalf a line");
+            loop {
+                park();
+            }
+        }
+        "held-output" => {
+            drain(HOUR);
+            let mut held = io::stdout().lock();
+            writeln!(held, "ready").expect("somebody reads");
             loop {
                 park();
             }

@@ -57,7 +57,7 @@ impl Histogram {
         let rank = ((q * count as f64).ceil() as usize).clamp(1, count.max(1));
         let mut below = 0_usize;
         self.counts.iter().enumerate().find_map(|(bucket, count)| {
-            below += count;
+            below = below.saturating_add(*count);
             (below >= rank).then(|| end(bucket))
         })
     }

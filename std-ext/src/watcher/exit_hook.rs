@@ -1,4 +1,4 @@
-//! The `atexit` handler: declared by hand, since that is all that this crate wants of the C library.
+//! The `atexit` handlers: declared by hand, since that is all that this crate wants of the C library.
 
 #[cfg(any(unix, windows))]
 use core::ffi::c_int;
@@ -14,6 +14,21 @@ pub(super) fn register() {
     extern "C" fn handler() {
         let _ = std::panic::catch_unwind(super::at_exit);
     }
+    register_handler(handler);
+}
+
+/// Has [`stay_unless_first`](super::stay_unless_first) called on whichever thread ends the program from now on, before
+/// all other handlers that are left.
+#[cfg(any(unix, windows))]
+pub(super) fn register_for_others() {
+    extern "C" fn handler() {
+        let _ = std::panic::catch_unwind(super::stay_unless_first);
+    }
+    register_handler(handler);
+}
+
+#[cfg(any(unix, windows))]
+fn register_handler(handler: extern "C" fn()) {
     // SAFETY: `atexit` is the C library's, with this signature; the handler does not unwind.
     let refused = unsafe { atexit(handler) };
     // A full table (it has at least 32 places, and grows with memory) means that the program's
@@ -23,3 +38,6 @@ pub(super) fn register() {
 
 #[cfg(not(any(unix, windows)))]
 pub(super) fn register() {}
+
+#[cfg(not(any(unix, windows)))]
+pub(super) fn register_for_others() {}

@@ -3,7 +3,8 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | `exit_hook` | an `atexit` handler, registered with the first pool |
+//! | `elsewhere` | what may never come to its end, on threads of its own |
+//! | `exit_hook` | the `atexit` handlers: one is registered with the first pool, one when the program ends |
 //! | `fork` | in a child that was forked, takes all pools of the parent for what they are: not there |
 //! | `signal` | if the program wants it, ends the program on SIGTERM and SIGINT in the same way |
 //!
@@ -48,22 +49,23 @@
 //! registry belongs to a generation; the child's first pool makes another one, and the parent's stays
 //! where it is, untouched.
 
+mod elsewhere;
 mod exit_hook;
 mod fork;
 #[cfg(feature = "signal")]
 pub mod signal;
 
+use core::cell::Cell;
 use core::panic::AssertUnwindSafe;
 use core::time::Duration;
-use std::io::Write as _;
 use std::panic::catch_unwind;
-use std::sync::Condvar;
 use std::thread;
 
+use self::elsewhere::{Done, elsewhere, report};
 pub(crate) use self::fork::{Generation, leave_copy};
 use crate::clock::Deadline;
 use crate::current::held_here;
-use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, PoisonError, lock};
+use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, lock};
 use crate::sync::{Arc, Ordering, PROGRAM_ENDS, Weak};
 
 /// A pool, as the watcher sees it.
@@ -242,12 +244,35 @@ fn register_hooks() {
     }
 }
 
+thread_local! {
+    // Whether this thread ends the program. Without a destructor: it is there until the end.
+    static ENDS_THE_PROGRAM: Cell<bool> = const { Cell::new(false) };
+}
+
 /// The end of the program, on the thread that ends it.
 fn at_exit() {
+    ENDS_THE_PROGRAM.set(true);
+    exit_hook::register_for_others();
     leave_out_this_thread();
     #[cfg(all(feature = "signal", unix))]
     signal::exit_begins();
     drain_all(Deadline::NEVER);
+}
+
+/// The standard library lets one thread end the program, on some systems. The C library calls what handlers are left on
+/// whichever thread ends it, and here the first one waits for the pools.
+fn stay_unless_first() {
+    if !ENDS_THE_PROGRAM.get() {
+        leave_out_this_thread();
+        stay();
+    }
+}
+
+/// Nothing comes after this: another thread ends the program.
+fn stay() -> ! {
+    loop {
+        thread::sleep(Duration::from_secs(3600));
+    }
 }
 
 /// Nobody waits any more for the worker that this thread is, nor for those that it holds: it never comes back from here.
@@ -275,68 +300,34 @@ fn drain_all(limit: Deadline) {
     let graces: Vec<_> =
         pools.iter().map(|pool| Deadline::after(pool.grace()).or_earlier(limit)).collect();
     let closings: Vec<_> = pools.iter().map(begin_to_close).collect();
+    let mut late = String::new();
     for ((pool, grace), closing) in pools.iter().zip(graces).zip(closings) {
         let in_time = closing.is_none_or(|closing| closing.wait(grace)) && pool.wait(grace);
         if !in_time {
-            // Without a standard error output nobody hears of it.
-            let _ = writeln!(
-                std::io::stderr(),
-                "asyncpal: pool {:?}: tasks still run at the end of its grace",
-                pool.name()
-            );
+            let name = pool.name();
+            late += &format!("asyncpal: pool {name:?}: tasks still run at the end of its grace\n");
         }
+    }
+    if !late.is_empty() {
+        report(late);
     }
     // The last reference must not end up here: dropping a pool waits without a limit.
     core::mem::forget(pools);
 }
 
-/// Whether a pool is closed, which another thread does.
-#[derive(Default)]
-struct Closing {
-    is_closed: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Closing {
-    fn done(&self) {
-        *lock(&self.is_closed) = true;
-        self.changed.notify_one();
-    }
-
-    /// Whether it is closed by then.
-    fn wait(&self, deadline: Deadline) -> bool {
-        let mut is_closed = lock(&self.is_closed);
-        while !*is_closed && !deadline.is_past() {
-            // One that never comes lies a year ahead.
-            let left = deadline.left().unwrap_or(Duration::from_secs(365 * 24 * 3600));
-            let woken = self.changed.wait_timeout(is_closed, left);
-            is_closed = woken.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        *is_closed
-    }
-}
-
 /// Closes a pool: on another thread if that calls what users brought, which may never come to its end.
-fn begin_to_close(pool: &Arc<dyn Drain>) -> Option<Arc<Closing>> {
-    if !pool.calls_out_on_close() {
-        close(pool);
-        return None;
-    }
-    let closing = Arc::new(Closing::default());
-    let (theirs, closed) = (pool.clone(), closing.clone());
-    let close_it = move || {
+fn begin_to_close(pool: &Arc<dyn Drain>) -> Option<Arc<Done>> {
+    let theirs = pool.clone();
+    let close_theirs = move || {
         close(&theirs);
         // As in `drain_all`.
         core::mem::forget(theirs);
-        closed.done();
     };
-    match thread::Builder::new().name(String::from("asyncpal-exit")).spawn(close_it) {
-        Ok(_) => Some(closing),
-        Err(_) => {
-            close(pool);
-            None
-        }
+    let closing = pool.calls_out_on_close().then(|| elsewhere(close_theirs)).flatten();
+    if closing.is_none() {
+        close(pool);
     }
+    closing
 }
 
 fn close(pool: &Arc<dyn Drain>) {

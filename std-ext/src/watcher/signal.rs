@@ -9,16 +9,16 @@
 // | name | values |
 // |---|---|
 // | `SERVED` | the id of the process whose signals are served here; negative while it prepares for that; 0 for none |
-// | `SIGNALS` | how many have come to it |
+// | `FIRST` | when the first came to it, in milliseconds; 0 if none did |
 // | `ENDING` | `NOBODY`, `EXIT`, `SIGNAL`: who came first, and says how the program ends |
 //
 // # Transitions
 // | name | change | by | when |
 // |---|---|---|---|
-// | Z1 | `SIGNALS` + 1 | the handler, on any thread | a signal has come; the first wakes the thread, another ends the program |
+// | Z1 | `FIRST` from 0 to the time | the handler, on any thread | a signal has come, and wakes the thread; one that comes when it is not 0 ends the program, unless it is an echo |
 // | Z2 | `ENDING` from `NOBODY` to `SIGNAL` | the thread | woken by Z1 |
 // | Z3 | `ENDING` from `NOBODY` to `EXIT` | the exit hook | the program calls `exit` |
-// | Z4 | both to their beginning | the fork handler, in the child | it has a life of its own |
+// | Z4 | all to their beginning | the fork handler, in the child | it has a life of its own |
 //
 // If Z2 comes first, who calls `exit` sleeps until the signal's end comes. If Z3 comes first, the exit
 // code is kept, and the thread only sees to it that the deadline is, too.
@@ -36,7 +36,7 @@ use std::io;
 /// pending is cancelled, running tasks are [asked to stop](crate::is_cancel_requested) and waited for,
 /// each pool's up to its [grace](crate::Builder::grace), all of them for `deadline` at most. Then the
 /// program ends as if the signal had had its default action. A second signal, either of the two, ends
-/// it at once.
+/// it at once, if it comes half a second after the first or later: some who send signals send them twice.
 ///
 /// Call it once, in `main`. It keeps one thread parked, the only one of an idle program, and two
 /// descriptors.
@@ -45,7 +45,7 @@ use std::io;
 ///
 /// By the signal: whoever waits for it sees that it was killed by SIGTERM or SIGINT. So a shell stops
 /// its script after a Ctrl-C, and systemd takes SIGTERM for the clean end that it asked for. Standard
-/// output is flushed, exit handlers are not called: without this function they would not be, either.
+/// output is flushed (if nobody holds its lock or keeps it full for longer than three seconds), exit handlers are not called: without this function they would not be, either.
 /// (The first process of a container cannot be killed by its own signal: it exits with the shell's code
 /// for it, 128 + the signal's number.)
 ///
@@ -167,17 +167,23 @@ mod imp {
 
     use super::SignalError;
     use crate::clock::Deadline;
+    use crate::contain::made;
     use crate::sync::Ordering;
     use crate::sync::program::{AtomicI32, AtomicUsize};
-    use crate::watcher::drain_all;
+    use crate::watcher::elsewhere::OUTPUT_TIME;
+    use crate::watcher::{drain_all, stay};
 
     const SERVED_SIGNALS: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
 
     static SERVED: AtomicI32 = AtomicI32::new(0);
-    static SIGNALS: AtomicUsize = AtomicUsize::new(0);
+    static FIRST: AtomicUsize = AtomicUsize::new(0);
     static ENDING: AtomicUsize = AtomicUsize::new(NOBODY);
     /// Where the handler writes to wake the thread. Never closed while there is a handler.
     static WAKE: AtomicI32 = AtomicI32::new(-1);
+
+    /// A signal is the same as the one so many milliseconds before it: `timeout` of GNU sends its own to the program, and
+    /// then to the program's group.
+    const ECHO: usize = 500;
 
     const NOBODY: usize = 0;
     const EXIT: usize = 1;
@@ -229,19 +235,23 @@ mod imp {
         let first =
             ENDING.compare_exchange(NOBODY, SIGNAL, Ordering::Relaxed, Ordering::Relaxed).is_ok();
         if first {
-            // On another thread: callbacks and destructors may take longer than the deadline.
-            let (finish, finished) = mpsc::channel::<()>();
+            // On another thread: callbacks and destructors may take longer than the deadline, and whoever holds the
+            // lock of the standard output may never let go.
+            let (tell, told) = mpsc::channel();
             let drain = move || {
                 drain_all(limit);
+                let _ = tell.send(());
                 let _ = io::stdout().flush();
-                drop(finish);
             };
-            let spawned = thread::Builder::new().name(String::from("asyncpal-drain")).spawn(drain);
-            if spawned.is_err() {
+            let builder = thread::Builder::new().name(String::from("asyncpal-drain"));
+            if made(|| builder.spawn(drain)).is_err() {
                 // Without memory for a thread it is done here; for that the closure is gone.
                 drain_all(limit);
             }
-            let _ = finished.recv_timeout(limit.left().unwrap_or(Duration::MAX));
+            let left = || limit.left().unwrap_or(Duration::MAX);
+            let drained = told.recv_timeout(left());
+            // Until the other end is gone, which is after the flush.
+            let _ = drained.and_then(|()| told.recv_timeout(left().min(OUTPUT_TIME)));
         } else {
             // The program exits, and may do so until then.
             thread::sleep(deadline);
@@ -254,15 +264,14 @@ mod imp {
         let first = ENDING.compare_exchange(NOBODY, EXIT, Ordering::Relaxed, Ordering::Relaxed);
         if first == Err(SIGNAL) {
             // The signal's thread ends the program, at its deadline at the latest.
-            loop {
-                thread::sleep(Duration::from_secs(3600));
-            }
+            stay();
         }
     }
 
     /// In a child that was forked: a life of its own.
     pub(in crate::watcher) fn forked() {
-        SIGNALS.store(0, Ordering::Relaxed);
+        SERVED.store(0, Ordering::Relaxed);
+        FIRST.store(0, Ordering::Relaxed);
         ENDING.store(NOBODY, Ordering::Relaxed);
     }
 
@@ -273,7 +282,11 @@ mod imp {
         if SERVED.load(Ordering::Acquire) != process_id() {
             end_by(signal);
         }
-        if SIGNALS.fetch_add(1, Ordering::Relaxed) > 0 {
+        let now = milliseconds();
+        if let Err(first) = FIRST.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed) {
+            if now.wrapping_sub(first) < ECHO {
+                return;
+            }
             end_by(signal);
         }
         let (fd, byte) = (WAKE.load(Ordering::Relaxed), signal as u8);
@@ -282,6 +295,16 @@ mod imp {
         if unsafe { libc::write(fd, (&raw const byte).cast(), 1) } != 1 {
             end_by(signal);
         }
+    }
+
+    /// Since some moment before the first call, and never 0. What it calls may be called by a handler.
+    fn milliseconds() -> usize {
+        let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: it writes one timespec to the place given.
+        unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+        // It may wrap: only differences count.
+        let milliseconds = (now.tv_sec as usize).wrapping_mul(1000);
+        milliseconds.wrapping_add(now.tv_nsec as usize / 1_000_000) | 1
     }
 
     /// Ends the program as this signal does by default. May be called by a handler.
