@@ -71,7 +71,7 @@ impl<K: WorkerKind> Engine<K> {
             return Err(Rejected { job, reason: Rejection::Full });
         };
         // ORDERING: Relaxed: a number; who counts it is ordered by the queue (X3) or F1.
-        let id = this.submitted.fetch_add(1, Ordering::Relaxed) + 1;
+        let id = this.submitted.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let home = K::Memory::as_ptr(this);
         Ok(this.store.make(vacancy, job, home, id, now))
     }

@@ -271,7 +271,8 @@ where
             Some(finished)
         };
         self.ended = (is_timed && quiet.is_some()).then_some(ended);
-        self.tasks += 1;
+        // With words of 32 bits it may come round: a worker with a limit has left long before.
+        self.tasks = self.tasks.wrapping_add(1);
         let goes_on = self.engine.kind.may_go_on(seat, self.tasks);
         if goes_on {
             // Not before: nobody may count on a worker that is about to leave.

@@ -170,7 +170,7 @@ impl Observers {
     /// Adds a callback.
     fn add(&self, callback: Callback) -> ObserverId {
         // ORDERING: Relaxed: only distinct, and of one thread's in order.
-        let id = ObserverId(LAST_ID.fetch_add(1, Ordering::Relaxed) + 1);
+        let id = ObserverId(LAST_ID.fetch_add(1, Ordering::Relaxed).wrapping_add(1));
         let free = self.nodes().find(|node| node.change(FREE, id.in_stage(FILLING)));
         if let Some(node) = free {
             // SAFETY: O1: this thread moved the stage to filling.
