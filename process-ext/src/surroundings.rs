@@ -109,7 +109,7 @@ mod tests {
         [("A", "1"), ("B", "2")].into_iter().map(|(key, value)| (key.into(), value.into()))
     }
 
-    /// The host's `getenv` found the first, and its workers the last.
+    /// As the host's `getenv` has it.
     #[test]
     fn the_first_of_two_variables_of_one_name_is_that_of_the_worker() {
         let twice = [("A", "1"), ("B", "2"), ("A", "3")];

@@ -155,7 +155,7 @@ fn fork_one() -> u32 {
     fork(false)
 }
 
-/// The worker was signalled first, and its group had no number any more.
+/// So the group is signalled before the worker, whose number it has.
 fn children_of_a_killed_worker_end_with_it_where_its_number_is_free_at_once() {
     plays("kills-without-groups");
 }

@@ -354,7 +354,7 @@ fn an_init_behind_the_start_of_threads_is_named_as_the_cause() {
     assert!(error.contains("`init()` ran after other threads were started"), "{error}");
 }
 
-/// The kernel counts a thread for a moment after it was joined: one start of 20 000 failed.
+/// The kernel counts a thread for a moment after it was joined.
 fn an_init_behind_a_thread_that_is_about_to_end_waits_for_it() {
     let pool = ProcessPool::builder().max_workers(1).name(name("left")).build().expect("valid");
 

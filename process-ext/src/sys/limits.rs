@@ -62,7 +62,7 @@ fn set_nice(pid: u32, nice: i32) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Who may have so many seconds and no more could not limit workers to them.
+    /// So who may have so many seconds and no more can limit workers to them.
     #[test]
     fn the_hard_limit_is_a_second_later_if_it_may() {
         assert_eq!(hard_limit(10, 1, libc::RLIM64_INFINITY), 11);

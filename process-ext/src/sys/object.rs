@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(mapped_file(maps, 0x4000), None);
     }
 
-    /// It was taken for that of another program than the one that was executed.
+    /// So it is not taken for that of another program than the one that was executed.
     #[test]
     fn code_that_was_moved_to_huge_pages_is_no_files() {
         let maps = b"1000-2000 r-xp 00000000 00:00 0 \n\
