@@ -4,8 +4,9 @@
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use core::time::Duration;
 use std::sync::{Arc, Mutex, mpsc};
+use std::thread::sleep;
 
-use asyncpal::{Builder, EventKind, ThreadPool, Threads, WorkerThread};
+use asyncpal::{Builder, EventKind, ThreadPool, Threads, WorkerThread, is_cancel_requested};
 use libtest_mimic::{Arguments, Failed, Trial};
 
 #[path = "common/fork.rs"]
@@ -33,6 +34,7 @@ fn main() {
         test("a_copy_of_a_worker_ends_with_its_hook", "hook", RUN),
         test("a_copy_of_a_worker_ends_with_its_initializer", "initializer", RUN),
         test("a_copy_of_a_worker_that_exits_takes_no_lock", "exit", &["exited"]),
+        test("a_copy_of_a_worker_may_exit_while_the_program_ends", "exit-at-the-end", &["exited"]),
         test("a_child_runs_no_worker_of_its_parents_spawner", "spawner-run", &["ran"]),
         test("a_child_drops_no_worker_of_its_parents_spawner", "spawner-drop", &["ran"]),
     ];
@@ -65,6 +67,7 @@ fn run(ending: &str) {
         ),
         "initializer" => fork_behind_the_first(builder().initializer(fork_once), false, || ()),
         "exit" => exit_in_a_task(),
+        "exit-at-the-end" => exit_in_a_task_at_the_end(),
         "spawner-run" => spawner(WorkerThread::run),
         "spawner-drop" => spawner(drop),
         other => panic!("no such ending: {other}"),
@@ -164,6 +167,26 @@ fn exit_in_a_task() {
 
     task.collect().expect("no child was in its parent's way");
     println!("exited");
+}
+
+fn exit_in_a_task_at_the_end() {
+    let pool = ThreadPool::builder().max_workers(1).build().expect("valid");
+    let (started, has_started) = mpsc::channel();
+    let task = move || {
+        started.send(()).expect("waited for");
+        while !is_cancel_requested() {
+            sleep(Duration::from_millis(1));
+        }
+        // `exit` has begun: only it asks.
+        let Some(child) = fork() else {
+            // SAFETY: this process has one thread.
+            unsafe { libc::exit(6) }
+        };
+        assert_eq!(reap(child), Some(6));
+        println!("exited");
+    };
+    Box::leak(Box::new(pool)).spawn(task).expect("open");
+    has_started.recv().expect("started");
 }
 
 /// A worker waits for its thread; what the child does with it is nothing to the parent.

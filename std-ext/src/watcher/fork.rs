@@ -35,6 +35,14 @@ impl Generation {
         Self(imp::generation())
     }
 
+    /// No process's number.
+    pub(super) const NONE: usize = usize::MAX;
+
+    /// Another one for each.
+    pub(super) fn number(self) -> usize {
+        self.0
+    }
+
     /// Whether it is the child of another one in which there were pools.
     #[inline]
     pub(super) fn is_child(self) -> bool {

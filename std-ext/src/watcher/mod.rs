@@ -21,6 +21,7 @@
 //! # State
 //! `REGISTRY`: null before there is a pool; then the registry of this process, or of one that it was forked
 //! from. The pools and bells are behind locks of its own.
+//! `ENDING`: the generation whose program ends.
 //!
 //! # Invariants
 //! - **V1** A registry is never changed for one of the same process, and never freed.
@@ -65,7 +66,7 @@ use self::elsewhere::{Done, elsewhere, report};
 pub(crate) use self::fork::{Generation, leave_copy};
 use crate::clock::Deadline;
 use crate::current::held_here;
-use crate::sync::program::{AtomicBool, AtomicPtr, Mutex, lock};
+use crate::sync::program::{AtomicBool, AtomicPtr, AtomicUsize, Mutex, lock};
 use crate::sync::{Arc, Ordering, PROGRAM_ENDS, Weak};
 
 /// A pool, as the watcher sees it.
@@ -244,6 +245,9 @@ fn register_hooks() {
     }
 }
 
+/// The generation of the process that ends; none before.
+static ENDING: AtomicUsize = AtomicUsize::new(Generation::NONE);
+
 thread_local! {
     // Whether this thread ends the program. Without a destructor: it is there until the end.
     static ENDS_THE_PROGRAM: Cell<bool> = const { Cell::new(false) };
@@ -252,6 +256,8 @@ thread_local! {
 /// The end of the program, on the thread that ends it.
 fn at_exit() {
     ENDS_THE_PROGRAM.set(true);
+    // ORDERING: Relaxed: whom the handler calls has found it in the C library's table, behind whose lock it is put now.
+    ENDING.store(Generation::current().number(), Ordering::Relaxed);
     exit_hook::register_for_others();
     leave_out_this_thread();
     #[cfg(all(feature = "signal", unix))]
@@ -260,9 +266,12 @@ fn at_exit() {
 }
 
 /// The standard library lets one thread end the program, on some systems. The C library calls what handlers are left on
-/// whichever thread ends it, and here the first one waits for the pools.
+/// whichever thread ends it, and here the first one waits for the pools. A child that was forked meanwhile ends by
+/// itself.
 fn stay_unless_first() {
-    if !ENDS_THE_PROGRAM.get() {
+    // ORDERING: Relaxed: see where it is set.
+    let ends = ENDING.load(Ordering::Relaxed) == Generation::current().number();
+    if ends && !ENDS_THE_PROGRAM.get() {
         leave_out_this_thread();
         stay();
     }
