@@ -220,14 +220,17 @@ fn child(ending: &str) {
             exit(7);
         }
         "c-exit-second" => {
-            let pool = ThreadPool::dual().build().expect("valid");
-            let pool = Box::leak(Box::new(pool));
+            // In a C library with a lock there who comes second looks busy.
+            let builder = ThreadPool::triple().grace(Duration::from_secs(5));
+            let pool = Box::leak(Box::new(builder.build().expect("valid")));
             occupy(pool);
-            start(pool, || {
-                until_asked();
-                // SAFETY: another thread has called it, which this one is about to wait for.
-                unsafe { libc::exit(8) }
-            });
+            for _ in 0..2 {
+                start(pool, || {
+                    until_asked();
+                    // SAFETY: another thread has called it, which this one is about to wait for.
+                    unsafe { libc::exit(8) }
+                });
+            }
             exit(7);
         }
         "mute" => {

@@ -17,12 +17,13 @@ pub(crate) fn caught<T>(call: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
 
 /// Calls `step`, for nobody who could take its panic: it ends here. The panic hook has reported it by then.
 pub fn contain(step: impl FnOnce()) {
-    let caught = in_one_process(|| catch_unwind(AssertUnwindSafe(step)));
-    let Err(payload) = caught else { return };
-    // A payload may panic when it is dropped, with another payload.
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        core::mem::forget(another);
-    }
+    in_one_process(|| {
+        let Err(payload) = catch_unwind(AssertUnwindSafe(step)) else { return };
+        // A payload may panic when it is dropped, with another payload.
+        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            core::mem::forget(another);
+        }
+    });
 }
 
 /// Makes a call that does not unwind. If it has forked, and returns here in the child, too, that one ends if it is a
@@ -32,7 +33,7 @@ pub(crate) fn in_one_process<T>(call: impl FnOnce() -> T) -> T {
     let generation = Generation::current();
     let returned = call();
     if generation.is_past() {
-        leave_copy();
+        leave_copy(generation);
     }
     returned
 }

@@ -4,6 +4,7 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 
 use crate::sync::thread_local;
+use crate::watcher::Generation;
 
 /// The worker that this thread is, from its first task until it has left: for so long its engine is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub(crate) struct CurrentWorker {
 thread_local! {
     // No destructor: readable for as long as the thread runs, `exit` included.
     static CURRENT: Cell<Option<CurrentWorker>> = const { Cell::new(None) };
+    // The process that it is one of, or was the last time. As above.
+    static OF_PROCESS: Cell<Option<Generation>> = const { Cell::new(None) };
     // The worker that this thread holds, the latest one. As above.
     static HELD: Cell<Option<NonNull<Held>>> = const { Cell::new(None) };
 }
@@ -37,6 +40,12 @@ impl CurrentWorker {
     /// Makes this thread a worker.
     pub(crate) fn enter(self) {
         CURRENT.with(|current| current.set(Some(self)));
+        OF_PROCESS.with(|process| process.set(Some(Generation::current())));
+    }
+
+    /// The process whose worker this thread is: an ancestor of this one, if the thread is a copy.
+    pub(crate) fn generation() -> Option<Generation> {
+        Self::get().and_then(|_| OF_PROCESS.with(Cell::get))
     }
 
     /// This thread, whose worker has left, is no worker any more.

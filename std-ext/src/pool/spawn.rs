@@ -12,7 +12,7 @@ use super::attendance::{Returned, Settler};
 use super::builder::Builder;
 use super::roster::Staff;
 use super::roster::book::{Enlisted, Locals};
-use crate::contain::made;
+use crate::contain::{in_one_process, made};
 use crate::current::{CurrentWorker, Lender, holding};
 use crate::error::{BoxError, Panic, TaskError};
 use crate::failure::Failure;
@@ -257,7 +257,7 @@ impl Spawner {
         // A spawner may submit to another pool, whose spawner is called then.
         let outer = IN_SPAWNER.with(|inside| inside.replace(true));
         // What a spawner shares with others is its own to poison.
-        let spawned = catch_unwind(AssertUnwindSafe(|| (self.0)(worker)));
+        let spawned = in_one_process(|| catch_unwind(AssertUnwindSafe(|| (self.0)(worker))));
         IN_SPAWNER.with(|inside| inside.set(outer));
         match spawned {
             Ok(spawned) => spawned.map_err(Into::into),

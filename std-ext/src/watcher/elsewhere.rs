@@ -52,12 +52,14 @@ pub(super) fn elsewhere(step: impl FnOnce() + Send + 'static) -> Option<Arc<Done
     made(|| builder.spawn(run)).is_ok().then_some(done)
 }
 
-/// Says it on the standard error output, if there is one and that takes it: a task may hold its lock, or nobody read it.
-pub(super) fn report(text: String) {
-    let said = elsewhere(move || {
-        let _ = std::io::stderr().write_all(text.as_bytes());
-    });
-    if let Some(said) = said {
-        said.wait(Deadline::after(OUTPUT_TIME));
+/// Begins to say it on the standard error output, which may not take it: a task may hold its lock, or nobody read it.
+pub(super) fn report(text: String) -> Option<Arc<Done>> {
+    // Without such an output nobody hears of it.
+    let say = |text: &str| drop(std::io::stderr().write_all(text.as_bytes()));
+    let theirs = text.clone();
+    let said = elsewhere(move || say(&theirs));
+    if said.is_none() {
+        say(&text);
     }
+    said
 }

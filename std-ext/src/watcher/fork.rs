@@ -60,6 +60,7 @@ impl Generation {
 mod imp {
     use core::ffi::c_int;
 
+    use super::Generation;
     use crate::current::CurrentWorker;
     use crate::sync::Ordering;
     use crate::sync::program::AtomicUsize;
@@ -94,11 +95,11 @@ mod imp {
         debug_assert_eq!(refused, 0, "pthread_atfork refused the handler");
     }
 
-    /// Ends this process if it is a copy of a worker, forked by a task that has returned here: there
-    /// must not be two of it. Nothing is flushed, no exit handler runs.
+    /// Ends this process, forked since that generation, if it is a copy of a worker of that one, in which something has
+    /// returned twice: there must not be two of it. Nothing is flushed, no exit handler runs.
     #[cold]
-    pub(crate) fn leave_copy() {
-        if CurrentWorker::get().is_some() {
+    pub(crate) fn leave_copy(before: Generation) {
+        if CurrentWorker::generation() == Some(before) {
             // SAFETY: `_exit` has no preconditions.
             unsafe { _exit(0) }
         }
@@ -113,5 +114,5 @@ mod imp {
 
     pub(in crate::watcher) fn register() {}
 
-    pub(crate) fn leave_copy() {}
+    pub(crate) fn leave_copy(_: super::Generation) {}
 }

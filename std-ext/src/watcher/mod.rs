@@ -62,7 +62,7 @@ use core::time::Duration;
 use std::panic::catch_unwind;
 use std::thread;
 
-use self::elsewhere::{Done, elsewhere, report};
+use self::elsewhere::{Done, OUTPUT_TIME, elsewhere, report};
 pub(crate) use self::fork::{Generation, leave_copy};
 use crate::clock::Deadline;
 use crate::current::held_here;
@@ -266,12 +266,14 @@ fn at_exit() {
 }
 
 /// The standard library lets one thread end the program, on some systems. The C library calls what handlers are left on
-/// whichever thread ends it, and here the first one waits for the pools. A child that was forked meanwhile ends by
-/// itself.
+/// whichever thread ends it, if it has no lock round that, and here the first one waits for the pools. A child that was
+/// forked meanwhile ends by itself.
 fn stay_unless_first() {
     // ORDERING: Relaxed: see where it is set.
     let ends = ENDING.load(Ordering::Relaxed) == Generation::current().number();
     if ends && !ENDS_THE_PROGRAM.get() {
+        // For one more.
+        exit_hook::register_for_others();
         leave_out_this_thread();
         stay();
     }
@@ -309,16 +311,19 @@ fn drain_all(limit: Deadline) {
     let graces: Vec<_> =
         pools.iter().map(|pool| Deadline::after(pool.grace()).or_earlier(limit)).collect();
     let closings: Vec<_> = pools.iter().map(begin_to_close).collect();
-    let mut late = String::new();
+    let mut reports = Vec::new();
     for ((pool, grace), closing) in pools.iter().zip(graces).zip(closings) {
         let in_time = closing.is_none_or(|closing| closing.wait(grace)) && pool.wait(grace);
         if !in_time {
             let name = pool.name();
-            late += &format!("asyncpal: pool {name:?}: tasks still run at the end of its grace\n");
+            let late =
+                format!("asyncpal: pool {name:?}: tasks still run at the end of its grace\n");
+            reports.extend(report(late));
         }
     }
-    if !late.is_empty() {
-        report(late);
+    let patience = Deadline::after(OUTPUT_TIME);
+    for report in reports {
+        report.wait(patience);
     }
     // The last reference must not end up here: dropping a pool waits without a limit.
     core::mem::forget(pools);

@@ -294,8 +294,8 @@ impl Locals {
 impl Drop for Locals {
     fn drop(&mut self) {
         if self.generation.is_past() {
-            // The copy of a worker's thread ends in a child. The book is the parent's, and perhaps locked by a thread that is
-            // not here.
+            // The copy of a worker's thread ends in a child. The book is the parent's, and perhaps locked by a thread that
+            // is not here.
             core::mem::forget((self.token.take(), self.book.clone()));
         } else if !is_abandoned() {
             self.book.thread_ends(&mut self.token);

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// How long a model may take to fail. One that passes may take this long for nothing.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_secs(600);
 /// How long all models of a file may take when those that fail are looked for.
 const SEARCH_LIMIT: Duration = Duration::from_secs(30);
 
