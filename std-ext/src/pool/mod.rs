@@ -45,9 +45,9 @@ use crate::watcher;
 ///
 /// In a child that the program forks, a pool that was made before takes nothing
 /// ([`PoolError::Forked`]), waits for nobody, and dropping it does nothing: its workers are the
-/// parent's. Pools that the child makes are its own. (The standard library takes a lock when a thread
-/// starts or ends, and in `std::process::exit`, and some C libraries take one in `exit`: a child that was forked while another thread was in
-/// the midst of that can start no threads, and has to leave by `_exit`.)
+/// parent's. Pools that the child makes are its own. (The standard library takes a lock when a thread starts or ends,
+/// and in `std::process::exit`, and some C libraries take one in `exit`: a child that was forked while another thread
+/// was in the midst of that can start no threads, and has to leave by `_exit`.)
 ///
 /// A task that panics fails with [`TaskError::Panicked`] and its worker goes on, a process as well as a
 /// thread; under `panic = "abort"` a panic ends the program, or the worker process, which is lost with it.

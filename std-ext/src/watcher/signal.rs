@@ -46,8 +46,8 @@ use std::io;
 /// By the signal: whoever waits for it sees that it was killed by SIGTERM or SIGINT. So a shell stops
 /// its script after a Ctrl-C, and systemd takes SIGTERM for the clean end that it asked for. Standard output is flushed,
 /// unless somebody holds its lock, or nobody reads it, for three seconds. Exit handlers are not called: without this
-/// function they would not be, either. (The first process of a container cannot be killed by its own signal: it exits with the shell's code
-/// for it, 128 + the signal's number.)
+/// function they would not be, either. (The first process of a container cannot be killed by its own signal: it exits
+/// with the shell's code for it, 128 + the signal's number.)
 ///
 /// `main` goes on meanwhile, and is cut off when the drain is over: what it does after its pools are closed may not
 /// come to its end. Should it return, or any thread call `exit`, the program still ends by the signal, after the
