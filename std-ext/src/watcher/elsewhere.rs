@@ -41,7 +41,7 @@ impl Done {
 }
 
 /// Does on another thread what may never come to its end. `None` if there is no thread to be had.
-pub(super) fn elsewhere(step: impl FnOnce() + Send + 'static) -> Option<Arc<Done>> {
+pub(super) fn elsewhere(step: Box<dyn FnOnce() + Send>) -> Option<Arc<Done>> {
     let done = Arc::new(Done::default());
     let theirs = done.clone();
     let run = move || {
@@ -57,7 +57,7 @@ pub(super) fn report(text: String) -> Option<Arc<Done>> {
     // Without such an output nobody hears of it.
     let say = |text: &str| drop(std::io::stderr().write_all(text.as_bytes()));
     let theirs = text.clone();
-    let said = elsewhere(move || say(&theirs));
+    let said = elsewhere(Box::new(move || say(&theirs)));
     if said.is_none() {
         say(&text);
     }

@@ -337,7 +337,7 @@ fn begin_to_close(pool: &Arc<dyn Drain>) -> Option<Arc<Done>> {
         // As in `drain_all`.
         core::mem::forget(theirs);
     };
-    let closing = pool.calls_out_on_close().then(|| elsewhere(close_theirs)).flatten();
+    let closing = pool.calls_out_on_close().then(|| elsewhere(Box::new(close_theirs))).flatten();
     if closing.is_none() {
         close(pool);
     }
