@@ -1,45 +1,17 @@
 //! Maps on thread pools: lazy and eager, plain and star, ordered and unordered.
 
-use core::convert::identity;
-use core::fmt::Debug;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use core::time::Duration;
 use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex, mpsc};
 
-use asyncpal::{PoolError, TaskError, ThreadPool};
-use tasks::{LONG, SHORT, pool, sorted, values};
+use asyncpal::{TaskError, ThreadPool};
+use tasks::{counted, pool, sorted, values, zero_waits};
 
 #[path = "common/tasks.rs"]
 mod tasks;
 
-type Outcome<T> = Option<Result<T, TaskError>>;
-
 fn add(x: u32, y: u32) -> u32 {
     x + y
-}
-
-/// A function that returns its argument, for zero not before the gate is dropped.
-fn zero_waits() -> (impl Fn(u32) -> u32 + Clone + Send + Sync + 'static, mpsc::Sender<()>) {
-    let (gate, closed) = mpsc::channel::<()>();
-    let closed = Arc::new(Mutex::new(closed));
-    let wait = move |n| {
-        if n == 0 {
-            let _ = closed.lock().expect("no panic").recv();
-        }
-        n
-    };
-    (wait, gate)
-}
-
-/// Items that count how many of them were taken.
-fn counted() -> (impl Iterator<Item = u64> + 'static, Arc<AtomicUsize>) {
-    let taken = Arc::new(AtomicUsize::new(0));
-    let counter = taken.clone();
-    let items = (0..).inspect(move |_| {
-        counter.fetch_add(1, Ordering::SeqCst);
-    });
-    (items, taken)
 }
 
 #[test]
@@ -193,64 +165,6 @@ fn a_failed_chunk_is_one_error_in_its_place_and_the_map_goes_on() {
 }
 
 #[test]
-fn an_expired_timeout_is_one_error_and_the_end() {
-    fn check(mut results: impl Iterator<Item = Result<u32, TaskError>>) {
-        assert!(matches!(results.next(), Some(Err(TaskError::TimedOut))));
-        assert!(results.next().is_none());
-    }
-    let pool = pool(1);
-    let (wait, gate) = zero_waits();
-    let items = || [(0,), (1,)];
-
-    check(pool.map(wait.clone(), 0..2).timeout(SHORT));
-    check(pool.map_unordered(wait.clone(), 0..2).timeout(SHORT));
-    check(pool.starmap(wait.clone(), items()).timeout(SHORT));
-    check(pool.starmap_unordered(wait.clone(), items()).timeout(SHORT));
-    check(pool.map_all(wait.clone(), 0..2, 1).timeout(SHORT));
-    check(pool.map_all_unordered(wait.clone(), 0..2, 1).timeout(Duration::ZERO));
-    check(pool.starmap_all(wait.clone(), items(), 1).timeout(Duration::ZERO));
-    check(pool.starmap_all_unordered(wait, items(), 1).timeout(SHORT));
-
-    // What had not started was cancelled; what has is told as claimed a little before it is no longer counted.
-    while pool.count_pending_tasks() > 0 {
-        std::thread::yield_now();
-    }
-    drop(gate);
-}
-
-#[test]
-fn a_map_whose_time_is_up_submits_nothing_more() {
-    let pool = pool(1);
-    let (wait, gate) = zero_waits();
-    let (items, taken) = counted();
-    let items = items.map(|n| n as u32);
-
-    let mut results = pool.map(wait, items).buffer_size(2).timeout(SHORT);
-    assert!(matches!(results.next(), Some(Err(TaskError::TimedOut))));
-    drop(gate);
-    pool.join();
-
-    assert!(results.next().is_none() && results.next().is_none());
-    assert_eq!(taken.load(Ordering::SeqCst), 2);
-}
-
-#[test]
-fn an_unexpired_timeout_changes_nothing() {
-    let pool = pool(2);
-    let items = || (0..10).map(|n| (n,));
-    let expected: Vec<u32> = (0..10).collect();
-
-    assert_eq!(values(pool.map(|n: u32| n, 0..10).timeout(LONG)), expected);
-    assert_eq!(values(pool.starmap(|n: u32| n, items()).timeout(LONG)), expected);
-    assert_eq!(values(pool.map_all(|n: u32| n, 0..10, 2).timeout(LONG)), expected);
-    assert_eq!(values(pool.starmap_all(|n: u32| n, items(), 2).timeout(LONG)), expected);
-    let unordered = pool.map_unordered(|n: u32| n, 0..10).timeout(LONG);
-    assert_eq!(sorted(values(unordered)), expected);
-    let unordered = pool.map_all_unordered(|n: u32| n, 0..10, 2).timeout(LONG);
-    assert_eq!(sorted(values(unordered)), expected);
-}
-
-#[test]
 fn every_form_inside_a_task_of_a_one_worker_pool_finishes() {
     let pool = Arc::new(pool(1));
     let inner = pool.clone();
@@ -289,78 +203,6 @@ fn a_worker_that_waits_for_an_unordered_map_runs_the_oldest_chunk() {
     });
 
     assert_eq!(started.expect("no panic"), (0..20).collect::<Vec<_>>());
-}
-
-#[test]
-fn dropping_a_map_cancels_the_chunks_that_have_not_started() {
-    let pool = pool(1);
-    let (wait, gate) = zero_waits();
-    // The one worker is busy with the first chunk of this one.
-    let mut stuck = pool.map(wait, 0..10).buffer_size(10).timeout(SHORT);
-    assert!(matches!(stuck.next(), Some(Err(TaskError::TimedOut))));
-    while pool.count_pending_tasks() > 9 {
-        std::thread::yield_now();
-    }
-    let eager = pool.map_all(|n: u32| n, 0..100, 1);
-    let unordered = pool.map_all_unordered(|n: u32| n, 0..100, 1);
-    assert_eq!(pool.count_pending_tasks(), 209);
-
-    drop(eager);
-    assert_eq!(pool.count_pending_tasks(), 109);
-    drop(unordered);
-    assert_eq!(pool.count_pending_tasks(), 9);
-    drop(stuck);
-    assert_eq!(pool.count_pending_tasks(), 0);
-
-    drop(gate);
-}
-
-#[test]
-fn a_pool_that_is_closed_meanwhile_ends_a_lazy_map_after_what_it_took() {
-    fn check(outcomes: [Outcome<u64>; 5]) {
-        let [first, second, third, rejected, end] = outcomes;
-        assert!(matches!(first, Some(Ok(0))), "{first:?}");
-        for chunk in [second, third] {
-            assert!(matches!(chunk, Some(Ok(_) | Err(TaskError::Cancelled(_)))), "{chunk:?}");
-        }
-        let closed = matches!(&rejected, Some(Err(TaskError::Rejected(PoolError::Closed))));
-        assert!(closed, "{rejected:?}");
-        assert!(end.is_none());
-    }
-    for ordered in [true, false] {
-        let pool = pool(1);
-        let mut results = if ordered {
-            pool.map(identity, 0_u64..).buffer_size(3)
-        } else {
-            pool.map_unordered(identity, 0_u64..).buffer_size(3)
-        };
-
-        let first = results.next();
-        pool.shutdown();
-        let mut rest: Vec<_> = results.by_ref().collect();
-
-        // Unordered, a refusal does not wait for its turn.
-        rest.sort_by_key(|outcome| matches!(outcome, Err(TaskError::Rejected(_))));
-        let mut rest = rest.into_iter();
-        check([first, rest.next(), rest.next(), rest.next(), rest.next()]);
-        assert!(results.next().is_none());
-    }
-}
-
-#[test]
-fn a_map_on_a_closed_pool_is_one_error() {
-    fn check<T: Debug>(mut results: impl Iterator<Item = Result<T, TaskError>>) {
-        let only = results.next();
-        assert!(matches!(&only, Some(Err(TaskError::Rejected(PoolError::Closed)))), "{only:?}");
-        assert!(results.next().is_none());
-    }
-    let pool = pool(1);
-    pool.shutdown();
-
-    check(pool.map(|n| n, 0_u64..));
-    check(pool.map_unordered(|n| n, 0_u64..));
-    check(pool.map_all(|n| n, 0_u64.., 1));
-    check(pool.starmap_all_unordered(add, [(1, 2), (3, 4)], 1));
 }
 
 #[test]

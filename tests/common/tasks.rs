@@ -1,8 +1,10 @@
 //! Pools and tasks that several test files use.
 #![allow(dead_code, reason = "each of the test files uses a part")]
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use core::time::Duration;
 use std::sync::mpsc::{self, Sender};
+use std::sync::{Arc, Mutex};
 
 use asyncpal::{Handle, TaskError, ThreadPool};
 
@@ -40,6 +42,32 @@ fn gated_after(
         value
     };
     (pool.submit(task).expect("open"), gate)
+}
+
+/// What a map's `next` returns.
+pub(crate) type Outcome<T> = Option<Result<T, TaskError>>;
+
+/// A function that returns its argument, for zero not before the gate is dropped.
+pub(crate) fn zero_waits() -> (impl Fn(u32) -> u32 + Clone + Send + Sync + 'static, Sender<()>) {
+    let (gate, closed) = mpsc::channel::<()>();
+    let closed = Arc::new(Mutex::new(closed));
+    let wait = move |n| {
+        if n == 0 {
+            let _ = closed.lock().expect("no panic").recv();
+        }
+        n
+    };
+    (wait, gate)
+}
+
+/// Items that count how many of them were taken.
+pub(crate) fn counted() -> (impl Iterator<Item = u64> + 'static, Arc<AtomicUsize>) {
+    let taken = Arc::new(AtomicUsize::new(0));
+    let counter = taken.clone();
+    let items = (0..).inspect(move |_| {
+        counter.fetch_add(1, Ordering::SeqCst);
+    });
+    (items, taken)
 }
 
 pub(crate) fn values<T>(results: impl IntoIterator<Item = Result<T, TaskError>>) -> Vec<T> {
