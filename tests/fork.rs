@@ -11,7 +11,7 @@ use asyncpal::{
     CompletionFilter, Handle, PoolError, TaskError, ThreadPool, as_done, as_done_in_order, collect,
     wait,
 };
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 
 #[path = "common/fork.rs"]
 mod fork;
@@ -19,15 +19,13 @@ mod fork;
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod program;
 
-use fork::{fork, reap};
-use program::{Program, ending};
+use fork::{fork, reap, test};
+use program::ending;
 
 fn main() {
     if let Some(ending) = ending() {
         return run(&ending);
     }
-    let test =
-        |name, ending, lines: &'static [&str]| Trial::test(name, move || said(ending, lines));
     const KEPT: &[&str] = &["first", "second"];
     let trials = vec![
         test("a_child_that_exits_leaves_the_parents_tasks_alone", "exit", KEPT),
@@ -45,10 +43,6 @@ fn main() {
         test("locks_that_others_hold_at_the_fork_stop_nobody", "busy", &["forked"]),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
-}
-
-fn said(ending: &str, lines: &[&str]) -> Result<(), Failed> {
-    Program::start(ending).finish()?.check(0, lines)
 }
 
 fn leave(code: i32) -> ! {

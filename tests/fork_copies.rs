@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread::sleep;
 
 use asyncpal::{Builder, EventKind, ThreadPool, Threads, WorkerThread, is_cancel_requested};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 
 #[path = "common/fork.rs"]
 mod fork;
@@ -15,15 +15,13 @@ mod fork;
 #[expect(dead_code, reason = "each test program uses a part of it")]
 mod program;
 
-use fork::{fork, reap};
-use program::{Program, ending};
+use fork::{fork, reap, test};
+use program::ending;
 
 fn main() {
     if let Some(ending) = ending() {
         return run(&ending);
     }
-    let test =
-        |name, ending, lines: &'static [&str]| Trial::test(name, move || said(ending, lines));
     const RUN: &[&str] = &["first", "second", "third"];
     const OBSERVED: &[&str] = &["first", "ended", "second", "ended", "third", "ended"];
     let trials = vec![
@@ -39,10 +37,6 @@ fn main() {
         test("a_child_drops_no_worker_of_its_parents_spawner", "spawner-drop", &["ran"]),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
-}
-
-fn said(ending: &str, lines: &[&str]) -> Result<(), Failed> {
-    Program::start(ending).finish()?.check(0, lines)
 }
 
 fn run(ending: &str) {

@@ -1,6 +1,13 @@
 //! Forks of test programs, which have more than one thread.
 
-use crate::program::be_mortal;
+use libtest_mimic::Trial;
+
+use crate::program::{Program, be_mortal};
+
+/// A test: this program, started again to end in that way, says these lines.
+pub(crate) fn test(name: &str, ending: &'static str, lines: &'static [&str]) -> Trial {
+    Trial::test(name, move || Program::start(ending).finish()?.check(0, lines))
+}
 
 /// Forks; `Some` is the child's process id, in the parent.
 pub(crate) fn fork() -> Option<i32> {
