@@ -18,6 +18,7 @@ const PATIENCE: u32 = 60;
 pub(crate) fn ending() -> Option<String> {
     let ending = env::var(ENDING).ok()?;
     be_mortal();
+    heed_ctrl_c();
     Some(ending)
 }
 
@@ -27,6 +28,15 @@ pub(crate) fn be_mortal() {
     // SAFETY: alarm has no preconditions.
     unsafe {
         libc::alarm(PATIENCE)
+    };
+}
+
+/// A shell has what it runs in the background ignore it.
+fn heed_ctrl_c() {
+    #[cfg(unix)]
+    // SAFETY: SIG_DFL is a valid disposition.
+    unsafe {
+        libc::signal(libc::SIGINT, libc::SIG_DFL)
     };
 }
 
