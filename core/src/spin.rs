@@ -6,7 +6,8 @@
 //! long enough for a worker that must be woken first: after it caller and worker are both awake, and
 //! each finds the other soon. So is the first wait after a miss that ends a long run of hits: one
 //! disturbance puts everybody to sleep. Where another process is in between, three parties must be awake at once, and
-//! a round trip takes longer: hits are worth more time there, and a trial is followed by more long looks.
+//! a round trip takes longer: hits are worth more time there, and a trial is followed by more long looks. So they are
+//! where a thread must be born first, which is the same to a caller as a wake, and takes as long as a trial's look.
 #![forbid(unsafe_code)]
 
 mod offers;
@@ -35,8 +36,17 @@ pub struct Credit {
     run: u8,
     /// The next wait is a trial, credit or not.
     is_trial_due: bool,
-    /// There is more between who waits and what is waited for than memory.
-    is_far: bool,
+    between: Between,
+}
+
+/// What is between who waits and what is waited for.
+#[derive(Clone, Copy, Debug)]
+enum Between {
+    Memory,
+    /// Another process.
+    Process,
+    /// The birth of a thread.
+    Birth,
 }
 
 impl Default for Credit {
@@ -67,16 +77,32 @@ impl Credit {
 
     /// No credit; the first wait is a trial.
     pub const fn new() -> Self {
-        Self { left: 0, until_trial: 0, needed: 0, run: 0, is_trial_due: false, is_far: false }
+        Self {
+            left: 0,
+            until_trial: 0,
+            needed: 0,
+            run: 0,
+            is_trial_due: false,
+            between: Between::Memory,
+        }
     }
 
     /// The same for waits that take a little longer, because another process is in between.
     pub const fn far() -> Self {
-        Self { is_far: true, ..Self::new() }
+        Self { between: Between::Process, ..Self::new() }
+    }
+
+    /// The same for waits for a thread that was only just spawned.
+    pub const fn born() -> Self {
+        Self { between: Between::Birth, ..Self::new() }
     }
 
     const fn worth(&self) -> usize {
-        if self.is_far { Self::FAR_WORTH_LOOKS } else { Self::WORTH_LOOKS }
+        match self.between {
+            Between::Memory => Self::WORTH_LOOKS,
+            Between::Process => Self::FAR_WORTH_LOOKS,
+            Between::Birth => Self::LONG_LOOKS,
+        }
     }
 
     /// How often to look before this wait.
@@ -110,7 +136,10 @@ impl Credit {
                 self.run = self.run.saturating_add(1);
             }
             Some(_) if was_trial => {
-                self.left = if self.is_far { Self::FAR_PER_TRIAL } else { Self::PER_TRIAL };
+                self.left = match self.between {
+                    Between::Process => Self::FAR_PER_TRIAL,
+                    Between::Memory | Between::Birth => Self::PER_TRIAL,
+                };
                 self.needed = Self::LONG_LOOKS / 2;
             }
             _ => {
@@ -190,6 +219,15 @@ mod tests {
         let looks = waits(&mut Credit::new(), 4, Some(Credit::WORTH_LOOKS + 1));
 
         assert_eq!(looks, [Credit::TRIAL_LOOKS, Credit::LONG_LOOKS, Credit::LONG_LOOKS, 0]);
+    }
+
+    #[test]
+    fn the_birth_of_a_thread_is_waited_for_as_long_as_it_takes() {
+        let looks = waits(&mut Credit::born(), 20, Some(Credit::LONG_LOOKS));
+        assert!(looks.iter().all(|&looks| looks > 0), "{looks:?}");
+
+        let looks = waits(&mut Credit::born(), 20, Some(Credit::LONG_LOOKS + 1));
+        assert_eq!(looks.iter().filter(|&&looks| looks > 0).count(), 3, "{looks:?}");
     }
 
     #[test]

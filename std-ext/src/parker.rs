@@ -147,7 +147,7 @@ impl Park for ThreadParker {
         if self.token.leave() {
             // Out of the lock: the sleeper may be back before this thread goes on.
             let sleeper = lock(&self.sleeper).clone();
-            calls_workers(true);
+            calls_workers(Called::Woken);
             if let Some(thread) = sleeper {
                 thread.unpark();
             }
@@ -155,13 +155,21 @@ impl Park for ThreadParker {
     }
 }
 
+/// What a thread has done lately for its task to have a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Called {
+    Nobody,
+    Woken,
+    Spawned,
+}
+
 program::thread_local! {
-    /// Whether this thread has woken or spawned a worker since it began its last submit.
-    static CALLED: Cell<bool> = const { Cell::new(false) };
+    /// Since this thread began its last submit.
+    static CALLED: Cell<Called> = const { Cell::new(Called::Nobody) };
 }
 
 /// Notes that this thread begins a submit, or has woken or spawned a worker for it.
-pub(crate) fn calls_workers(called: bool) {
+pub(crate) fn calls_workers(called: Called) {
     CALLED.set(called);
 }
 
@@ -171,14 +179,24 @@ pub(crate) fn spin(is_far: bool, done: impl Fn() -> bool) -> bool {
     thread_local! {
         static NEAR: Cell<Search> = const { Cell::new(Search::near()) };
         static FAR: Cell<Search> = const { Cell::new(Search::far()) };
+        static BORN: Cell<Search> = const { Cell::new(Search::born()) };
     }
     if !several_processors() {
         return false;
     }
-    let place = if is_far { &FAR } else { &NEAR };
+    let called = CALLED.get();
+    let place = match called {
+        _ if is_far => &FAR,
+        Called::Spawned => &BORN,
+        Called::Nobody | Called::Woken => &NEAR,
+    };
     let mut search = place.with(Cell::get);
     if !is_far {
-        search = search.after_call(CALLED.get());
+        search = search.after_call(called != Called::Nobody);
+        // Whoever is waited for next finds that thread there.
+        if called == Called::Spawned {
+            CALLED.set(Called::Woken);
+        }
     }
     let found = search.spin(done);
     place.with(|place| place.set(search));

@@ -35,6 +35,11 @@ impl Search {
         Self { credit: Credit::new(), patience: PATIENCE, ..Self::far() }
     }
 
+    /// The same for the first task of a thread that was spawned for it.
+    pub(crate) const fn born() -> Self {
+        Self { credit: Credit::born(), ..Self::near() }
+    }
+
     /// The same; without offers, if who is looked for has only just been woken: it should find another processor.
     pub(crate) const fn after_call(self, called: bool) -> Self {
         Self { patience: if called { usize::MAX } else { PATIENCE }, ..self }
@@ -126,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_search_that_pays_off_is_followed_by_another() {
-        for mut search in [Search::near(), Search::far(), Search::by_calls()] {
+        for mut search in [Search::near(), Search::born(), Search::far(), Search::by_calls()] {
             assert_eq!(find_at(&mut search, 3), (true, 3), "the first one is a trial");
             assert_eq!(find_at(&mut search, 3), (true, 3));
             let (found, looked) = find_at(&mut search, usize::MAX);

@@ -14,7 +14,7 @@ use crate::error::PoolError;
 use crate::failure::Failure;
 use crate::handle::Handle;
 use crate::kind::Kind;
-use crate::parker::calls_workers;
+use crate::parker::{Called, calls_workers};
 use crate::running::{self, Tracked};
 
 /// On which terms a task is let in; its place is taken.
@@ -123,7 +123,7 @@ impl<K: Kind> Inner<K> {
         admission: Admission<K::Seat>,
     ) -> Result<Handle<J::Output>, (J, PoolError)> {
         let job = Tracked(job);
-        calls_workers(false);
+        calls_workers(Called::Nobody);
         let submitted = match admission {
             // SAFETY: as of the caller.
             Admission::Pending => unsafe { self.executor.submit_borrowing(job) },

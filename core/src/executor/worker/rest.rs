@@ -39,10 +39,14 @@ where
         }
         let looks_out = self.engine.census.look_out(self.slot);
         (0..self.flow.ran_dry(self.tasks)).for_each(|_| spin_loop());
-        let task = (0..LOOKS).find_map(|_| {
+        let mut task = None;
+        for _ in 0..LOOKS {
             spin_loop();
-            self.pop()
-        });
+            task = self.pop();
+            if task.is_some() || self.engine.lifecycle.wants_rid_of(self.born) {
+                break;
+            }
+        }
         if looks_out {
             self.answer();
         }

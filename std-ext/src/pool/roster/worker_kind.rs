@@ -14,7 +14,7 @@ use crate::error::{BrokenCause, PoolError, TaskError};
 use crate::failure::Failure;
 use crate::kind::Kind;
 use crate::observe::{Ending, EventKind, TaskLabel};
-use crate::parker::calls_workers;
+use crate::parker::{Called, calls_workers};
 use crate::slabs;
 use crate::sync::{Arc, Ordering, lock};
 
@@ -34,7 +34,7 @@ impl<K: Kind> WorkerKind for Staff<K> {
     }
 
     fn spawn(&self, engine: &Shared<Self>, slot: usize) -> Result<(), Failure> {
-        calls_workers(true);
+        calls_workers(Called::Spawned);
         match &self.terms.spawner {
             None => self.spawn_thread(engine, slot),
             Some(spawner) => self.spawn_by(spawner, engine, slot),
