@@ -5,6 +5,7 @@
 The jobs and their units are those of `src/processes/jobs`; each takes what its function here takes.
 """
 
+import math
 import os
 import signal
 import statistics
@@ -230,7 +231,12 @@ def cold(new, workers, starts):
 
 
 def killed(new, kills):
-    return statistics.median(killed_once(new) for _ in range(kills))
+    millis = []
+    for _ in range(kills):
+        millis.append(killed_once(new))
+        if math.isinf(millis[-1]):
+            return math.inf
+    return statistics.median(millis)
 
 
 def killed_once(new):
@@ -251,7 +257,7 @@ def killed_once(new):
     begun = time.perf_counter()
     os.kill(worker, signal.SIGKILL)
     waiter.join(PATIENCE)
-    return (noticed[0] - begun) * 1e3 if noticed else float("inf")
+    return (noticed[0] - begun) * 1e3 if noticed else math.inf
 
 
 def children():

@@ -18,6 +18,7 @@ mod threads;
 mod timing;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use crate::arguments::{Plan, Request};
 use crate::document::Document;
@@ -54,7 +55,9 @@ fn compare(plan: &Plan) -> ExitCode {
     for chapter in &plan.chapters {
         document.begin(chapter.suite);
         for job in &chapter.jobs {
+            let begun = Instant::now();
             let rows = runner::run(job, &chapter.contenders, plan);
+            eprintln!("{}: {:.0} s", job.name, begun.elapsed().as_secs_f64());
             complete &= rows.iter().all(table::Row::is_complete);
             print!("\n## {}\n\n{}", table::heading(job), table::markdown(job, &rows));
             document.add(job, rows);

@@ -326,7 +326,7 @@ impl Load {
         pending_tasks: 100_000,
         round_trips: 5_000,
         pauses: 200,
-        starts: 2_000,
+        starts: 1_000,
         revivals: 200,
         fans: 200,
         sequence: 100_000,

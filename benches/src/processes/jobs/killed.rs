@@ -17,12 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Long enough for a task to be at work.
 const UNDER_WAY: Duration = Duration::from_millis(30);
 
-/// Milliseconds until the handle of the task fails, or infinity.
+/// Median milliseconds until the handle of the task fails; infinity as soon as one does not.
 pub(crate) fn noticed<P: Pool>(kills: usize) -> f64 {
-    median((0..kills).map(|_| noticed_once::<P>()).collect()).expect("at least one kill")
+    let noticed: Option<Vec<_>> = (0..kills).map(|_| noticed_once::<P>()).collect();
+    noticed.map_or(f64::INFINITY, |millis| median(millis).expect("at least one kill"))
 }
 
-fn noticed_once<P: Pool>() -> f64 {
+fn noticed_once<P: Pool>() -> Option<f64> {
     let pool = P::new(1);
     let worker = pool.run::<Sleep>(0);
     let handle = pool.submit::<Sleep>(60_000);
@@ -42,9 +43,9 @@ fn noticed_once<P: Pool>() -> f64 {
     match noticed.recv_timeout(PATIENCE) {
         Ok(noticed) => {
             waiter.join().expect("the pool ends");
-            millis(noticed - at)
+            Some(millis(noticed - at))
         }
-        Err(_) => f64::INFINITY,
+        Err(_) => None,
     }
 }
 
