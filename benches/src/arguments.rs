@@ -77,7 +77,7 @@ struct Choice {
 
 #[derive(Clone, Copy, Args)]
 pub(crate) struct LoadArguments {
-    /// Tasks per measurement where there are many [default: 200000, of processes 10000; with --quick a tenth].
+    /// Tasks per measurement where there are many [default: 200000, of processes 5000; with --quick a tenth].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(100..))]
     pub(crate) tasks: Option<u32>,
 

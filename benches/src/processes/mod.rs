@@ -191,7 +191,7 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) const FULL: Self = Self {
-        tasks: 10_000,
+        tasks: 5_000,
         round_trips: 2_000,
         pauses: 100,
         map_items: 1_000_000,
@@ -203,7 +203,7 @@ impl Load {
     };
 
     pub(crate) const QUICK: Self = Self {
-        tasks: 1_000,
+        tasks: 500,
         round_trips: 300,
         pauses: 30,
         payloads: 5,

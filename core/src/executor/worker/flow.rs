@@ -2,11 +2,12 @@
 //!
 //! A worker that is as fast as the submitter takes every task out of the submitter's hands: each takes the
 //! cache lines of queue and task away from the other, and both are several times slower than they could be.
-//! After a moment in which the worker leaves the queue alone there is a batch, and then the one is always
-//! some tasks behind the other. A caller that waits for each task before it submits the next must not pay
-//! for that: so it is tried every 32nd time that the queue runs dry, and kept up while batches come of it.
+//! After some microseconds in which the worker leaves the queue alone there is a batch, and then the one is always
+//! some tasks behind the other. A caller that waits for its tasks before it submits the next must not pay
+//! for that: so it is kept up only while more come of it than such a caller would submit at once, and what failed is
+//! tried half as often the next time.
 
-use crate::sync::PAUSES;
+use crate::sync::GATHERING;
 
 /// What a worker knows of it.
 #[derive(Debug)]
@@ -15,29 +16,38 @@ pub(super) struct Flow {
     tasks: usize,
     /// Whether it has left the queue alone since.
     has_paused: bool,
-    until_trial: u8,
+    /// How often the queue runs dry until that is tried.
+    until_trial: u16,
+    trial_every: u16,
 }
 
 impl Flow {
-    const TRIAL_EVERY: u8 = 32;
+    const SOONEST: u16 = 32;
+    const LATEST: u16 = 1024;
     /// Fewer tasks than this came for other reasons than that they were let gather.
-    const BATCH: usize = 4;
+    const BATCH: usize = 12;
 
     pub(super) const fn new() -> Self {
-        Self { tasks: 0, has_paused: false, until_trial: Self::TRIAL_EVERY - 1 }
+        Self { tasks: 0, has_paused: false, until_trial: Self::SOONEST, trial_every: Self::SOONEST }
     }
 
     /// The queue ran dry after so many tasks in all: for how many turns to leave it alone.
     pub(super) fn ran_dry(&mut self, tasks: usize) -> usize {
         let batch = tasks.wrapping_sub(core::mem::replace(&mut self.tasks, tasks));
-        let flows = self.has_paused && batch >= Self::BATCH;
-        self.has_paused = flows || self.until_trial == 0;
         if self.has_paused {
-            self.until_trial = Self::TRIAL_EVERY - 1;
-            return PAUSES;
+            self.has_paused = batch >= Self::BATCH;
+            self.trial_every = if self.has_paused {
+                Self::SOONEST
+            } else {
+                Self::LATEST.min(2 * self.trial_every)
+            };
+            self.until_trial = self.trial_every;
         }
-        self.until_trial -= 1;
-        0
+        if !self.has_paused {
+            self.until_trial -= 1;
+            self.has_paused = self.until_trial == 0;
+        }
+        if self.has_paused { GATHERING } else { 0 }
     }
 }
 
@@ -46,22 +56,24 @@ mod tests {
     use super::*;
     use std::vec::Vec;
 
-    /// The pauses of a worker that finds so many tasks each time.
+    /// After which of so many batches the worker pauses.
     fn pauses(flow: &mut Flow, batches: impl IntoIterator<Item = usize>) -> Vec<usize> {
         let mut tasks = flow.tasks;
-        let pause = |batch| {
+        let mut pauses = |batch| {
             tasks += batch;
-            flow.ran_dry(tasks)
+            flow.ran_dry(tasks) > 0
         };
-        batches.into_iter().map(pause).collect()
+        let batches = batches.into_iter().enumerate();
+        batches.filter_map(|(nth, batch)| pauses(batch).then_some(nth)).collect()
     }
 
     #[test]
-    fn every_32nd_time_a_worker_leaves_the_queue_alone() {
-        let pauses = pauses(&mut Flow::new(), [1; 96]);
+    fn a_worker_leaves_the_queue_alone_half_as_often_each_time_that_nothing_comes_of_it() {
+        let tried = pauses(&mut Flow::new(), [1; 5000]);
 
-        let tried: Vec<_> = (0..96).filter(|&nth| pauses[nth] > 0).collect();
-        assert_eq!(tried, [31, 63, 95]);
+        let between: Vec<_> = tried.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(tried[0], 31);
+        assert_eq!(between, [64, 128, 256, 512, 1024, 1024, 1024]);
     }
 
     #[test]
@@ -69,8 +81,17 @@ mod tests {
         let mut flow = Flow::new();
         pauses(&mut flow, [1; 32]);
 
-        let pauses = pauses(&mut flow, [Flow::BATCH, 100, Flow::BATCH - 1, 100]);
+        assert_eq!(pauses(&mut flow, [Flow::BATCH, 100, Flow::BATCH - 1, 100]), [0, 1]);
+        assert_eq!(pauses(&mut flow, [1; 64]), [61], "two of the failed trial's 63 are over");
+    }
 
-        assert_eq!(pauses, [PAUSES, PAUSES, 0, 0]);
+    #[test]
+    fn a_batch_makes_the_next_trial_come_soon_again() {
+        let mut flow = Flow::new();
+        pauses(&mut flow, [1; 31 + 64 + 128 + 1]);
+
+        assert_eq!(pauses(&mut flow, [100, 1]), [0]);
+
+        assert_eq!(pauses(&mut flow, [1; 64]), [62]);
     }
 }

@@ -38,7 +38,10 @@ where
             return None;
         }
         let looks_out = self.engine.census.look_out(self.slot);
-        (0..self.flow.ran_dry(self.tasks)).for_each(|_| spin_loop());
+        // Who takes tasks ahead takes them by the batch.
+        if !K::TAKES_AHEAD {
+            (0..self.flow.ran_dry(self.tasks)).for_each(|_| spin_loop());
+        }
         let mut task = None;
         for _ in 0..LOOKS {
             spin_loop();
