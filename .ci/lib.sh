@@ -7,6 +7,8 @@ readonly CARGO_FUZZ=0.13.2 CARGO_HACK=0.6.46
 # Warnings that must be errors are told so below: flags from outside would only rebuild everything.
 unset RUSTFLAGS RUSTDOCFLAGS CARGO_ENCODED_RUSTFLAGS
 export CI=true CARGO_TERM_PROGRESS_WHEN=never DEBIAN_FRONTEND=noninteractive
+# All is built once, from nothing; of debug information backtraces need the lines alone.
+export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=line-tables-only
 exec </dev/null
 
 # A folder per set of compiler flags, below the one where everything else is built.

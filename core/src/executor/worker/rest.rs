@@ -24,7 +24,7 @@ where
     StoreOf<K>: 'e,
 {
     /// Looks for a task for a few microseconds: a caller that did not sleep is likely to submit the
-    /// next one at once; but not one for whose task this worker was woken from a long sleep.
+    /// next one at once; but not one for whose task this worker was woken from a long sleep. Not when it is to leave.
     pub(super) fn linger(&mut self) -> Option<Claimed<K::Seat, K::Failure>> {
         if !self.engine.kind.may_spin() {
             return None;
@@ -42,14 +42,12 @@ where
         if !K::TAKES_AHEAD {
             (0..self.flow.ran_dry(self.tasks)).for_each(|_| spin_loop());
         }
-        let mut task = None;
-        for _ in 0..LOOKS {
+        let (lifecycle, born) = (&self.engine.lifecycle, self.born);
+        let mut looks = (0..LOOKS).take_while(|_| !lifecycle.wants_rid_of(born));
+        let task = looks.find_map(|_| {
             spin_loop();
-            task = self.pop();
-            if task.is_some() || self.engine.lifecycle.wants_rid_of(self.born) {
-                break;
-            }
-        }
+            self.pop()
+        });
         if looks_out {
             self.answer();
         }
