@@ -173,8 +173,8 @@ pub(crate) fn calls_workers(called: Called) {
     CALLED.set(called);
 }
 
-/// Looks for `done` for a few microseconds, if that has lately paid off for this thread, in waits for tasks of this
-/// distance.
+/// Looks for `done` for some microseconds, if that has lately paid off for this thread, in waits for tasks of this
+/// distance. They are more if a thread was spawned for the task.
 pub(crate) fn spin(is_far: bool, done: impl Fn() -> bool) -> bool {
     thread_local! {
         static NEAR: Cell<Search> = const { Cell::new(Search::near()) };

@@ -141,7 +141,7 @@ pub trait WorkerKind: Send + Sync + Sized + 'static {
     /// anew whenever the worker is woken. The lowest slots are filled first.
     fn keep_alive(&self, slot: usize) -> Option<Duration>;
 
-    /// Whether a worker without a task may look for one for a few microseconds before it sleeps.
+    /// Whether a worker without a task may look for one for a few microseconds before it sleeps, and let some gather.
     fn may_spin(&self) -> bool {
         false
     }

@@ -180,7 +180,8 @@ impl<K: Kind> Builder<K> {
         self
     }
 
-    /// Whether a worker without a task may look for one for a few microseconds before it sleeps.
+    /// Whether a worker without a task may look for one for a few microseconds before it sleeps. In a stream of
+    /// brief tasks it lets some gather first, for up to some ten microseconds.
     /// Never done on a single processor. Default: yes.
     ///
     /// Threads that wait for a handle look in the same way, whatever is said here: it is theirs, not the pool's.
