@@ -6,8 +6,8 @@
 //! long enough for a worker that must be woken first: after it caller and worker are both awake, and
 //! each finds the other soon. So is the first wait after a miss that ends a long run of hits: one
 //! disturbance puts everybody to sleep. Where another process is in between, three parties must be awake at once, and
-//! a round trip takes longer: hits are worth more time there, and a trial is followed by more long looks. So they are
-//! where a thread must be born first, which is the same to a caller as a wake, and takes as long as a trial's look.
+//! a round trip takes longer: hits are worth more time there, and a trial is followed by more long looks. Where a thread
+//! must be born first, a hit is worth as much time as a long look takes.
 #![forbid(unsafe_code)]
 
 mod offers;

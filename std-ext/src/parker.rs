@@ -185,19 +185,15 @@ pub(crate) fn spin(is_far: bool, done: impl Fn() -> bool) -> bool {
         return false;
     }
     let called = CALLED.get();
-    let place = match called {
-        _ if is_far => &FAR,
-        Called::Spawned => &BORN,
-        Called::Nobody | Called::Woken => &NEAR,
-    };
-    let mut search = place.with(Cell::get);
-    if !is_far {
-        search = search.after_call(called != Called::Nobody);
+    let (place, mut search) = if is_far {
+        (&FAR, FAR.with(Cell::get))
+    } else if called == Called::Spawned {
         // Whoever is waited for next finds that thread there.
-        if called == Called::Spawned {
-            CALLED.set(Called::Woken);
-        }
-    }
+        CALLED.set(Called::Woken);
+        (&BORN, BORN.with(Cell::get))
+    } else {
+        (&NEAR, NEAR.with(Cell::get).after_call(called == Called::Woken))
+    };
     let found = search.spin(done);
     place.with(|place| place.set(search));
     found
@@ -272,6 +268,25 @@ mod tests {
         assert_eq!(parker.park(None), Unparked::Woken);
         let past = Some(Instant::from_nanos(0));
         assert_eq!(parker.park(past), Unparked::TimedOut, "two tokens count as one");
+    }
+
+    /// In how many of 20 waits something is found that comes with the 1000th look.
+    fn late_finds(called: Called) -> usize {
+        let find = move |_: &i32| {
+            calls_workers(called);
+            let looks = Cell::new(0);
+            spin(false, || looks.replace(looks.get() + 1) == 999)
+        };
+        // A thread of its own has no experience.
+        thread::spawn(move || (0..20).filter(find).count()).join().expect("no panic")
+    }
+
+    #[test]
+    fn who_has_spawned_a_worker_looks_for_as_long_as_its_birth_takes() {
+        if several_processors() {
+            assert_eq!(late_finds(Called::Woken), 3);
+            assert_eq!(late_finds(Called::Spawned), 20);
+        }
     }
 
     #[test]

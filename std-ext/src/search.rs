@@ -35,12 +35,13 @@ impl Search {
         Self { credit: Credit::new(), patience: PATIENCE, ..Self::far() }
     }
 
-    /// The same for the first task of a thread that was spawned for it.
+    /// The same for the first task of a thread that was spawned for it, without offers: it should find another
+    /// processor.
     pub(crate) const fn born() -> Self {
-        Self { credit: Credit::born(), ..Self::near() }
+        Self { credit: Credit::born(), patience: usize::MAX, ..Self::far() }
     }
 
-    /// The same; without offers, if who is looked for has only just been woken: it should find another processor.
+    /// The same; without offers, if who is looked for has only just been woken, for the same reason.
     pub(crate) const fn after_call(self, called: bool) -> Self {
         Self { patience: if called { usize::MAX } else { PATIENCE }, ..self }
     }

@@ -33,7 +33,7 @@ pub const SPINS: usize = 1;
 /// For how many turns who has found a queue empty leaves it alone.
 pub const PAUSES: usize = 0;
 
-/// For how many turns a worker lets tasks gather.
+/// For how many turns at a time a worker lets tasks gather.
 pub const GATHERING: usize = 0;
 
 /// A look more before a sleep adds no behaviour, only executions.

@@ -18,8 +18,8 @@ pub const SPINS: usize = 32;
 /// For how many turns who has found a queue empty leaves it alone.
 pub const PAUSES: usize = 24;
 
-/// For how many turns a worker lets tasks gather.
-pub const GATHERING: usize = 384;
+/// For how many turns at a time a worker lets tasks gather.
+pub const GATHERING: usize = 96;
 
 /// How often a waiting thread looks before it sleeps: a few microseconds.
 pub const LOOKS: usize = 100;

@@ -38,9 +38,10 @@ where
             return None;
         }
         let looks_out = self.engine.census.look_out(self.slot);
-        // Who takes tasks ahead takes them by the batch.
+        // Who takes tasks ahead has its batches from that.
         if !K::TAKES_AHEAD {
-            (0..self.flow.ran_dry(self.tasks)).for_each(|_| spin_loop());
+            // ORDERING: Relaxed: a count, and whoever looks for a task finds it in the queue.
+            self.flow.ran_dry(|| self.engine.submitted.load(Ordering::Relaxed));
         }
         let (lifecycle, born) = (&self.engine.lifecycle, self.born);
         let mut looks = (0..LOOKS).take_while(|_| !lifecycle.wants_rid_of(born));
