@@ -3,6 +3,7 @@
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::panic::catch_unwind;
 use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
 
 use asyncpal::{TaskError, ThreadPool};
 use tasks::{counted, pool, sorted, values, zero_waits};
@@ -104,6 +105,51 @@ fn lazy_forms_take_nothing_before_the_first_next_and_then_at_most_their_buffer()
     check(pool.starmap(|n| n, items.map(|n| (n,))).chunk_size(2).buffer_size(3), &taken);
     let (items, taken) = counted();
     check(pool.starmap_unordered(|n| n, items.map(|n| (n,))).chunk_size(2).buffer_size(3), &taken);
+}
+
+#[test]
+fn a_map_without_a_buffer_size_gets_further_ahead_if_its_workers_run_out_of_chunks() {
+    let pool = Arc::new(pool(2));
+    let taken_for_two_results = |buffer_size: Option<usize>| {
+        let (inner, ran) = (pool.clone(), AtomicUsize::new(0));
+        // The caller waits for the first chunk until the other worker has run the next three.
+        let wait = move |n: u64| {
+            while n == 0 && (ran.load(Ordering::SeqCst) < 3 || inner.count_free_workers() == 0) {
+                thread::yield_now();
+            }
+            ran.fetch_add(1, Ordering::SeqCst);
+        };
+        let (items, taken) = counted();
+        let mut results = pool.map(wait, items);
+        if let Some(chunks) = buffer_size {
+            results = results.buffer_size(chunks);
+        }
+        values(results.take(2));
+        taken.load(Ordering::SeqCst)
+    };
+
+    // It may happen that the first chunk is done before the caller comes to wait.
+    assert!((0..100).any(|_| taken_for_two_results(None) == 1 + 8));
+    assert!((0..100).all(|_| taken_for_two_results(Some(4)) == 1 + 4));
+}
+
+/// More chunks would only wait, here for workers and there for the caller.
+#[test]
+fn a_map_gets_no_further_ahead_of_busy_workers_or_of_a_caller_that_need_not_wait() {
+    let pool = pool(2);
+    let (items, taken) = counted();
+    let (wait, gate) = zero_waits();
+
+    let mut results = pool.map(move |n| wait(u32::from(n < 2)), items);
+    values(results.by_ref().take(2));
+    assert_eq!(taken.load(Ordering::SeqCst), 1 + 4);
+
+    drop(gate);
+    while pool.count_free_workers() < 2 {
+        thread::yield_now();
+    }
+    values(results.by_ref().take(2));
+    assert_eq!(taken.load(Ordering::SeqCst), 3 + 4);
 }
 
 #[test]

@@ -160,6 +160,11 @@ impl<T> CompletionFilter<T> {
         !self.is_forked() && self.board.has_news()
     }
 
+    /// Whether all tasks in it are done: a snapshot.
+    pub(crate) fn are_all_done(&self) -> bool {
+        self.is_forked() || self.board.is_full()
+    }
+
     /// The handles that were not got, in the order of the puts.
     pub fn into_rest(self) -> impl Iterator<Item = Handle<T>> {
         let members = if self.is_forked() {

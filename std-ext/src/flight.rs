@@ -42,6 +42,14 @@ impl<T> Flight<T> {
         }
     }
 
+    /// Whether all are done, by the one that started last.
+    pub(crate) fn is_over(&self) -> bool {
+        match self {
+            Self::Ordered(handles) => handles.back().is_none_or(Handle::is_done),
+            Self::Unordered(filter) => filter.are_all_done(),
+        }
+    }
+
     pub(crate) fn add(&mut self, handle: Handle<T>) {
         match self {
             Self::Ordered(handles) => handles.push_back(handle),
@@ -70,6 +78,34 @@ impl<T> Flight<T> {
         match mem::replace(self, Self::new(ordered)) {
             Self::Ordered(handles) => handles.into(),
             Self::Unordered(filter) => filter.into_rest().collect(),
+        }
+    }
+}
+
+#[cfg(all(test, not(asyncpal_loom)))]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::ThreadPool;
+
+    #[test]
+    fn a_flight_is_over_once_all_have_landed_or_could() {
+        for ordered in [true, false] {
+            let pool = ThreadPool::new();
+            let mut flight = Flight::new(ordered);
+            assert!(flight.is_over());
+            let (open, gate) = mpsc::channel();
+
+            flight.add(pool.submit(|| ()).expect("open"));
+            let last = pool.submit(move || gate.recv().expect("opened")).expect("open");
+            flight.add(last);
+            assert!(flight.land(Deadline::NEVER).is_some());
+            assert!(!flight.is_over());
+
+            open.send(()).expect("the task waits");
+            pool.shutdown();
+            assert!(flight.is_over() && flight.len() == 1);
         }
     }
 }

@@ -44,6 +44,12 @@ impl Board {
         !lock(&self.state).done.is_empty()
     }
 
+    /// Whether every member is done.
+    pub(super) fn is_full(&self) -> bool {
+        let state = lock(&self.state);
+        state.done.len() >= state.left
+    }
+
     pub(super) fn look(&self) -> Look {
         let mut state = lock(&self.state);
         match state.done.pop_front() {

@@ -7,6 +7,7 @@ use core::time::Duration;
 
 use asyncpal_core::task::Label;
 
+use super::lookahead::Lookahead;
 use super::results::Results;
 use super::split::{SplitTask, checked};
 use crate::clock::Deadline;
@@ -46,7 +47,7 @@ use crate::pool::Pool;
 pub struct Map<'p, K: Kind, F, I: Iterator, T> {
     pool: &'p Pool<K>,
     chunks: SplitTask<F, I>,
-    buffer_size: NonZeroUsize,
+    lookahead: Lookahead,
     timeout: Option<Duration>,
     /// Set by the first `next`.
     deadline: Option<Deadline>,
@@ -61,12 +62,10 @@ where
     T: Send + 'static,
 {
     pub(super) fn new(pool: &'p Pool<K>, function: F, items: I, ordered: bool) -> Self {
-        // Two chunks per worker: one at work, one behind it.
-        let buffer_size = pool.max_workers().saturating_mul(2);
         Self {
             pool,
             chunks: SplitTask::new(function, items, NonZeroUsize::MIN),
-            buffer_size: NonZeroUsize::new(buffer_size).unwrap_or(NonZeroUsize::MIN),
+            lookahead: Lookahead::for_workers(pool.max_workers()),
             timeout: None,
             deadline: None,
             label: None,
@@ -85,15 +84,17 @@ where
         self
     }
 
-    /// Chunks in flight at once. Default: twice the pool's maximum of workers.
+    /// Chunks in flight at once. Default: twice the pool's maximum of workers, and up to 32 where chunks are so
+    /// brief that workers run out of them while the caller is woken.
     ///
     /// # Panics
     ///
     /// If it is zero.
     #[track_caller]
     pub fn buffer_size(mut self, chunks: usize) -> Self {
-        self.buffer_size = NonZeroUsize::new(chunks)
+        let limit = NonZeroUsize::new(chunks)
             .expect("the buffer size is zero: at least one chunk is in flight");
+        self.lookahead = Lookahead::fixed(limit);
         self
     }
 
@@ -125,11 +126,16 @@ where
         self.results.submit(
             self.pool,
             &mut self.chunks,
-            Some(self.buffer_size),
+            Some(self.lookahead.limit()),
             self.label.as_ref(),
             deadline,
         );
-        self.results.next(deadline)
+        let waits = !self.results.is_next_done();
+        let result = self.results.next(deadline);
+        if waits && self.results.are_all_done() {
+            self.lookahead.grow();
+        }
+        result
     }
 }
 
@@ -176,7 +182,7 @@ impl<K: Kind, F, I: Iterator, T> fmt::Debug for Map<'_, K, F, I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Map")
             .field("chunks", &self.chunks)
-            .field("buffer_size", &self.buffer_size)
+            .field("buffer_size", &self.lookahead.limit())
             .field("results", &self.results)
             .finish_non_exhaustive()
     }

@@ -1,10 +1,11 @@
 //! Map: a function applied to every item of an iterator, in chunks, in parallel.
 //!
 //! `split` makes chunks of the items, each with its function a task; `results` submits them and
-//! returns what becomes of them, in order or not; `lazy` and `eager` say when.
+//! returns what becomes of them, in order or not; `lazy` and `eager` say when, `lookahead` how many.
 
 mod eager;
 mod lazy;
+mod lookahead;
 mod results;
 mod split;
 

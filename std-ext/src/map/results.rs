@@ -101,6 +101,16 @@ impl<T> Results<T> {
         }
     }
 
+    /// Whether the next chunk of those in flight is done.
+    pub(super) fn is_next_done(&self) -> bool {
+        self.flight.is_ready()
+    }
+
+    /// Whether all chunks in flight are done.
+    pub(super) fn are_all_done(&self) -> bool {
+        self.flight.is_over()
+    }
+
     /// All results that are there already.
     pub(super) fn all_ready(&mut self) -> vec::IntoIter<T> {
         core::mem::take(&mut self.ready)
