@@ -66,7 +66,7 @@ const fn pool<P: Pool>(kind: Kind) -> Contender {
 const fn ours() -> Contender {
     use super::ours::{Bounded, Growable, Ours};
     let meter: Meters = |measure, load| {
-        let load = &Load { most_tasks: load.most_own_tasks, ..*load };
+        let load = &load.own();
         measure_pool::<Ours<true>>(measure, load)
             .or_else(|| bounded::<Bounded>(measure, load))
             .or_else(|| growable::<Growable>(measure, load))

@@ -264,7 +264,7 @@ static JOBS: [Job; 17] = [
     },
     Job {
         name: "sequential",
-        title: "After 100 000 tasks one at a time, on a pool of at most 8",
+        title: "After 100 000 tasks one at a time (peers: 10 000), on a pool of at most 8",
         unit: "threads",
         side_by_side: false,
         columns: &[column("at most 8 workers", Measure::Sequential)],
@@ -312,7 +312,10 @@ pub(crate) struct Load {
     pub(crate) starts: usize,
     pub(crate) revivals: usize,
     pub(crate) fans: usize,
+    /// Of tasks one at a time.
     pub(crate) sequence: usize,
+    /// The same for asyncpal.
+    own_sequence: usize,
     pub(crate) map_items: u64,
     pub(crate) maps: usize,
     pub(crate) items: usize,
@@ -329,7 +332,8 @@ impl Load {
         starts: 1_000,
         revivals: 200,
         fans: 200,
-        sequence: 100_000,
+        sequence: 10_000,
+        own_sequence: 100_000,
         map_items: 1_000_000,
         maps: 15,
         items: 1_000_000,
@@ -344,9 +348,16 @@ impl Load {
         starts: 200,
         revivals: 40,
         fans: 40,
-        sequence: 10_000,
+        sequence: 1_000,
+        own_sequence: 10_000,
         maps: 5,
         items: 100_000,
         ..Self::FULL
     };
+
+    /// As much as asyncpal does, where its peers do less.
+    #[cfg(feature = "ours")]
+    const fn own(&self) -> Self {
+        Self { most_tasks: self.most_own_tasks, sequence: self.own_sequence, ..*self }
+    }
 }
