@@ -300,6 +300,7 @@ static JOBS: [Job; 17] = [
 
 /// How much of each job one measurement does.
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(feature = "ours"), expect(dead_code, reason = "asyncpal takes no part"))]
 pub(crate) struct Load {
     pub(crate) tasks: usize,
     /// Of growth; a job of more is left out.
