@@ -129,7 +129,7 @@ fn a_map_without_a_buffer_size_gets_further_ahead_if_its_workers_run_out_of_chun
     };
 
     // It may happen that the first chunk is done before the caller comes to wait.
-    assert!((0..100).any(|_| taken_for_two_results(None) == 1 + 8));
+    assert!((0..100).any(|_| taken_for_two_results(None) == 1 + 32));
     assert!((0..100).all(|_| taken_for_two_results(Some(4)) == 1 + 4));
 }
 

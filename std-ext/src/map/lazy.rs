@@ -84,8 +84,8 @@ where
         self
     }
 
-    /// Chunks in flight at once. Default: twice the pool's maximum of workers, and up to 32 where chunks are so
-    /// brief that workers run out of them while the caller is woken.
+    /// Chunks in flight at once. Default: twice the pool's maximum of workers; at least 32 from the moment on when
+    /// chunks turn out so brief that the workers run out of them while the caller is woken.
     ///
     /// # Panics
     ///

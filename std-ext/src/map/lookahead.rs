@@ -2,10 +2,10 @@
 
 use core::num::NonZeroUsize;
 
-/// So many unless users say otherwise, if chunks are so brief that it takes them.
+/// So many where chunks are brief, unless users say otherwise.
 const MOST: usize = 32;
 
-/// At most `limit` chunks in flight, which grows up to `most`.
+/// At most `limit` chunks in flight, or from some time on `most`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Lookahead {
     limit: NonZeroUsize,
@@ -29,9 +29,9 @@ impl Lookahead {
         self.limit
     }
 
-    /// Twice as many, since the workers have run out of chunks while the caller was woken for one.
+    /// From now on more, since the workers have run out of chunks while the caller was woken for one.
     pub(super) fn grow(&mut self) {
-        self.limit = self.limit.saturating_add(self.limit.get()).min(self.most);
+        self.limit = self.most;
     }
 }
 
@@ -39,26 +39,20 @@ impl Lookahead {
 mod tests {
     use super::*;
 
-    /// The limits from the first on, as far as they grow within ten steps.
-    fn limits(mut lookahead: Lookahead) -> Vec<usize> {
-        let limit = |_| {
-            let limit = lookahead.limit().get();
-            lookahead.grow();
-            limit
-        };
-        let mut limits: Vec<_> = (0..10).map(limit).collect();
-        limits.dedup();
-        limits
+    /// The limit before and after it grows.
+    fn limits(mut lookahead: Lookahead) -> [usize; 2] {
+        let before = lookahead.limit();
+        lookahead.grow();
+        [before, lookahead.limit()].map(NonZeroUsize::get)
     }
 
     #[test]
-    fn it_grows_up_to_a_limit_unless_it_is_fixed_or_has_more_workers() {
-        let fixed = |limit| Lookahead::fixed(NonZeroUsize::new(limit).expect("not zero"));
+    fn it_grows_unless_it_is_fixed_or_has_many_workers() {
+        let three = NonZeroUsize::new(3).expect("not zero");
 
-        assert_eq!(limits(Lookahead::for_workers(1)), [2, 4, 8, 16, 32]);
-        assert_eq!(limits(Lookahead::for_workers(3)), [6, 12, 24, 32]);
-        assert_eq!(limits(Lookahead::for_workers(20)), [40]);
-        assert_eq!(limits(fixed(3)), [3]);
-        assert_eq!(limits(fixed(usize::MAX)), [usize::MAX]);
+        assert_eq!(limits(Lookahead::for_workers(1)), [2, 32]);
+        assert_eq!(limits(Lookahead::for_workers(3)), [6, 32]);
+        assert_eq!(limits(Lookahead::for_workers(20)), [40, 40]);
+        assert_eq!(limits(Lookahead::fixed(three)), [3, 3]);
     }
 }
