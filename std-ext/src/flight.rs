@@ -42,8 +42,9 @@ impl<T> Flight<T> {
         }
     }
 
-    /// Whether all are done, by the one that started last.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Whether workers have nothing left to start: the last that was added is done, or, where there is no order,
+    /// all are.
+    pub(crate) fn is_dry(&self) -> bool {
         match self {
             Self::Ordered(handles) => handles.back().is_none_or(Handle::is_done),
             Self::Unordered(filter) => filter.are_all_done(),
@@ -90,22 +91,22 @@ mod tests {
     use crate::ThreadPool;
 
     #[test]
-    fn a_flight_is_over_once_all_have_landed_or_could() {
+    fn a_flight_is_dry_once_all_have_landed_or_could() {
         for ordered in [true, false] {
             let pool = ThreadPool::new();
             let mut flight = Flight::new(ordered);
-            assert!(flight.is_over());
+            assert!(flight.is_dry());
             let (open, gate) = mpsc::channel();
 
             flight.add(pool.submit(|| ()).expect("open"));
             let last = pool.submit(move || gate.recv().expect("opened")).expect("open");
             flight.add(last);
             assert!(flight.land(Deadline::NEVER).is_some());
-            assert!(!flight.is_over());
+            assert!(!flight.is_dry());
 
             open.send(()).expect("the task waits");
             pool.shutdown();
-            assert!(flight.is_over() && flight.len() == 1);
+            assert!(flight.is_dry() && flight.len() == 1);
         }
     }
 }

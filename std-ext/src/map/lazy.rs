@@ -132,7 +132,7 @@ where
         );
         let waits = !self.results.is_next_done();
         let result = self.results.next(deadline);
-        if waits && self.results.are_all_done() {
+        if waits && self.results.is_dry() {
             self.lookahead.grow();
         }
         result

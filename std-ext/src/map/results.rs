@@ -106,9 +106,9 @@ impl<T> Results<T> {
         self.flight.is_ready()
     }
 
-    /// Whether all chunks in flight are done.
-    pub(super) fn are_all_done(&self) -> bool {
-        self.flight.is_over()
+    /// Whether the workers have run out of the chunks in flight.
+    pub(super) fn is_dry(&self) -> bool {
+        self.flight.is_dry()
     }
 
     /// All results that are there already.
